@@ -1,0 +1,166 @@
+"""Classifier: a frozen network from images in [0, 1] to logits. It owns its normalisation and output adaptation."""
+
+import contextlib
+import hashlib
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from sparsescope.errors import InputError, OptionError
+from sparsescope.mask import Mask, Sparsity, account, weight_tensors
+
+__all__ = ["Classifier", "Origin", "Passes"]
+
+
+@dataclass
+class Passes:
+    """How many images went forward and backward through a classifier."""
+
+    forward: int = 0
+    backward: int = 0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a classifier came from: file, its SHA-256, and the architecture's name; None where it came from Python."""
+
+    path: str | None = None
+    sha256: str | None = None
+    architecture: str | None = None
+
+
+@dataclass
+class Classifier:
+    """A network as every measurement sees it: float32 images (N, C, H, W) in [0, 1] -> logits (N, K).
+
+    Args:
+        module: the network, on any device; it takes normalised images.
+        mean: per-channel mean, in [0, 1] units; length C.
+        std: per-channel standard deviation, > 0; length C.
+        mask: which weights are parameters; None means the non-zero entries of the weight tensors.
+        output: what `module` returns. `"logits"`; `"probabilities"` (their logarithm is taken); an index into a
+            returned tuple; or a key of a returned dictionary.
+        name: how results call it.
+        origin: file and architecture, for the report.
+        warnings: what was noticed while reading it.
+
+    Raises:
+        OptionError: mean and std differ in length or std is not positive.
+    """
+
+    module: nn.Module
+    mean: Sequence[float] = (0.0,)
+    std: Sequence[float] = (1.0,)
+    mask: Mask | None = None
+    output: str | int = "logits"
+    name: str = "model"
+    origin: Origin = field(default_factory=Origin)
+    warnings: tuple[str, ...] = ()
+    passes: Passes = field(default_factory=Passes)
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or not self.mean or min(self.std) <= 0:
+            raise OptionError(
+                f"Expected mean and std of one length, std > 0, but got mean={list(self.mean)}, std={list(self.std)}."
+            )
+        if self.mask is None:
+            self.mask = Mask.from_zeros(weight_tensors(self.module))
+        self.mask.check(self.module)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the network's parameters."""
+        for parameter in self.module.parameters():
+            return parameter.device
+        return torch.device("cpu")
+
+    @property
+    def sparsity(self) -> Sparsity:
+        """Sparsity accounting under the mask."""
+        return account(self.module, self.mask)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return logits (N, K) on the classifier's device; differentiable in images and weights."""
+        images = images.to(self.device)
+        if len(self.mean) not in (1, images.shape[1]):
+            raise InputError(
+                f"{self.name} normalises {len(self.mean)} channels, but the images have {images.shape[1]} "
+                f"(shape {tuple(images.shape)}). Give the data with {len(self.mean)} channels, or fitting --mean/--std."
+            )
+        mean = torch.as_tensor(self.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
+        std = torch.as_tensor(self.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
+        self.passes.forward += len(images)
+        return self._adapt(self.module((images - mean) / std), len(images))
+
+    def _adapt(self, output: object, n: int) -> Tensor:
+        if isinstance(self.output, int) or self.output not in ("logits", "probabilities"):
+            try:
+                output = output[self.output]  # type: ignore[index]
+            except (LookupError, TypeError) as error:
+                raise InputError(
+                    f"{self.name} returns {_describe(output)}: it has no entry {self.output!r}."
+                ) from error
+        if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != n or output.shape[1] < 2:
+            raise InputError(
+                f"Expected {self.name} to return logits of shape ({n}, K) with K >= 2, but it returns "
+                f"{_describe(output)}. Choose the logits with --model-output (an index, a key, or 'probabilities')."
+            )
+        if self.output == "probabilities":
+            return output.clamp_min(torch.finfo(output.dtype).tiny).log()
+        return output
+
+    @contextlib.contextmanager
+    def prepared(self, device: torch.device | str | None = None) -> Iterator["Classifier"]:
+        """Put the network in eval mode, frozen, on `device`; leave it as it was, whatever happens.
+
+        Restores the training mode of every submodule, `requires_grad` and `grad` of every parameter, and the device.
+        """
+        module, home = self.module, self.device
+        modes = {child: child.training for child in module.modules()}
+        parameters = {p: (p.requires_grad, p.grad) for p in module.parameters()}
+        try:
+            module.eval()
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+                parameter.grad = None
+            if device is not None:
+                module.to(device)
+            yield self
+        finally:
+            if device is not None:
+                module.to(home)
+            for child, mode in modes.items():
+                child.training = mode
+            for parameter, (requires_grad, grad) in parameters.items():
+                parameter.requires_grad_(requires_grad)
+                parameter.grad = grad
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over weights, mask, normalisation and the network's code: the cache key of a model."""
+        digest = hashlib.sha256()
+        for name, tensor in self.module.state_dict().items():
+            values = tensor.detach().cpu().contiguous()
+            digest.update(f"{name}|{values.dtype}|{tuple(values.shape)}|".encode())
+            digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes() if values.numel() else b"")
+        for name, kept in (self.mask or {}).items():
+            digest.update(f"mask {name}|".encode() + kept.numpy().tobytes())
+        digest.update(repr((tuple(self.mean), tuple(self.std), self.output, repr(self.module))).encode())
+        for kind in sorted({type(child) for child in self.module.modules()}, key=lambda kind: kind.__qualname__):
+            digest.update(f"{kind.__module__}.{kind.__qualname__}".encode())
+            if not kind.__module__.startswith("torch."):
+                with contextlib.suppress(OSError, TypeError):
+                    digest.update(inspect.getsource(kind).encode())
+        return digest.hexdigest()
+
+
+def _describe(output: object) -> str:
+    if isinstance(output, Tensor):
+        return f"a tensor of shape {tuple(output.shape)}"
+    if isinstance(output, dict):
+        return f"a dict with keys {list(output)}"
+    if isinstance(output, list | tuple):
+        return f"a {type(output).__name__} of {len(output)}"
+    return f"a {type(output).__name__}"

@@ -1,0 +1,33 @@
+"""The errors that sparsescope raises on purpose.
+
+Everything a user can put right is an `InputError` (a `ValueError`; exit code 2 on the command line) whose text says what
+was expected, what came and what to do. `NotEvaluated` is no failure: it is how a metric says why it cannot be measured.
+"""
+
+
+class SparsescopeError(Exception):
+    """Base class of every error raised on purpose."""
+
+
+class InputError(SparsescopeError, ValueError):
+    """An input or an option that the user can put right."""
+
+
+class ArtefactError(InputError):
+    """A model, checkpoint or mask file that cannot be used."""
+
+
+class DataError(InputError):
+    """A data set, image or label that cannot be used."""
+
+
+class OptionError(InputError):
+    """An option with an unknown name or a value outside its range."""
+
+
+class NotEvaluated(SparsescopeError):
+    """A metric cannot be measured here; the message is the reason shown to the user."""
+
+
+class SparsescopeWarning(UserWarning):
+    """Something the user should know about an input that can nevertheless be used."""

@@ -1,0 +1,200 @@
+"""Mask: which weights survive, and how sparse that makes a network."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sparsescope.errors import ArtefactError
+
+__all__ = [
+    "MASK_FORMAT",
+    "LayerSparsity",
+    "Mask",
+    "Sparsity",
+    "account",
+    "head_weight",
+    "prunable_weights",
+    "weight_tensors",
+]
+
+MASK_FORMAT = "sparsescope.mask/1"
+
+
+class Mask(Mapping[str, Tensor]):
+    """Parameter name -> bool tensor of the parameter's shape, True where the weight is kept.
+
+    Args:
+        tensors: bool tensors, or tensors that hold only 0 and 1.
+        method: how the mask was made, such as `"omp"`; kept in the file's metadata.
+
+    Raises:
+        ArtefactError: a tensor holds anything but 0 and 1; the text names it.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], *, method: str | None = None) -> None:
+        self._tensors = {name: _as_bool(name, tensor) for name, tensor in tensors.items()}
+        self.method = method
+
+    @classmethod
+    def from_zeros(cls, parameters: Mapping[str, Tensor], *, method: str | None = None) -> "Mask":
+        """Return the mask that keeps exactly the non-zero entries of `parameters`."""
+        return cls({name: tensor.detach() != 0 for name, tensor in parameters.items()}, method=method)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def __repr__(self) -> str:
+        return f"Mask({len(self)} tensors, sparsity {self.sparsity:.3f})"
+
+    @property
+    def sparsity(self) -> float:
+        """Fraction of the mask's own entries that are removed."""
+        total = sum(tensor.numel() for tensor in self._tensors.values())
+        kept = sum(int(tensor.sum()) for tensor in self._tensors.values())
+        return 1 - kept / total if total else 0.0
+
+    def check(self, module: nn.Module) -> None:
+        """Raise ArtefactError, naming every offending tensor, unless the mask fits the module's parameters."""
+        parameters = dict(module.named_parameters())
+        problems = []
+        for name, tensor in self.items():
+            if name not in parameters:
+                problems.append(f"{name}: the network has no such parameter")
+            elif tensor.shape != parameters[name].shape:
+                problems.append(f"{name}: mask {tuple(tensor.shape)}, network {tuple(parameters[name].shape)}")
+        if problems:
+            raise ArtefactError(
+                f"The mask does not fit the network ({len(problems)} of {len(self)} tensors):\n  "
+                + "\n  ".join(problems[:8])
+                + (f"\n  … and {len(problems) - 8} more" if len(problems) > 8 else "")
+                + "\nGive the mask of this architecture, or the architecture of this mask with --arch."
+            )
+
+    def apply(self, module: nn.Module) -> None:
+        """Set the removed weights of `module` to zero, in place; raises ArtefactError if the mask does not fit."""
+        self.check(module)
+        parameters = dict(module.named_parameters())
+        with torch.no_grad():
+            for name, tensor in self.items():
+                parameters[name].mul_(tensor.to(parameters[name].device))
+
+    def save(self, path: str | Path) -> None:
+        """Write the mask as a safetensors file, atomically."""
+        from safetensors.torch import save_file
+
+        path = Path(path)
+        metadata = {"format": MASK_FORMAT, "method": self.method or "", "sparsity": json.dumps(self.sparsity)}
+        partial = path.with_name(path.name + ".partial")
+        try:
+            save_file({name: tensor.contiguous().to(torch.uint8) for name, tensor in self.items()}, partial, metadata)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _as_bool(name: str, tensor: Tensor) -> Tensor:
+    if tensor.dtype == torch.bool:
+        return tensor.detach().cpu()
+    values = tensor.detach().cpu()
+    kept = values != 0
+    if not bool((values[kept] == 1).all()):
+        raise ArtefactError(
+            f"Expected mask tensor {name!r} to hold only 0 and 1, but it holds "
+            f"{float(values[kept & (values != 1)].flatten()[0]):g}. Is this a weight file rather than a mask?"
+        )
+    return kept
+
+
+@dataclass(frozen=True)
+class LayerSparsity:
+    """Sparsity of one weight tensor: `sparsity` is the fraction removed."""
+
+    name: str
+    shape: tuple[int, ...]
+    sparsity: float
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """Sparsity accounting of a network.
+
+    Args:
+        parameters: number of parameters, biases and normalisation included.
+        nonzero: how many of them are not removed.
+        prunable: fraction removed of the prunable weights (see `prunable_weights`).
+        total: fraction removed of all parameters.
+        layers: per prunable weight tensor, in the network's order.
+    """
+
+    parameters: int
+    nonzero: int
+    prunable: float
+    total: float
+    layers: tuple[LayerSparsity, ...]
+
+
+def weight_tensors(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the weights of all convolutions, linear layers and attention projections, by name, in registration order."""
+    names = {}
+    for prefix, child in module.named_modules():
+        if isinstance(child, nn.Linear | nn.modules.conv._ConvNd):
+            wanted = ["weight"]
+        elif isinstance(child, nn.MultiheadAttention):
+            wanted = ["in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"]
+        else:
+            continue
+        for attribute in wanted:
+            parameter = getattr(child, attribute, None)
+            if isinstance(parameter, nn.Parameter):
+                names[f"{prefix}.{attribute}" if prefix else attribute] = parameter
+    return names
+
+
+def head_weight(module: nn.Module) -> str | None:
+    """Return the name of the classification head's weight: the last registered convolution or linear layer's."""
+    names = list(weight_tensors(module))
+    return names[-1] if names else None
+
+
+def prunable_weights(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the weights of all convolutions and linear layers but the head, by name.
+
+    Biases and normalisation are never counted, and the head is not by convention (Frankle & Carbin 2019 prune it apart
+    or not at all); `account` counts it as soon as a mask removes some of it.
+    """
+    weights = weight_tensors(module)
+    head = head_weight(module)
+    return {name: weight for name, weight in weights.items() if name != head or len(weights) == 1}
+
+
+def account(module: nn.Module, mask: Mask | None = None) -> Sparsity:
+    """Return the sparsity of `module` under `mask`; without one, zeros in the weights count as removed."""
+    weights = weight_tensors(module)
+    if mask is None:
+        mask = Mask.from_zeros(weights)
+    removed = {name: int((~kept).sum()) for name, kept in mask.items()}
+    prunable = prunable_weights(module)
+    counted = {name: weight for name, weight in weights.items() if name in prunable or removed.get(name, 0) > 0}
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    gone = sum(removed.values())
+    size = sum(weight.numel() for weight in counted.values())
+    return Sparsity(
+        parameters=parameters,
+        nonzero=parameters - gone,
+        prunable=sum(removed.get(name, 0) for name in counted) / size if size else 0.0,
+        total=gone / parameters if parameters else 0.0,
+        layers=tuple(
+            LayerSparsity(name, tuple(weight.shape), removed.get(name, 0) / weight.numel())
+            for name, weight in counted.items()
+        ),
+    )

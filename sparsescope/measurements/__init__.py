@@ -1,0 +1,10 @@
+"""Measurements: the expensive maps over sampling units, one file each, shared by the metrics that reduce them.
+
+Catalogue:
+    predictions            logits of a clean image set
+    corrupted_predictions  errors on corrupted test images
+    adversarial            predictions on FGSM-perturbed test images
+    explanations           LIME fits: fidelity and stability per image
+    weight_curvature       v'Hv of the loss in the surviving weights, per micro-batch
+    input_curvature        trace and top eigenvalue of the loss in each image
+"""

@@ -1,0 +1,95 @@
+"""What a measurement is: the expensive map over sampling units whose results metrics reduce."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Classifier
+from sparsescope.units import Arrays
+
+__all__ = ["Measured", "Measurement", "run"]
+
+
+class Measurement(abc.ABC):
+    """A map over the sampling units of one population.
+
+    Subclasses are frozen dataclasses whose fields are all the options that change a result. Two metrics that ask for
+    equal measurements share one: that is how each (model, image set) is predicted only once.
+
+    A unit's numbers may depend on its id, the seed, the model and the options; never on the batch, the shard, the
+    worker or another unit. Random numbers come from `randomness.generator(seed, stream, unit id)`.
+    """
+
+    version: ClassVar[int] = 1
+    """Raised whenever the numbers change, so that older cached results are not used."""
+
+    @property
+    @abc.abstractmethod
+    def population(self) -> str:
+        """Name of the population; measurements with the same one have the same units."""
+
+    @abc.abstractmethod
+    def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
+        """Return the ids (n,) of the sampling units, such as image indices; raises NotEvaluated if it cannot run."""
+
+    @abc.abstractmethod
+    def cost(self, benchmark: Benchmark) -> float:
+        """Return roughly how many forward passes of one image a unit takes: sizes shards and the progress bar."""
+
+    def requires(self) -> tuple["Measurement", ...]:
+        """Return the measurements of the dense model that `given` reads."""
+        return ()
+
+    def given(self, benchmark: Benchmark, seed: int, dense: "Measured") -> Arrays:
+        """Return per-unit arrays (n, ...) taken from the dense model's results, handed to `measure` of every model."""
+        return {}
+
+    def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> Any:
+        """Return what is shown for these units, the same for every model: images, corruptions, superpixels."""
+        raise NotImplementedError
+
+    @abc.abstractmethod
+    def measure(self, classifier: Classifier, shown: Any, given: Arrays, batch_size: int) -> Arrays:
+        """Return the arrays (len(ids), ...) of one model for the units that `prepare` made ready.
+
+        Args:
+            classifier: the model, inside `Classifier.prepared`.
+            shown: what `prepare` returned.
+            given: rows of what `given` returned, for these units.
+            batch_size: images per forward pass; changes speed and memory, never a number (but for float rounding).
+        """
+
+
+Measured = Mapping[Measurement, Arrays]
+
+
+def run(
+    measurement: Measurement,
+    classifier: Classifier,
+    benchmark: Benchmark,
+    *,
+    dense: Measured | None = None,
+    seed: int = 0,
+    batch_size: int = 32,
+) -> Arrays:
+    """Measure all units in this process at once: the direct way, without plan, cache or progress.
+
+    Args:
+        measurement: what to measure.
+        classifier: the model; left as it was.
+        benchmark: the data.
+        dense: results of the dense model for `measurement.requires()`.
+        seed: key of all random numbers.
+        batch_size: images per forward pass.
+
+    Returns:
+        name -> array (n, ...).
+    """
+    ids = measurement.unit_ids(benchmark, seed)
+    given = measurement.given(benchmark, seed, dense or {})
+    with classifier.prepared():
+        return measurement.measure(classifier, measurement.prepare(benchmark, ids, seed), given, batch_size)

@@ -1,0 +1,104 @@
+"""What a metric is: a pure weighted reduction of measured units to one value, with everything the report says of it."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import ConfigDict
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Classifier
+from sparsescope.measurements.base import Measured, Measurement, run
+from sparsescope.units import FloatArray, Units
+
+__all__ = ["OPTIONS", "Dimension", "Metric"]
+
+Dimension = Literal["generalization", "calibration", "interpretability", "geometry"]
+
+OPTIONS = ConfigDict(extra="forbid")
+"""Configuration of every metric's pydantic dataclass: unknown options are errors."""
+
+
+class Metric(abc.ABC):
+    """A metric: `measurements` says what to measure, `reduce` turns the measured units into the value.
+
+    Subclasses are frozen pydantic dataclasses; their fields are the metric's options, with the defaults of the preset
+    `standard`. The class attributes below are the only place where a metric's facts are written down: tables, plots,
+    the verdict and the JSON read them.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    dimension: ClassVar[Dimension]
+    higher_is_better: ClassVar[bool]
+    unit: ClassVar[str]
+    """What a value counts, such as "fraction"."""
+    bounds: ClassVar[tuple[float | None, float | None]]
+    source: ClassVar[str]
+    """Where the formula comes from."""
+    margin: ClassVar[float] = 0.0
+    """How much worse than dense still counts as a match."""
+    margin_kind: ClassVar[Literal["absolute", "relative"]] = "absolute"
+    in_verdict: ClassVar[bool] = True
+    interval: ClassVar[Literal["percentile", "basic"]] = "percentile"
+    """Kind of bootstrap interval; basic (reflected) for statistics that resampling biases, such as the ECE."""
+
+    @abc.abstractmethod
+    def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
+        """Return what must be measured on every model; raises NotEvaluated with the reason if it cannot be."""
+
+    def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
+        """Return one model's units, from its own results and, for relative metrics, the dense model's.
+
+        The default serves metrics of a single measurement: its arrays, as they are.
+        """
+        (measurement,) = self.measurements(benchmark)
+        arrays = own[measurement]
+        return Units({measurement.population: len(next(iter(arrays.values())))}, arrays)
+
+    @abc.abstractmethod
+    def reduce(self, units: Units, weights: FloatArray) -> FloatArray | float:
+        """Return the value for weights (n,), or one value for each row of weights (R, n).
+
+        Must be pure and invariant to permuting units. May be nan where the weights leave nothing to measure.
+        """
+
+    def details(self, units: Units) -> dict[str, Any]:
+        """Return what the report shows beside the value: plain JSON-able numbers, lists and dicts."""
+        return {}
+
+    def measure(
+        self,
+        classifier: Classifier,
+        benchmark: Benchmark,
+        *,
+        dense: Classifier | None = None,
+        seed: int = 0,
+        batch_size: int = 32,
+    ) -> Units:
+        """Measure one model directly, without plan, cache or progress.
+
+        Args:
+            classifier: the model.
+            benchmark: the data.
+            dense: its dense parent, which some metrics compare with or explain; default: the model itself.
+            seed: key of all random numbers.
+            batch_size: images per forward pass.
+
+        Returns:
+            the units; `metric.reduce(units, units.uniform_weights())` is the value.
+        """
+        own: dict[Measurement, Mapping[str, Any]] = {}
+        parent = own if dense is None or dense is classifier else {}
+        models = [(parent, dense or classifier)] + ([(own, classifier)] if parent is not own else [])
+        for results, model in models:
+            for measurement in self.measurements(benchmark):
+                for needed in (*measurement.requires(), measurement):
+                    if needed not in results:
+                        results[needed] = run(needed, model, benchmark, dense=parent, seed=seed, batch_size=batch_size)
+        return self.units(own, parent, benchmark)
+
+    def value(self, units: Units) -> float:
+        """Return the reported value: the reduction with uniform weights."""
+        return float(np.asarray(self.reduce(units, units.uniform_weights())))
