@@ -1,7 +1,8 @@
 """The errors that sparsescope raises on purpose.
 
-Everything a user can put right is an `InputError` (a `ValueError`; exit code 2 on the command line) whose text says what
-was expected, what came and what to do. `NotEvaluated` is no failure: it is how a metric says why it cannot be measured.
+Everything a user can put right is an `InputError` (a `ValueError`; exit code 2 on the command line) whose text says
+what was expected, what came and what to do. `NotEvaluated` is no failure: it is how a metric says why it cannot be
+measured.
 """
 
 

@@ -144,7 +144,7 @@ class Sparsity:
 
 
 def weight_tensors(module: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the weights of all convolutions, linear layers and attention projections, by name, in registration order."""
+    """Return the weights of all convolutions, linear layers and attention projections, in registration order."""
     names = {}
     for prefix, child in module.named_modules():
         if isinstance(child, nn.Linear | nn.modules.conv._ConvNd):

@@ -15,7 +15,10 @@ __all__ = ["Accuracy"]
 
 @dataclass(frozen=True, config=OPTIONS)
 class Accuracy(Metric):
-    """Top-1 accuracy, sum(w_i [argmax f(x_i) = y_i]) / sum(w_i); the lowest class index wins ties. Source: Chen et al. 2022, section 3.1."""
+    """Top-1 accuracy, sum(w_i [argmax f(x_i) = y_i]) / sum(w_i).
+
+    The lowest class index wins ties. Source: Chen et al. 2022, section 3.1.
+    """
 
     name: ClassVar[str] = "accuracy"
     label: ClassVar[str] = "Accuracy"

@@ -1,0 +1,68 @@
+"""Normalised values for the radar chart; outward is better. Source: Chen et al. 2022, Figure 1."""
+
+import math
+from collections.abc import Sequence
+
+from sparsescope.results import MetricResult, Radar
+
+__all__ = ["normalise"]
+
+
+def normalise(metrics: Sequence[MetricResult], models: Sequence[str]) -> Radar:
+    """Return the radar of all verdict metrics that were measured on every model.
+
+    With three or more models, min-max over the models (the paper's way: worst 0, best 1; all equal: 1). With two it
+    could only say 0 or 1, so it is the ratio to dense: value / dense where higher is better, dense / value where lower
+    is; dense lies on the unit circle. A ratio of values that are not both positive is undefined (None).
+
+    Args:
+        metrics: results of all metrics.
+        models: names, dense first.
+    """
+    axes = [m for m in metrics if m.in_verdict and all(m.values[name].value is not None for name in models)]
+    minmax = len(models) > 2
+    values: dict[str, list[float | None]] = {name: [] for name in models}
+    bands: dict[str, list[tuple[float, float] | None]] = {name: [] for name in models}
+    for metric in axes:
+        scale = _MinMax(metric, models) if minmax else _Ratio(metric, models[0])
+        for name in models:
+            entry = metric.values[name]
+            values[name].append(scale(entry.value))
+            ends = [scale(end) for end in entry.interval] if entry.interval else [None]
+            finite = [end for end in ends if end is not None]
+            bands[name].append((min(finite), max(finite)) if len(finite) == 2 else None)
+    return Radar(
+        normalisation="minmax" if minmax else "ratio",
+        axes=tuple(metric.name for metric in axes),
+        values={name: tuple(row) for name, row in values.items()},
+        bands={name: tuple(row) for name, row in bands.items()},
+    )
+
+
+class _MinMax:
+    def __init__(self, metric: MetricResult, models: Sequence[str]) -> None:
+        found = [value for name in models if (value := metric.values[name].value) is not None]
+        self.low, self.high, self.up = min(found), max(found), metric.higher_is_better
+
+    def __call__(self, value: float | None) -> float | None:
+        if value is None:
+            return None
+        if self.high == self.low:
+            return 1.0
+        position = (value - self.low) / (self.high - self.low)
+        return position if self.up else 1 - position
+
+
+class _Ratio:
+    def __init__(self, metric: MetricResult, dense: str) -> None:
+        self.dense, self.up = metric.values[dense].value, metric.higher_is_better
+
+    def __call__(self, value: float | None) -> float | None:
+        if value is None or self.dense is None:
+            return None
+        if value == self.dense:
+            return 1.0
+        top, bottom = (value, self.dense) if self.up else (self.dense, value)
+        if top < 0 or bottom <= 0 or not math.isfinite(ratio := top / bottom):
+            return None
+        return ratio

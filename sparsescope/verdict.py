@@ -1,0 +1,156 @@
+"""The LTH-PASS verdict: does a sparse model match its dense parent in every aspect, to within stated margins?
+
+Each metric is a non-inferiority test: with D the difference oriented so that positive is better for the candidate and
+margin m > 0, PASS if the confidence interval of D lies above -m, FAIL if it lies below, else INCONCLUSIVE. "All must
+pass" is an intersection-union test: the whole verdict has the level of each test, without correction (Berger 1982).
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import NormalDist
+
+from sparsescope.results import Difference, MetricResult, MetricVerdict, Outcome, PaperVerdict, Verdict
+
+__all__ = ["combine", "decide", "judge", "judge_as_paper"]
+
+PAPER_ACCURACY_DROP = 0.01
+
+
+def judge(metric: MetricResult, dense: str, candidate: str, confidence: float) -> MetricVerdict:
+    """Return the outcome of one metric for one candidate."""
+
+    def outcome(result: Outcome, reason: str | None = None) -> MetricVerdict:
+        return MetricVerdict(outcome=result, margin=metric.margin, margin_kind=metric.margin_kind, reason=reason)
+
+    for model in (dense, candidate):
+        if metric.values[model].status != "measured":
+            return outcome("not evaluated", metric.values[model].reason)
+    difference = metric.differences[candidate]
+    if difference.value is None:
+        return outcome("not evaluated", "the difference is not defined")
+    if difference.interval is None:
+        return outcome("inconclusive", f"no interval from n = {metric.values[candidate].n}")
+    margin = absolute_margin(metric, dense)
+    low, high = oriented_interval(metric, difference.interval)
+    advice = _units_needed(metric, difference, margin, confidence, metric.values[candidate].n or 0)
+    if low >= -margin:
+        return outcome("pass")
+    if high < -margin:
+        narrow = -margin - high < 0.25 * (high - low)
+        return outcome("fail", f"narrowly; {advice}" if narrow else None)
+    return outcome("inconclusive", advice)
+
+
+def absolute_margin(metric: MetricResult, dense: str) -> float:
+    """Return the margin in the metric's own unit: relative margins are fractions of |dense value|."""
+    if metric.margin_kind == "absolute":
+        return metric.margin
+    return metric.margin * abs(metric.values[dense].value or 0.0)
+
+
+def oriented_interval(metric: MetricResult, interval: tuple[float, float]) -> tuple[float, float]:
+    """Return an interval of candidate - dense turned so that positive is better for the candidate."""
+    low, high = interval
+    return (low, high) if metric.higher_is_better else (-high, -low)
+
+
+def _units_needed(metric: MetricResult, difference: Difference, margin: float, confidence: float, n: int) -> str:
+    """Say how many units would put the margin outside the interval, if difference and spread stay as they are."""
+    assert difference.value is not None
+    distance = abs((difference.value if metric.higher_is_better else -difference.value) + margin)
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    spread = z * (difference.standard_error or 0.0)
+    if distance == 0 or (factor := (spread / distance) ** 2) > 1000:
+        return f"n = {n}; the difference lies so close to the margin that no realistic n decides it"
+    needed = max(math.ceil(n * factor), n + 1)
+    digits = -(len(str(needed)) - 2)
+    return f"n = {n}; about {round(needed, digits):,} would decide it"
+
+
+def judge_as_paper(metric: MetricResult, dense: str, candidate: str, tolerance: float = 0.0) -> Outcome:
+    """Return the paper's reading: accuracy may drop by a point, everything else must be at least as good as dense."""
+    difference = metric.differences.get(candidate)
+    if difference is None or difference.value is None:
+        return "not evaluated"
+    allowed = PAPER_ACCURACY_DROP if metric.name == "accuracy" else tolerance
+    oriented = difference.value if metric.higher_is_better else -difference.value
+    return "pass" if oriented >= -allowed - 1e-12 else "fail"
+
+
+def combine(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the outcome of "all must pass": fail if any fails, pass if all pass, else inconclusive."""
+    found = set(outcomes)
+    if "fail" in found:
+        return "fail"
+    if found == {"pass"}:
+        return "pass"
+    return "not evaluated" if found <= {"not evaluated"} else "inconclusive"
+
+
+def decide(
+    metrics: Sequence[MetricResult],
+    dense: str,
+    candidate: str,
+    *,
+    confidence: float,
+    complete: bool,
+    paper_tolerance: float = 0.0,
+) -> Verdict:
+    """Return the verdict over all metrics that are in the verdict.
+
+    Args:
+        metrics: results of all metrics; those with `in_verdict` count.
+        dense: name of the dense model.
+        candidate: name of the candidate.
+        confidence: confidence level of the intervals in the results.
+        complete: whether `metrics` holds every metric of the full verdict; else the verdict is partial.
+        paper_tolerance: how much worse than dense the paper's reading allows beside accuracy.
+    """
+    judged = {metric.name: judge(metric, dense, candidate, confidence) for metric in metrics if metric.in_verdict}
+    dimension = {metric.name: metric.dimension for metric in metrics}
+    dimensions: dict[str, Outcome] = {
+        name: combine(verdict.outcome for metric, verdict in judged.items() if dimension[metric] == name)
+        for name in dict.fromkeys(dimension[metric] for metric in judged)
+    }
+    overall = combine(verdict.outcome for verdict in judged.values())
+    overall = "inconclusive" if overall == "not evaluated" else overall
+    paper = {
+        metric.name: judge_as_paper(metric, dense, candidate, paper_tolerance)
+        for metric in metrics
+        if metric.in_verdict
+    }
+    paper_overall = combine(paper.values())
+    return Verdict(
+        outcome=overall,
+        policy="margins",
+        confidence=confidence,
+        partial=not complete,
+        statement=_statement(candidate, overall, judged, complete),
+        dimensions=dimensions,
+        metrics=judged,
+        paper=PaperVerdict(
+            outcome="inconclusive" if paper_overall == "not evaluated" else paper_overall, metrics=paper
+        ),
+    )
+
+
+def _statement(candidate: str, outcome: Outcome, judged: dict[str, MetricVerdict], complete: bool) -> str:
+    """One line: the verdict and what it rests on."""
+
+    def named(kind: Outcome) -> list[str]:
+        return [name for name, verdict in judged.items() if verdict.outcome == kind]
+
+    word = {"pass": "LTH-PASS" if complete else "PASS", "fail": "FAIL"}.get(outcome, "INCONCLUSIVE")
+    parts = []
+    if outcome == "pass":
+        parts.append(f"all {len(judged)} metrics match dense within their margins")
+    if named("fail"):
+        parts.append(f"worse than dense beyond the margin in {', '.join(named('fail'))}")
+    if outcome != "fail" and named("inconclusive"):
+        parts.append(f"undecided: {', '.join(named('inconclusive'))}")
+    if outcome != "fail" and named("not evaluated"):
+        parts.append(f"not evaluated: {', '.join(named('not evaluated'))}")
+    if not judged:
+        parts.append("no metric of the verdict was asked for")
+    partial = "" if complete else " (partial verdict: not every metric was asked for)"
+    return f"{candidate}: {word}{partial} — {'; '.join(parts)}"
