@@ -1,6 +1,79 @@
 """sparsescope: what pruning takes away, measured.
 
+    import sparsescope as ss
+    evaluation = ss.evaluate("dense.pt", ["sparse.pt"], "cifar10:data")
+    evaluation.verdict("sparse").outcome
+    evaluation["ece"].difference("sparse")
+    ss.report(evaluation, "out/")
+
 Public names are resolved on first use, so importing the package imports neither torch nor anything else that is heavy.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparsescope import corruptions, lime, metrics, plots
+    from sparsescope.benchmark import ArrayImages, Benchmark, ImageSet
+    from sparsescope.checkpoints import load_classifier, save_checkpoint
+    from sparsescope.classifier import Classifier
+    from sparsescope.datasets import open_benchmark, open_images
+    from sparsescope.evaluation import evaluate
+    from sparsescope.mask import Mask
+    from sparsescope.reporting import report
+    from sparsescope.results import Evaluation, Verdict
+    from sparsescope.units import Estimate, Units
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ArrayImages",
+    "Benchmark",
+    "Classifier",
+    "Estimate",
+    "Evaluation",
+    "ImageSet",
+    "Mask",
+    "Units",
+    "Verdict",
+    "corruptions",
+    "evaluate",
+    "lime",
+    "load_classifier",
+    "metrics",
+    "open_benchmark",
+    "open_images",
+    "plots",
+    "report",
+    "save_checkpoint",
+]
+
+_HOMES = {
+    "ArrayImages": "benchmark",
+    "Benchmark": "benchmark",
+    "Classifier": "classifier",
+    "Estimate": "units",
+    "Evaluation": "results",
+    "ImageSet": "benchmark",
+    "Mask": "mask",
+    "Units": "units",
+    "Verdict": "results",
+    "evaluate": "evaluation",
+    "load_classifier": "checkpoints",
+    "open_benchmark": "datasets",
+    "open_images": "datasets",
+    "report": "reporting",
+    "save_checkpoint": "checkpoints",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

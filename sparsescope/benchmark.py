@@ -189,17 +189,26 @@ class Benchmark:
 
 
 def stratified_sample(labels: NDArray[np.int64], size: int | None, seed: int, stream: str) -> NDArray[np.int64]:
-    """Return `size` indices into `labels`, ascending, with every class in its proportion (to within one image).
+    """Return `size` indices into `labels`, ascending, with every class in its proportion to within one image.
 
-    Systematic sampling: images are ranked at random within their class, and those with the lowest relative rank are
-    taken. All indices where size is None or at least the number of images.
+    Each class gets the whole part of size x n_k / n; the images left over go to the classes with the largest remainders,
+    ties broken at random. Within a class the images are drawn at random. All indices where size is None or at least n.
+
+    Args:
+        labels: labels (n,).
+        size: how many images; None means all.
+        seed: key of the draws.
+        stream: what the sample is for; see `randomness.generator`.
     """
     n = len(labels)
     if size is None or size >= n:
         return np.arange(n)
     rng = generator(seed, stream, 0)
-    position = np.empty(n)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        position[members] = (rng.permutation(len(members)) + rng.random()) / len(members)
-    return np.sort(np.argsort(position, kind="stable")[:size])
+    classes, counts = np.unique(labels, return_counts=True)
+    quotas, remainders = np.divmod(size * counts, n)
+    order = np.lexsort((rng.random(len(classes)), -remainders))
+    quotas[order[: size - quotas.sum()]] += 1
+    picked = [
+        rng.permutation(np.flatnonzero(labels == label))[:quota] for label, quota in zip(classes, quotas, strict=True)
+    ]
+    return np.sort(np.concatenate(picked))

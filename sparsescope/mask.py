@@ -86,7 +86,7 @@ class Mask(Mapping[str, Tensor]):
         parameters = dict(module.named_parameters())
         with torch.no_grad():
             for name, tensor in self.items():
-                parameters[name].mul_(tensor.to(parameters[name].device))
+                parameters[name].masked_fill_(~tensor.to(parameters[name].device), 0)
 
     def save(self, path: str | Path) -> None:
         """Write the mask as a safetensors file, atomically."""
@@ -104,7 +104,7 @@ class Mask(Mapping[str, Tensor]):
 
 def _as_bool(name: str, tensor: Tensor) -> Tensor:
     if tensor.dtype == torch.bool:
-        return tensor.detach().cpu()
+        return tensor.detach().cpu().clone()
     values = tensor.detach().cpu()
     kept = values != 0
     if not bool((values[kept] == 1).all()):

@@ -13,7 +13,7 @@ def normalise(metrics: Sequence[MetricResult], models: Sequence[str]) -> Radar:
 
     With three or more models, min-max over the models (the paper's way: worst 0, best 1; all equal: 1). With two it
     could only say 0 or 1, so it is the ratio to dense: value / dense where higher is better, dense / value where lower
-    is; dense lies on the unit circle. A ratio of values that are not both positive is undefined (None).
+    is; dense lies on the unit circle. A ratio with a negative value or a divisor of 0 is undefined (None).
 
     Args:
         metrics: results of all metrics.

@@ -22,13 +22,13 @@ def generator(seed: int, stream: str, unit: int) -> np.random.Generator:
     word of its counter, so every unit owns 2**192 blocks of its own and no draw depends on another unit.
 
     Args:
-        seed: the evaluation's seed, any non-negative integer.
+        seed: the evaluation's seed, from 0 to 2**64 - 1.
         stream: what the numbers are for, such as `"lime"`; different streams are independent.
         unit: index of the sampling unit in its population, >= 0.
     """
-    if seed < 0 or unit < 0:
-        raise ValueError(f"Expected seed and unit to be non-negative, but got seed={seed}, unit={unit}.")
-    key = np.array([seed & _WORD, _stream_word(stream)], dtype=np.uint64)
+    if not (0 <= seed <= _WORD and unit >= 0):
+        raise ValueError(f"Expected 0 <= seed < 2**64 and unit >= 0, but got seed={seed}, unit={unit}.")
+    key = np.array([seed, _stream_word(stream)], dtype=np.uint64)
     counter = np.array([0, 0, 0, unit], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))
 

@@ -1,13 +1,15 @@
 """Evaluation: plain numbers and texts, and their JSON (`sparsescope.evaluation/1`). Everything after the measurements —
 verdict, plots, report — reads these and nothing else. No torch."""
 
+import contextlib
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sparsescope.errors import InputError, OptionError
 from sparsescope.units import Estimate
@@ -31,12 +33,37 @@ __all__ = [
     "Verdict",
     "json_schema",
     "plain",
+    "write_atomically",
 ]
 
 SCHEMA: Literal["sparsescope.evaluation/1"] = "sparsescope.evaluation/1"
 
 Outcome = Literal["pass", "fail", "inconclusive", "not evaluated"]
 Interval = tuple[float, float]
+
+
+def plain(value: Any) -> Any:
+    """Return `value` with numpy scalars and arrays as Python numbers and lists, and nan and infinity as None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _finite_interval(value: Any) -> Any:
+    ends = plain(value)
+    return None if isinstance(ends, list) and None in ends else value
+
+
+# JSON has no nan or infinity: they become None here, on construction, so that a saved evaluation loads as its equal.
+OptionalFloat = Annotated[float | None, BeforeValidator(plain)]
+OptionalInterval = Annotated[Interval | None, BeforeValidator(_finite_interval)]
+PlainDict = Annotated[dict[str, Any], BeforeValidator(plain)]
 
 
 class _Record(BaseModel):
@@ -96,18 +123,18 @@ class MetricValue(_Record):
 
     status: Literal["measured", "not evaluated"]
     reason: str | None = None
-    value: float | None = None
-    interval: Interval | None = None
-    standard_error: float | None = None
+    value: OptionalFloat = None
+    interval: OptionalInterval = None
+    standard_error: OptionalFloat = None
     n: int | None = None
 
 
 class Difference(_Record):
     """Candidate minus dense, in the metric's own unit, not oriented; None where either was not evaluated."""
 
-    value: float | None = None
-    interval: Interval | None = None
-    standard_error: float | None = None
+    value: OptionalFloat = None
+    interval: OptionalInterval = None
+    standard_error: OptionalFloat = None
 
 
 class MetricResult(_Record):
@@ -119,13 +146,13 @@ class MetricResult(_Record):
     unit: str
     higher_is_better: bool
     source: str
-    options: dict[str, Any]
+    options: PlainDict
     in_verdict: bool
     margin: float
     margin_kind: Literal["absolute", "relative"]
     values: dict[str, MetricValue]
     differences: dict[str, Difference]
-    details: dict[str, Any] = {}
+    details: PlainDict = {}
     replicates: int = 0
 
     def value(self, model: str) -> Estimate:
@@ -181,8 +208,8 @@ class Radar(_Record):
 
     normalisation: Literal["minmax", "ratio"]
     axes: tuple[str, ...]
-    values: dict[str, tuple[float | None, ...]]
-    bands: dict[str, tuple[Interval | None, ...]] = {}
+    values: dict[str, tuple[OptionalFloat, ...]]
+    bands: dict[str, tuple[OptionalInterval, ...]] = {}
 
 
 class Cost(_Record):
@@ -211,6 +238,22 @@ class Evaluation(_Record):
     radar: Radar
     cost: Cost
 
+    @model_validator(mode="after")
+    def _names_agree(self) -> "Evaluation":
+        names = [model.name for model in self.models]
+        if [model.role for model in self.models] != ["dense", *["candidate"] * (len(names) - 1)] or not names:
+            raise ValueError("expected one dense model, then the candidates")
+        if len(set(names)) < len(names):
+            raise ValueError(f"expected different names, but got {names}")
+        expected = {"values": names, "differences": names[1:]}
+        for metric in self.metrics:
+            for field, wanted in expected.items():
+                if set(getattr(metric, field)) != set(wanted):
+                    raise ValueError(f"expected {field} of {metric.name} for {wanted}")
+        if set(self.verdicts) != set(names[1:]):
+            raise ValueError(f"expected verdicts for {names[1:]}")
+        return self
+
     def __getitem__(self, metric: str) -> MetricResult:
         for result in self.metrics:
             if result.name == metric:
@@ -235,13 +278,7 @@ class Evaluation(_Record):
 
     def save(self, path: str | Path) -> None:
         """Write evaluation.json, atomically: a full disk leaves neither half a file nor loses an older one."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        try:
-            partial.write_text(self.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_atomically(Path(path), (self.model_dump_json(indent=2, by_alias=True) + "\n").encode())
 
     @classmethod
     def load(cls, path: str | Path) -> "Evaluation":
@@ -259,7 +296,7 @@ class Evaluation(_Record):
             return cls.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
+            place = "".join(f"{part}." for part in first["loc"]).rstrip(".") or "the file"
             raise InputError(f"{path} does not follow {SCHEMA}: {place}: {first['msg']}.") from error
 
 
@@ -269,14 +306,18 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def plain(value: Any) -> Any:
-    """Return `value` with numpy scalars and arrays as Python numbers and lists, and nan and infinity as None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is either complete or, if anything goes wrong, as it was before.
+
+    Raises:
+        InputError: the file cannot be written: no such folder, no permission, disk full.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()

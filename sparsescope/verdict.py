@@ -11,9 +11,11 @@ from statistics import NormalDist
 
 from sparsescope.results import Difference, MetricResult, MetricVerdict, Outcome, PaperVerdict, Verdict
 
-__all__ = ["combine", "decide", "judge", "judge_as_paper"]
+__all__ = ["absolute_margin", "combine", "decide", "judge", "judge_as_paper", "oriented_interval"]
 
 PAPER_ACCURACY_DROP = 0.01
+ROUNDING = 1e-12  # 0.90 - 0.91 is a hair below -0.01 in floating point: a difference equal to the margin passes
+POWER = 0.8
 
 
 def judge(metric: MetricResult, dense: str, candidate: str, confidence: float) -> MetricVerdict:
@@ -32,13 +34,15 @@ def judge(metric: MetricResult, dense: str, candidate: str, confidence: float) -
         return outcome("inconclusive", f"no interval from n = {metric.values[candidate].n}")
     margin = absolute_margin(metric, dense)
     low, high = oriented_interval(metric, difference.interval)
-    advice = _units_needed(metric, difference, margin, confidence, metric.values[candidate].n or 0)
-    if low >= -margin:
+    if low >= -margin - ROUNDING:
         return outcome("pass")
-    if high < -margin:
-        narrow = -margin - high < 0.25 * (high - low)
-        return outcome("fail", f"narrowly; {advice}" if narrow else None)
-    return outcome("inconclusive", advice)
+    n = metric.values[candidate].n or 0
+    needed = _units_needed(metric, difference, margin, confidence, n)
+    if high < -margin - ROUNDING:
+        return outcome("fail", f"narrowly; n = {n}, about {needed:,} would confirm it" if needed and needed > n else None)
+    if needed is None:
+        return outcome("inconclusive", f"n = {n}; so close to the margin that no realistic n decides it")
+    return outcome("inconclusive", f"n = {n}; about {max(needed, _rounded_up(n + 1)):,} would decide it")
 
 
 def absolute_margin(metric: MetricResult, dense: str) -> float:
@@ -54,17 +58,31 @@ def oriented_interval(metric: MetricResult, interval: tuple[float, float]) -> tu
     return (low, high) if metric.higher_is_better else (-high, -low)
 
 
-def _units_needed(metric: MetricResult, difference: Difference, margin: float, confidence: float, n: int) -> str:
-    """Say how many units would put the margin outside the interval, if difference and spread stay as they are."""
+def _units_needed(
+    metric: MetricResult, difference: Difference, margin: float, confidence: float, n: int
+) -> int | None:
+    """Return how many units would decide the metric with a power of 80 %, if difference and spread stay as they are.
+
+    The standard error shrinks with the root of n, so with d the distance of the difference from the margin
+
+        n' = n ((z_confidence + z_power) standard_error / d)^2,
+
+    rounded up to two digits; None where it is more than 1000 times n. Source: Chow, Shao & Wang 2008, chapter 3.
+    """
     assert difference.value is not None
     distance = abs((difference.value if metric.higher_is_better else -difference.value) + margin)
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    spread = z * (difference.standard_error or 0.0)
+    normal = NormalDist()
+    spread = (normal.inv_cdf(0.5 + confidence / 2) + normal.inv_cdf(POWER)) * (difference.standard_error or 0.0)
     if distance == 0 or (factor := (spread / distance) ** 2) > 1000:
-        return f"n = {n}; the difference lies so close to the margin that no realistic n decides it"
-    needed = max(math.ceil(n * factor), n + 1)
-    digits = -(len(str(needed)) - 2)
-    return f"n = {n}; about {round(needed, digits):,} would decide it"
+        return None
+    return _rounded_up(n * factor)
+
+
+def _rounded_up(number: float) -> int:
+    """Return a positive number rounded up to two digits, as a promise that keeps: 1,001 becomes 1,100."""
+    whole = math.ceil(number)
+    step: int = 10 ** max(len(str(whole)) - 2, 0)
+    return math.ceil(whole / step) * step
 
 
 def judge_as_paper(metric: MetricResult, dense: str, candidate: str, tolerance: float = 0.0) -> Outcome:
@@ -74,7 +92,7 @@ def judge_as_paper(metric: MetricResult, dense: str, candidate: str, tolerance: 
         return "not evaluated"
     allowed = PAPER_ACCURACY_DROP if metric.name == "accuracy" else tolerance
     oriented = difference.value if metric.higher_is_better else -difference.value
-    return "pass" if oriented >= -allowed - 1e-12 else "fail"
+    return "pass" if oriented >= -allowed - ROUNDING else "fail"
 
 
 def combine(outcomes: Iterable[Outcome]) -> Outcome:
@@ -94,6 +112,7 @@ def decide(
     *,
     confidence: float,
     complete: bool,
+    policy: str = "margins",
     paper_tolerance: float = 0.0,
 ) -> Verdict:
     """Return the verdict over all metrics that are in the verdict.
@@ -104,6 +123,7 @@ def decide(
         candidate: name of the candidate.
         confidence: confidence level of the intervals in the results.
         complete: whether `metrics` holds every metric of the full verdict; else the verdict is partial.
+        policy: name of the policy, for the record.
         paper_tolerance: how much worse than dense the paper's reading allows beside accuracy.
     """
     judged = {metric.name: judge(metric, dense, candidate, confidence) for metric in metrics if metric.in_verdict}
@@ -122,7 +142,7 @@ def decide(
     paper_overall = combine(paper.values())
     return Verdict(
         outcome=overall,
-        policy="margins",
+        policy=policy,
         confidence=confidence,
         partial=not complete,
         statement=_statement(candidate, overall, judged, complete),

@@ -40,6 +40,10 @@ class Measurement(abc.ABC):
     def cost(self, benchmark: Benchmark) -> float:
         """Return roughly how many forward passes of one image a unit takes: sizes shards and the progress bar."""
 
+    def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
+        """Return the names of the image sets that decide the result (see `Benchmark.sets`); part of the cache key."""
+        return tuple(benchmark.sets)
+
     def requires(self) -> tuple["Measurement", ...]:
         """Return the measurements of the dense model that `given` reads."""
         return ()

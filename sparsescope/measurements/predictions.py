@@ -47,6 +47,10 @@ class Predictions(Measurement):
         labels = images.labels if images.labels is not None else np.zeros(len(images), dtype=np.int64)
         return stratified_sample(labels, self.images, seed, f"sample/{self.image_set}")
 
+    def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
+        """See `Measurement.image_sets`."""
+        return (self.image_set,)
+
     def cost(self, benchmark: Benchmark) -> float:
         """See `Measurement.cost`."""
         return 1.0

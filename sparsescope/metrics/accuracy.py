@@ -1,7 +1,8 @@
 """Accuracy on clean test images."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 from pydantic.dataclasses import dataclass
 
 from sparsescope.benchmark import Benchmark
@@ -34,11 +35,16 @@ class Accuracy(Metric):
         return (Predictions("test"),)
 
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
-        """Arrays: `correct` bool (n,)."""
+        """Arrays: `correct` bool (n,); `classes` int (n,), the number of classes."""
         arrays = own[Predictions("test")]
         correct = arrays["logits"].argmax(axis=1) == arrays["label"]
-        return Units({"test": len(correct)}, {"correct": correct})
+        classes = np.full(len(correct), arrays["logits"].shape[1])
+        return Units({"test": len(correct)}, {"correct": correct, "classes": classes})
 
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
         """See `Metric.reduce`."""
         return weighted_mean(units["correct"], weights)
+
+    def details(self, units: Units) -> dict[str, Any]:
+        """Number of classes and of correct images."""
+        return {"classes": int(units["classes"][0]), "correct": int(units["correct"].sum())}

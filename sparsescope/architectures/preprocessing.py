@@ -1,0 +1,23 @@
+"""How an architecture's images are normalised unless something better is known."""
+
+from dataclasses import dataclass
+
+__all__ = ["IMAGENET", "Preprocessing"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Normalisation and input size.
+
+    Args:
+        mean: per-channel mean, in [0, 1] units.
+        std: per-channel standard deviation, > 0.
+        size: height and width of the images in pixels; None where any size will do or it is unknown.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    size: int | None = None
+
+
+IMAGENET = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), size=224)

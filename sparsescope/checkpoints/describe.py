@@ -1,0 +1,176 @@
+"""What is in an artefact: for people to look at, also where no architecture is known."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sparsescope.architectures import Preprocessing
+from sparsescope.checkpoints.layout import Artefact, open_artefact
+from sparsescope.checkpoints.load import normalisation
+from sparsescope.checkpoints.network import find_network
+from sparsescope.checkpoints.values import conversion_warnings, sparsity_warnings, value_problems
+from sparsescope.classifier import Classifier
+from sparsescope.errors import ArtefactError
+from sparsescope.mask import LayerSparsity, Mask, Sparsity
+
+__all__ = ["Description", "describe"]
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is in an artefact.
+
+    Args:
+        path: the file.
+        sha256: of its bytes.
+        format: `"torch"`, `"safetensors"` or `"npz"`.
+        kind: `"sparsescope checkpoint"`, `"state dict"` or `"mask"`.
+        layout: what was undone to get at the tensors.
+        architecture: its specification; None where none is known.
+        tensors: number of tensors.
+        parameters: number of parameters; of a mask, number of entries.
+        nonzero: how many of them are not removed.
+        has_mask: whether the file says which weights are kept.
+        sparsity_prunable: fraction removed of the prunable weights; of a mask, of its own entries.
+        sparsity_total: fraction removed of all parameters; None for a mask, which does not know them.
+        layers: per prunable weight tensor.
+        mean, std: normalisation; None where unknown.
+        history: how the weights came about, in short; None where not stored.
+        warnings: what the user should know.
+    """
+
+    path: str
+    sha256: str
+    format: str
+    kind: str
+    layout: tuple[str, ...]
+    architecture: str | None
+    tensors: int
+    parameters: int
+    nonzero: int
+    has_mask: bool
+    sparsity_prunable: float
+    sparsity_total: float | None
+    layers: tuple[LayerSparsity, ...]
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    history: str | None
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, strings and numbers."""
+        document: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return document
+
+
+def describe(path: str | Path, arch: str | None = None) -> Description:
+    """Return what is in a file of weights, of a mask, or of both.
+
+    Where no architecture is known, weights are the tensors of two or more axes whose names end in `weight`, and the
+    last of them is taken for the head.
+
+    Args:
+        path: the file.
+        arch: architecture specification; found as `find_network` does without it.
+
+    Raises:
+        ArtefactError: the file cannot be read, or does not fit `arch`.
+        OptionError: `arch` names nothing.
+    """
+    artefact = open_artefact(path)
+    if artefact.kind == "mask":
+        return _of_mask(artefact)
+    try:
+        network = find_network(artefact, arch)
+    except ArtefactError as error:
+        if arch is not None:
+            raise
+        return _of_unknown(artefact, str(error), architecture=artefact.details.architecture)
+    problems = value_problems(artefact.tensors, network.module)
+    if problems:
+        return _of_unknown(artefact, *problems, architecture=network.spec)
+    network.module.load_state_dict(artefact.tensors, strict=False)
+    preprocessing, noticed = normalisation(artefact, network)
+    classifier = Classifier(network.module, preprocessing.mean, preprocessing.std, mask=artefact.mask)
+    noticed += sparsity_warnings(classifier, candidate=False)
+    return _description(artefact, classifier.sparsity, network.spec, preprocessing, noticed)
+
+
+def _description(
+    artefact: Artefact,
+    sparsity: Sparsity,
+    architecture: str | None,
+    preprocessing: Preprocessing | None,
+    noticed: tuple[str, ...],
+) -> Description:
+    return Description(
+        path=str(artefact.path),
+        sha256=artefact.sha256,
+        format=artefact.format,
+        kind=artefact.kind,
+        layout=artefact.layout,
+        architecture=architecture,
+        tensors=len(artefact.tensors) or len(artefact.mask or ()),
+        parameters=sparsity.parameters,
+        nonzero=sparsity.nonzero,
+        has_mask=artefact.mask is not None,
+        sparsity_prunable=sparsity.prunable,
+        sparsity_total=None if artefact.kind == "mask" else sparsity.total,
+        layers=sparsity.layers,
+        mean=preprocessing.mean if preprocessing else None,
+        std=preprocessing.std if preprocessing else None,
+        history=_summary(artefact.details.history),
+        warnings=(*artefact.warnings, *conversion_warnings(artefact.tensors), *noticed),
+    )
+
+
+def _of_mask(artefact: Artefact) -> Description:
+    mask = artefact.mask or Mask({})
+    size = sum(kept.numel() for kept in mask.values())
+    nonzero = sum(int(kept.sum()) for kept in mask.values())
+    layers = tuple(_layer(name, kept) for name, kept in mask.items())
+    return _description(artefact, Sparsity(size, nonzero, mask.sparsity, mask.sparsity, layers), None, None, ())
+
+
+def _of_unknown(artefact: Artefact, *reasons: str, architecture: str | None) -> Description:
+    """Describe by names and shapes alone, as `mask.account` does it where the layers' types are known."""
+    parameters = {name: t for name, t in artefact.tensors.items() if not name.endswith(_STATISTICS)}
+    weights = {name: t for name, t in parameters.items() if t.ndim >= 2 and name.endswith("weight")}
+    kept = dict(artefact.mask) if artefact.mask is not None else {name: t != 0 for name, t in weights.items()}
+    removed = {name: int((~entries).sum()) for name, entries in kept.items()}
+    head = list(weights)[-1] if len(weights) > 1 else None
+    counted = {name: t for name, t in weights.items() if name != head or removed.get(name, 0)}
+    layers = tuple(
+        _layer(name, kept.get(name, torch.ones_like(weight, dtype=torch.bool))) for name, weight in counted.items()
+    )
+    size = sum(tensor.numel() for tensor in parameters.values())
+    prunable = sum(weight.numel() for weight in counted.values())
+    gone = sum(removed.values())
+    sparsity = Sparsity(
+        parameters=size,
+        nonzero=size - gone,
+        prunable=sum(removed.get(name, 0) for name in counted) / prunable if prunable else 0.0,
+        total=gone / size if size else 0.0,
+        layers=layers,
+    )
+    return _description(artefact, sparsity, architecture, artefact.details.preprocessing, reasons)
+
+
+def _layer(name: str, kept: Tensor) -> LayerSparsity:
+    return LayerSparsity(name, tuple(kept.shape), int((~kept).sum()) / kept.numel() if kept.numel() else 0.0)
+
+
+def _summary(history: Any) -> str | None:
+    if not history:
+        return None
+    if isinstance(history, list):
+        return f"{len(history)} entries, last: {_summary(history[-1])}" if len(history) > 1 else _summary(history[0])
+    if isinstance(history, dict):
+        return ", ".join(f"{key} {value}" for key, value in history.items() if not isinstance(value, dict | list))
+    return str(history)

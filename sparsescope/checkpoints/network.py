@@ -1,0 +1,105 @@
+"""The network that an artefact's tensors belong to."""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from sparsescope.architectures import Comparison, Preprocessing, fitting_options, match, resolve
+from sparsescope.checkpoints.layout import Artefact
+from sparsescope.classifier import Classifier
+from sparsescope.errors import ArtefactError
+
+__all__ = ["Network", "copied", "find_network"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network in float32 on the CPU.
+
+    Args:
+        module: the network.
+        spec: its architecture's specification; None where it was made in Python.
+        preprocessing: the architecture's normalisation; None where unknown.
+    """
+
+    module: nn.Module
+    spec: str | None
+    preprocessing: Preprocessing | None = None
+
+
+def copied(dense: Classifier) -> Network:
+    """Return a network of its own with the dense one's weights."""
+    module = copy.deepcopy(dense.module).cpu().float()
+    for parameter in module.parameters():
+        parameter.grad = None
+    return Network(module, dense.origin.architecture)
+
+
+def find_network(artefact: Artefact, arch: str | None, dense: Classifier | None = None) -> Network:
+    """Return a network whose tensors have the artefact's names and shapes; its weights are still its own.
+
+    Its architecture is `arch`; else what our own checkpoint says; else the dense network's, where the weights fit it;
+    else the one that matches by names and shapes. A checkpoint may only name architectures whose code is not its
+    author's: others are for the user to choose.
+
+    Raises:
+        ArtefactError: the weights do not fit the architecture, or none is found.
+        OptionError: `arch` names nothing, or its code raises.
+    """
+    stored = artefact.details.architecture
+    if arch is not None:
+        return _built(arch, artefact)
+    if stored is not None and _is_known_code(stored):
+        return _built(stored, artefact)
+    if dense is not None and fits(dense, artefact):
+        return copied(dense)
+    if stored is not None:
+        raise ArtefactError(
+            f"{artefact.path} says that its architecture is {stored}, and code that a file names is not run unasked. "
+            f"If you trust it, give --arch {stored}."
+        )
+    try:
+        return _built(match(artefact.shapes, str(artefact.path)), artefact)
+    except ArtefactError as error:
+        if dense is None:
+            raise
+        differences = _comparison(dense.module, artefact).differences()
+        raise ArtefactError(
+            f"{error}\nIt does not fit the dense network {dense.name} either:\n{differences}"
+        ) from error
+
+
+def fits(dense: Classifier, artefact: Artefact) -> bool:
+    """Return whether the artefact's weights have the dense network's names and shapes."""
+    return _comparison(dense.module, artefact).fits
+
+
+def _is_known_code(spec: str) -> bool:
+    return ":" not in spec or spec.startswith("torchvision:")
+
+
+def _built(spec: str, artefact: Artefact) -> Network:
+    architecture = resolve(spec)
+    options = {}
+    if spec == artefact.details.architecture and not _is_known_code(spec):
+        options = {
+            name: value for name, value in artefact.details.architecture_options.items() if architecture.accepts(name)
+        }
+    with torch.random.fork_rng(devices=[]):
+        module = architecture.build(**options)
+        if not _comparison(module, artefact).fits:
+            module = architecture.build(**options | fitting_options(architecture, module, artefact.shapes))
+    comparison = _comparison(module, artefact)
+    if not comparison.fits:
+        raise ArtefactError(
+            f"{artefact.path} does not fit the architecture {spec}:\n{comparison.differences()}\n"
+            "Give the architecture that these weights were trained with by --arch."
+        )
+    return Network(module.cpu().float(), spec, architecture.preprocessing)
+
+
+def _comparison(module: nn.Module, artefact: Artefact) -> Comparison:
+    network = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    return Comparison(artefact.shapes, network)

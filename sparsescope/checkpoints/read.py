@@ -1,0 +1,134 @@
+"""From a file to plain content: tensors, numbers, strings and containers of them. No code of the file's is ever run."""
+
+import argparse
+import pickle
+import re
+import struct
+import warnings
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sparsescope.errors import ArtefactError
+
+__all__ = ["Content", "read"]
+
+_SAVE_WEIGHTS = "Save the weights alone: torch.save(model.state_dict(), 'weights.pt')."
+_PICKLE_START = b"\x80"
+_NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]
+# Plain data that training scripts often store beside the weights. Building them runs no code of the file's.
+_PLAIN_CLASSES: list[Any] = [
+    argparse.Namespace,
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")),
+    (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),  # its name in numpy 1
+    (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
+]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds.
+
+    Args:
+        format: `"torch"`, `"safetensors"` or `"npz"`.
+        value: the object in the file; for safetensors and npz a dictionary of tensors.
+        metadata: safetensors' own metadata; empty otherwise.
+    """
+
+    format: str
+    value: object
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+def read(path: Path) -> Content:
+    """Read a file by its content, whatever its name ends in.
+
+    Raises:
+        ArtefactError: there is no such file, it is a folder, empty, truncated, holds Python objects, or is no
+            checkpoint at all; the text says which and what to do.
+    """
+    if path.is_dir():
+        raise ArtefactError(f"Expected a file, but {path} is a folder. Give the weight file in it.")
+    if not path.is_file():
+        raise ArtefactError(f"There is no file {path}.")
+    with path.open("rb") as file:
+        start = file.read(9)
+    if not start:
+        raise ArtefactError(f"{path} is empty (0 bytes). Was it saved completely?")
+    if _is_safetensors(start):
+        return _read_safetensors(path)
+    members = _zip_members(path)
+    if members and all(name.endswith(".npy") for name in members):
+        return _read_npz(path)
+    if any(name.endswith("/constants.pkl") for name in members):
+        raise ArtefactError(f"{path} is a TorchScript archive, which holds code. {_SAVE_WEIGHTS}")
+    if any(name.endswith("/archive_format") for name in members):
+        raise ArtefactError(f"{path} is a torch.export archive, which holds a program. {_SAVE_WEIGHTS}")
+    return _read_torch(path, start)
+
+
+def _is_safetensors(start: bytes) -> bool:
+    return len(start) == 9 and start[8:] == b"{" and struct.unpack("<Q", start[:8])[0] <= 100_000_000
+
+
+def _zip_members(path: Path) -> list[str]:
+    if not zipfile.is_zipfile(path):
+        return []
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def _read_safetensors(path: Path) -> Content:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return Content("safetensors", {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {})  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ArtefactError(f"{path} is a damaged or truncated safetensors file ({error}). Copy it again.") from error
+
+
+def _read_npz(path: Path) -> Content:
+    tensors = {}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            for name in arrays.files:
+                array = arrays[name]
+                tensors[name] = torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ArtefactError(
+            f"{path} could not be read as an npz file of numeric arrays ({error}). Expected np.savez(path, **arrays), "
+            "one array per parameter name."
+        ) from error
+    return Content("npz", tensors)
+
+
+def _read_torch(path: Path, start: bytes) -> Content:
+    try:
+        # torch warns of pickle protocols and of sparse tensors being new: nothing that the user could act on.
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_PLAIN_CLASSES):
+            warnings.simplefilter("ignore")
+            return Content("torch", torch.load(path, map_location="cpu", weights_only=True))
+    except MemoryError:
+        raise
+    except Exception as error:  # torch.load raises nearly anything on foreign bytes, KeyError included
+        raise ArtefactError(_torch_failure(path, start, error)) from error
+
+
+def _torch_failure(path: Path, start: bytes, error: Exception) -> str:
+    if not start.startswith((_PICKLE_START, b"PK")):
+        return (
+            f"{path} is no checkpoint: expected a file of torch.save, safetensors or np.savez, but it begins with "
+            f"{start!r}."
+        )
+    if isinstance(error, pickle.UnpicklingError):
+        found = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f"Python objects ({found.group(1)})" if found else "more than plain tensors"
+        return f"{path} holds {what}, and was not loaded: unpickling them could run any code. {_SAVE_WEIGHTS}"
+    cause = str(error).partition("\n")[0].partition(". ")[0]
+    return f"{path} is a damaged or truncated torch file ({cause or type(error).__name__}). Save or copy it again."

@@ -1,0 +1,35 @@
+"""`sparsescope demo`."""
+
+from pathlib import Path
+
+import rich_click as click
+
+from sparsescope.cli.progress import progress_bar
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("sparsescope-demo"),
+              show_default=True, metavar="DIR", help="Where models and report go.")
+@click.option("--sparsity", type=click.FloatRange(0, 1, max_open=True), default=0.8, show_default=True,
+              help="Fraction of the weights removed.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Key of all random numbers.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def demo(out: Path, sparsity: float, seed: int, quiet: bool) -> None:
+    """Train a small network on the embedded digits, prune it, evaluate dense against sparse, write the report."""
+    from sparsescope.cli.table import print_summary
+    from sparsescope.demo import make_models
+    from sparsescope.evaluation import evaluate
+    from sparsescope.reporting import report
+
+    out.mkdir(parents=True, exist_ok=True)
+    with progress_bar(quiet=quiet) as progress:
+        dense, sparse = make_models(out, sparsity, seed, progress)
+    with progress_bar(quiet=quiet) as progress:
+        evaluation = evaluate(dense, sparse, "digits", preset="quick", seed=seed, progress=progress)
+    paths = report(evaluation, out)
+    print_summary(evaluation)
+    click.echo("\nWritten:")
+    for path in (dense, sparse, *paths.values()):
+        click.echo(f"  {path}")

@@ -1,0 +1,61 @@
+"""The group of commands, and what errors become: exit codes and one clear message on stderr."""
+
+import sys
+import traceback
+from typing import Any
+
+import rich_click as click
+
+import sparsescope as package
+from sparsescope.cli.demo import demo
+from sparsescope.cli.evaluate import evaluate
+from sparsescope.cli.inspect import inspect
+from sparsescope.cli.report import report
+from sparsescope.errors import InputError
+
+__all__ = ["main", "sparsescope"]
+
+GATE_NOT_MET, UNUSABLE, BROKEN, INTERRUPTED = 1, 2, 3, 130
+
+
+class _Commands(click.RichGroup):
+    """Turns exceptions of any command into the documented exit codes."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except InputError as error:
+            click.echo(f"Error: {error}", err=True)
+            context.exit(UNUSABLE)
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted. Finished parts are cached: the same command goes on from there.", err=True)
+            context.exit(INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            click.echo(f"Error: {error.strerror or error}{where}", err=True)
+            context.exit(BROKEN)
+        except Exception:
+            traceback.print_exc()
+            click.echo("The evaluation broke: the traceback above says where. Please report it.", err=True)
+            context.exit(BROKEN)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package.__version__, prog_name="sparsescope")
+def sparsescope() -> None:
+    """Measure what pruning takes away from an image classifier, and judge whether the sparse model matches its parent.
+
+    Exit codes: 0 done (and the gate met), 1 the gate is not met, 2 wrong usage or unusable input,
+    3 the evaluation broke, 130 interrupted.
+    """
+
+
+for _command in (evaluate, inspect, report, demo):
+    sparsescope.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line."""
+    sys.exit(sparsescope(prog_name="sparsescope"))

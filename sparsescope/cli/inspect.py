@@ -1,0 +1,72 @@
+"""`sparsescope inspect`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sparsescope.checkpoints import Description
+
+__all__ = ["inspect"]
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--arch",
+    metavar="SPEC",
+    help="Architecture: a built-in name, torchvision:NAME or FILE.py:function. Default: from the checkpoint, else by "
+    "names and shapes.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a list with one object per file.")
+def inspect(files: tuple[Path, ...], arch: str | None, as_json: bool) -> None:
+    """Show what is in model and mask files: architecture, parameters, mask, sparsity by layer, warnings."""
+    import json
+
+    from rich.console import Console
+
+    from sparsescope.checkpoints import describe
+
+    descriptions = [describe(path, arch) for path in files]
+    if as_json:
+        click.echo(json.dumps([description.as_json() for description in descriptions], indent=2))
+        return
+    console = Console()
+    for description in descriptions:
+        _show(console, description)
+
+
+def _show(console: "Console", about: "Description") -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    mean, std = (", ".join(f"{n:g}" for n in numbers) if numbers else None for numbers in (about.mean, about.std))
+    total = None if about.sparsity_total is None else f"{about.sparsity_total:.1%} of all parameters"
+    facts = {
+        "kind": ", ".join((f"{about.kind} ({about.format})", *about.layout)),
+        "architecture": about.architecture or "unknown",
+        "tensors": f"{about.tensors:,}",
+        "entries" if about.kind == "mask" else "parameters": f"{about.parameters:,}, of which {about.nonzero:,} kept",
+        "sparsity": ", ".join(
+            part for part in (f"{about.sparsity_prunable:.1%} of the prunable weights", total) if part
+        ),
+        "mask": "in the file" if about.has_mask else "none: zero weights count as removed",
+        "normalisation": f"mean ({mean}), std ({std})" if mean else "unknown",
+        "history": about.history,
+    }
+    table = Table("layer", "shape", "sparsity", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for layer in about.layers:
+        table.add_row(escape(layer.name), " × ".join(map(str, layer.shape)), f"{layer.sparsity:.1%}")
+    console.print(f"[bold]{escape(about.path)}[/bold]", soft_wrap=True)
+    for name, fact in facts.items():
+        if fact is not None:
+            console.print(f"  {name:<14}{escape(fact)}", soft_wrap=True, highlight=False)
+    console.print(table)
+    for warning in about.warnings:
+        console.print(f"[yellow]warning[/yellow] {escape(warning)}", soft_wrap=True, highlight=False)
+    console.print()

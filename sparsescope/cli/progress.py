@@ -1,0 +1,62 @@
+"""Progress of long work on stderr: a bar with time left on a terminal, a line now and then elsewhere."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+__all__ = ["progress_bar"]
+
+LINE_EVERY = 30.0
+"""Seconds between two lines where stderr is no terminal."""
+
+
+@contextlib.contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Callable[[float, float, str], None] | None]:
+    """Yield a callback (done, total, label), or None where `quiet`."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar() as callback:
+            yield callback
+    else:
+        yield _lines()
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Callable[[float, float, str], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=120) as bar:
+        task = bar.add_task("Getting ready", total=None)
+        yield lambda done, total, label: bar.update(task, completed=done, total=total, description=label)
+
+
+def _lines() -> Callable[[float, float, str], None]:
+    started = last = time.monotonic()
+
+    def tell(done: float, total: float, label: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < LINE_EVERY or done <= 0:
+            return
+        last = now
+        left = (now - started) * (total - done) / done
+        sys.stderr.write(f"{done / total:4.0%}  {label}, about {_duration(left)} left\n")
+        sys.stderr.flush()
+
+    return tell
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

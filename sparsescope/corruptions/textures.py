@@ -1,0 +1,129 @@
+"""Frost textures: read from a folder, or drawn."""
+
+from functools import lru_cache
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsescope.errors import DataError
+from sparsescope.randomness import generator
+
+__all__ = ["frost_textures"]
+
+TEXTURES = 5  # the published scripts pick one of the first five of their six
+CANVAS = 512
+
+# Per drawn texture: mean colour, contrast (levels), number of crystals per canvas, their length (pixels).
+_LOOKS: tuple[tuple[tuple[int, int, int], float, int, float], ...] = (
+    ((88, 148, 166), 24, 60, 150),
+    ((200, 205, 214), 24, 260, 90),
+    ((196, 203, 212), 24, 200, 120),
+    ((138, 152, 165), 30, 320, 60),
+    ((112, 123, 135), 44, 170, 80),
+)
+
+
+def frost_textures(folder: Path | None, step: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
+    """Return the five textures, uint8 (h, w, 3) each, thinned to every step-th pixel.
+
+    Args:
+        folder: where frost1 to frost5 lie; None draws textures.
+        step: 1 or 5; the published reduction to a fifth is bilinear, which at a factor of 5 is every fifth pixel.
+        size: height and width of the images; every texture is at least as large.
+
+    Raises:
+        DataError: the folder lacks a texture, or one is smaller than the images.
+    """
+    if folder is None:
+        textures = _drawn(CANVAS * ceil(1.25 * step * max(size) / CANVAS), step)
+    else:
+        textures = _read(folder.resolve(), step)
+    for texture in textures:
+        if texture.shape[0] < size[0] or texture.shape[1] < size[1]:
+            raise DataError(
+                f"Expected frost textures of at least {size[0]} x {size[1]} pixels, but {folder} has one of "
+                f"{texture.shape[0]} x {texture.shape[1]}. Leave the folder out: drawn frost has any size."
+            )
+    return textures
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path, step: int) -> tuple[NDArray[np.uint8], ...]:
+    from PIL import Image
+
+    textures = []
+    for number in range(1, TEXTURES + 1):
+        paths = [folder / f"frost{number}{suffix}" for suffix in (".png", ".jpg", ".jpeg")]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
+            raise DataError(
+                f"Expected the frost textures frost1 to frost{TEXTURES} (.png or .jpg) in {folder}, but "
+                f"frost{number} is not there. They are part of github.com/hendrycks/robustness (ImageNet-C/create_c)."
+            )
+        with Image.open(path) as image:
+            textures.append(_thinned(np.asarray(image.convert("RGB")), step))
+    return tuple(textures)
+
+
+def _thinned(texture: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+    """Return the pixels at (k + 1/2)·step - 1/2, which is where a bilinear reduction by an odd step samples."""
+    height, width = (round(side / step) for side in texture.shape[:2])
+    rows, columns = (step // 2 + step * np.arange(side) for side in (height, width))
+    return texture.take(rows, axis=0, mode="clip").take(columns, axis=1, mode="clip")
+
+
+@lru_cache(maxsize=4)
+def _drawn(side: int, step: int) -> tuple[NDArray[np.uint8], ...]:
+    """Return five textures of our own; they do not depend on the user's seed, as the published ones do not."""
+    from scipy.ndimage import gaussian_filter
+
+    textures = []
+    for number, (colour, contrast, crystals, length) in enumerate(_LOOKS):
+        rng = generator(0, "corruption/frost/texture", number)
+        ice = _crystals(rng, side, round(crystals * (side / CANVAS) ** 2), length)
+        soft = gaussian_filter(ice, 0.7)
+        relief = soft - np.roll(soft, (2, 2), axis=(0, 1))  # lit from above left
+        haze = gaussian_filter(rng.standard_normal((side, side)), side / 16, mode="wrap")
+        field = sum(part / part.std() for part in (soft - soft.mean(), 0.7 * relief, 0.8 * haze))
+        levels = np.array(colour) + contrast * (field / field.std())[..., None]
+        textures.append(_thinned(np.clip(levels, 0, 255).astype(np.uint8), step))
+    return tuple(textures)
+
+
+def _crystals(rng: np.random.Generator, side: int, count: int, length: float) -> NDArray[np.float64]:
+    """Return a picture (side, side) of fern-like crystals: stems whose branches bear branches of their own."""
+    from PIL import Image, ImageDraw
+
+    stems = rng.random((count, 2)) * side
+    angles = rng.normal(rng.uniform(0, 2 * np.pi), 1.2, count)
+    lengths = length * rng.uniform(0.4, 1.3, count)
+    picture = Image.new("L", (side, side))
+    pen = ImageDraw.Draw(picture)
+    segments = np.concatenate([stems, angles[:, None], lengths[:, None]], axis=1)
+    for brightness in (255, 190, 120):
+        starts, tips = segments[:, :2], segments[:, :2] + segments[:, 3:] * _direction(segments[:, 2])
+        for line in np.concatenate([starts, tips], axis=1).tolist():
+            pen.line(line, fill=brightness)
+        segments = _branches(rng, segments)
+    return np.asarray(picture, dtype=np.float64)
+
+
+def _branches(rng: np.random.Generator, segments: NDArray[Any]) -> NDArray[Any]:
+    """Return the branches of segments (x, y, angle, length): in pairs at about 60°, shorter towards the tip."""
+    branches = []
+    for x, y, angle, length in segments.tolist():
+        places = np.arange(0.08, 1, 4.5 / max(length, 9))
+        for turn in (-1, 1):
+            angles = angle + turn * rng.normal(np.pi / 3.3, 0.08, len(places))
+            lengths = 0.36 * length * (1 - places) * rng.uniform(0.6, 1.2, len(places))
+            roots = np.array([x, y]) + length * places[:, None] * _direction(np.array([angle]))
+            branches.append(np.column_stack([roots, angles, lengths]))
+    grown = np.concatenate(branches)
+    return grown[grown[:, 3] > 3]
+
+
+def _direction(angles: NDArray[Any]) -> NDArray[np.float64]:
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)

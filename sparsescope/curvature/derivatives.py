@@ -1,0 +1,58 @@
+"""What every curvature needs of autograd: gradients in frozen weights, second derivatives, clear refusals."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from sparsescope.classifier import Classifier
+from sparsescope.errors import NotEvaluated
+
+__all__ = ["differentiable_images", "gradients_in", "twice_differentiable"]
+
+_NO_SECOND_DERIVATIVE = ("is not implemented", "differentiate twice")
+
+
+@contextlib.contextmanager
+def twice_differentiable(classifier: Classifier) -> Iterator[None]:
+    """Run a block that differentiates twice; raises NotEvaluated where an operation of the model cannot.
+
+    Attention runs on its plain kernel, because the fused ones have no second derivative.
+    """
+    try:
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            yield
+    except RuntimeError as error:
+        if any(text in str(error) for text in _NO_SECOND_DERIVATIVE):
+            reason = str(error).splitlines()[0]
+            raise NotEvaluated(f"{classifier.name} has no second derivatives: {reason}") from error
+        raise
+
+
+@contextlib.contextmanager
+def gradients_in(module: nn.Module) -> Iterator[dict[str, nn.Parameter]]:
+    """Yield the module's floating parameters by name, all requiring gradients; restores `requires_grad` afterwards."""
+    parameters = {name: p for name, p in module.named_parameters() if p.is_floating_point()}
+    before = {name: p.requires_grad for name, p in parameters.items()}
+    try:
+        for parameter in parameters.values():
+            parameter.requires_grad_(True)
+        yield parameters
+    finally:
+        for name, parameter in parameters.items():
+            parameter.requires_grad_(before[name])
+
+
+def differentiable_images(classifier: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (pixels, logits): the images as a leaf on the classifier's device, and the logits that depend on it.
+
+    Raises:
+        NotEvaluated: the model cuts the gradient.
+    """
+    pixels = images.detach().to(classifier.device).requires_grad_()
+    logits = classifier(pixels)
+    if not logits.requires_grad:
+        raise NotEvaluated(f"the logits of {classifier.name} have no gradient in the images")
+    return pixels, logits

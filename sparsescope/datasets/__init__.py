@@ -1,0 +1,47 @@
+"""Data by SPEC: one file per source of images.
+
+| SPEC | what it is | splits | file |
+|---|---|---|---|
+| `digits` | scikit-learn's embedded digits, 1 x 32 x 32, 10 classes | test 800, train 997 | `digits.py` |
+| `letters` | letters of matplotlib's fonts in the manner of `digits`; its OoD set | one | `letters.py` |
+| `cifar10:DIR`, `cifar100:DIR` | the published Python folders, read by torchvision | test, train | `cifar.py` |
+| `folder:DIR` | a sub-folder of image files per class, or `test/`, `train/` of such | as found | `image_folder.py` |
+| `npz:FILE` | arrays `images`, `labels`, `classes` | one | `arrays.py` |
+| `FILE.py:function`, `package.module:function` | the user's own code | as returned | `user.py` |
+
+To add a source: write one file with a function `(argument, resizing) -> Source`, and add its line to `SOURCES`.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from sparsescope.datasets.open import open_benchmark, open_images
+
+__all__ = ["SOURCES", "USER_FORMS", "Entry", "open_benchmark", "open_images"]
+
+
+class Entry(NamedTuple):
+    """A source in the catalogue: the form of its SPEC, and `module:function` that opens it (imported when needed)."""
+
+    form: str
+    opener: str
+
+
+SOURCES = {
+    "digits": Entry("digits", "sparsescope.datasets.digits:open_digits"),
+    "letters": Entry("letters", "sparsescope.datasets.letters:open_letters"),
+    "cifar10": Entry("cifar10:DIR", "sparsescope.datasets.cifar:open_cifar10"),
+    "cifar100": Entry("cifar100:DIR", "sparsescope.datasets.cifar:open_cifar100"),
+    "folder": Entry("folder:DIR", "sparsescope.datasets.image_folder:open_folder"),
+    "npz": Entry("npz:FILE", "sparsescope.datasets.arrays:open_npz"),
+}
+USER_FORMS = ("FILE.py:function", "package.module:function")
+
+
+def __getattr__(name: str) -> Any:
+    # Resolved on first use, so that reading the catalogue (for help texts) does not import torch.
+    if name in ("open_benchmark", "open_images"):
+        from sparsescope.datasets import open as module
+
+        return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

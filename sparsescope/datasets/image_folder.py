@@ -1,0 +1,187 @@
+"""`folder:DIR`: image files in one sub-folder per class, read from disk as they are needed."""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from sparsescope.benchmark import ImageSet
+from sparsescope.datasets.resizing import Resizing
+from sparsescope.datasets.source import WHOLE, Source
+from sparsescope.errors import DataError, SparsescopeWarning
+
+__all__ = ["EXTENSIONS", "FolderImages", "open_folder"]
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+_TEST_FOLDERS = ("test", "val")
+
+
+def open_folder(argument: str, resizing: Resizing) -> Source:
+    """Return the images of a folder that holds one sub-folder per class; sorted names are the label order.
+
+    A folder that holds `test/` (or `val/`, if there is no `test/`) and `train/`, each with sub-folders of its own,
+    has these two splits; other folders beside them are not looked at.
+
+    Raises:
+        DataError: no such folder, no classes, no images, or splits with different classes.
+    """
+    spec, folder = f"folder:{argument}", Path(argument).expanduser()
+    if not folder.is_dir():
+        raise DataError(
+            f"{spec}: expected a folder, but {folder} {'is a file' if folder.exists() else 'does not exist'}."
+        )
+    splits = _splits(folder)
+    classes = {split: _class_names(place, spec) for split, place in splits.items()}
+    first = next(iter(classes.values()))
+    for names in classes.values():
+        if names != first:
+            odd = sorted(set(names) ^ set(first))
+            raise DataError(
+                f"{spec}: expected the same classes in {' and '.join(place.name for place in splits.values())}, since "
+                f"their order gives the labels, but only one of them has: {', '.join(odd[:5])}."
+            )
+    readers: dict[str, Callable[[], ImageSet]] = {
+        split: partial(FolderImages, place, first, f"{spec} (train)" if split == "train" else spec, resizing)
+        for split, place in splits.items()
+    }
+    return Source(spec, folder.resolve().name, readers, first)
+
+
+class FolderImages(ImageSet):
+    """The images below one folder, as RGB: each file is read when it is asked for, and forgotten.
+
+    Grey and palette files become RGB, transparency is dropped, and orientation tags are not followed, all as
+    torchvision does it. Resizing works on the 8-bit image, as in the usual evaluation pipelines.
+
+    Args:
+        folder: holds one sub-folder per class; files lie in it at any depth. Names that begin with a dot are skipped.
+        classes: sub-folder names in label order.
+        source: how messages name the set.
+        resizing: what brings the images to one size; without it they must have one size.
+
+    Raises:
+        DataError: no images, or images of different sizes; the text names two of them.
+    """
+
+    def __init__(self, folder: Path, classes: Sequence[str], source: str, resizing: Resizing) -> None:
+        self.source, self._folder, self._resizing = source, folder, resizing
+        per_class = [_image_files(folder, name) for name in classes]
+        self._files = [file for files in per_class for file in files]
+        if not self._files:
+            raise DataError(
+                f"{source}: expected images in the sub-folders of {folder}, but found none. Read are: "
+                f"{' '.join(EXTENSIONS)}."
+            )
+        empty = [name for name, files in zip(classes, per_class, strict=True) if not files]
+        if empty:
+            warnings.warn(
+                f"{source}: no images in {', '.join(empty[:5])}; the label stays reserved.",
+                SparsescopeWarning,
+                stacklevel=2,
+            )
+        self.labels = np.repeat(np.arange(len(classes)), [len(files) for files in per_class])
+        self.shape = (3, *self._common_size())
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> Tensor:
+        """See `ImageSet.read`; raises DataError, naming the file, if one cannot be decoded."""
+        images = np.stack([self._pixels(self._files[index]) for index in indices])
+        return torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).float() / 255
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of names, sizes and times of change of the files, of the labels and of the resizing."""
+        digest = hashlib.sha256(repr(self._resizing).encode() + self.required_labels().tobytes())
+        for name in self._files:
+            status = (self._folder / name).stat()
+            digest.update(f"{name}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
+
+    def _common_size(self) -> tuple[int, int]:
+        """Return (height, width) of every image read; the files' headers are looked at unless a crop decides."""
+        resizing = self._resizing
+        first = resizing.output_size(*self._file_size(self._files[0]), f"{self.source}, {self._files[0]}")
+        for name in self._files[1:] if resizing.crop is None else ():
+            size = resizing.output_size(*self._file_size(name), name)
+            if size != first:
+                raise DataError(
+                    f"{self.source}: expected images of one size, but {self._files[0]} has {first[0]} x {first[1]} and "
+                    f"{name} has {size[0]} x {size[1]} (height x width{', resized' if resizing else ''}). "
+                    "Bring them to one size with --resize and --crop."
+                )
+        return first
+
+    def _file_size(self, name: str) -> tuple[int, int]:
+        try:
+            with Image.open(self._folder / name) as image:
+                return image.height, image.width
+        except Exception as error:  # decoders raise what they like
+            raise self._unreadable(name, error) from error
+
+    def _pixels(self, name: str) -> NDArray[np.uint8]:
+        """Return one image, uint8 (H, W, 3)."""
+        try:
+            rgb = _decode(self._folder / name)
+        except Exception as error:  # decoders raise what they like
+            raise self._unreadable(name, error) from error
+        if self._resizing:
+            self._resizing.output_size(
+                rgb.height, rgb.width, f"{self.source}, {name}"
+            )  # says so if a crop is too large
+            rgb = self._resizing(rgb)
+        pixels = np.asarray(rgb)
+        if pixels.shape[:2] != self.shape[1:]:
+            raise DataError(f"{self.source}: {self._folder / name} has changed its size since the folder was opened.")
+        return pixels
+
+    def _unreadable(self, name: str, error: Exception) -> DataError:
+        return DataError(
+            f"{self.source}: expected an image file of 8 bits per channel, but {self._folder / name} cannot be read "
+            f"({error}). Replace it or take it out of the folder."
+        )
+
+
+def _decode(file: Path) -> Image.Image:
+    with Image.open(file) as image:
+        if image.mode.startswith(("I", "F")):  # PIL would cut 16 bits off at 255
+            raise ValueError(f"its pixels have mode {image.mode}")
+        return image.convert("RGB")
+
+
+def _splits(folder: Path) -> dict[str, Path]:
+    tests = [folder / name for name in _TEST_FOLDERS if _sub_folders(folder / name)]
+    splits = {"test": tests[0]} if tests else {}
+    if _sub_folders(folder / "train"):
+        splits["train"] = folder / "train"
+    return splits or {WHOLE: folder}
+
+
+def _sub_folders(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _class_names(folder: Path, spec: str) -> tuple[str, ...]:
+    names = _sub_folders(folder)
+    if not names:
+        raise DataError(f"{spec}: expected one sub-folder of images per class in {folder}, but it has no sub-folders.")
+    return tuple(names)
+
+
+def _image_files(folder: Path, class_name: str) -> list[str]:
+    """Return the image files of one class, relative to `folder`, sorted."""
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in (folder / class_name).rglob("*")
+        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+    )

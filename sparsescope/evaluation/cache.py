@@ -1,0 +1,96 @@
+"""Measured shards on disk, keyed by the content that decides them: reruns resume, the dense model is measured once."""
+
+import hashlib
+import os
+import warnings
+import zipfile
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+import sparsescope
+from sparsescope.benchmark import Benchmark
+from sparsescope.errors import SparsescopeWarning
+from sparsescope.measurements.base import Measurement
+from sparsescope.units import Arrays
+
+__all__ = ["Cache", "default_directory", "measurement_key"]
+
+
+def default_directory() -> Path:
+    """Return the cache folder: $SPARSESCOPE_CACHE, else the user's cache folder of the platform."""
+    if folder := os.environ.get("SPARSESCOPE_CACHE"):
+        return Path(folder)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("sparsescope")
+
+
+def measurement_key(measurement: Measurement, benchmark: Benchmark, seed: int, models: Sequence[str]) -> str:
+    """Return the SHA-256 of everything that decides a measurement's numbers.
+
+    Args:
+        measurement: kind, version and options.
+        benchmark: the image sets it reads count, by their content.
+        seed: key of the random numbers.
+        models: fingerprints: of the measured model, and of the dense one where its results are read.
+    """
+    kind = type(measurement)
+    # Dataclass hooks of later Python versions do not matter here: names and values of the options are what counts.
+    options = [(item.name, getattr(measurement, item.name)) for item in fields(measurement)]  # type: ignore[arg-type]
+    sets = [(name, benchmark.sets[name].fingerprint) for name in measurement.image_sets(benchmark)]
+    parts = (sparsescope.__version__, kind.__module__, kind.__qualname__, measurement.version, options, sets, seed)
+    return hashlib.sha256(repr((parts, tuple(models))).encode()).hexdigest()
+
+
+class Cache:
+    """A folder of measured shards; a missing, foreign, truncated or unreadable file is a miss, never an error.
+
+    Args:
+        directory: where the files are; None: nothing is read or written.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self.directory = directory
+
+    def _path(self, key: str, shard: slice) -> Path:
+        assert self.directory is not None
+        return self.directory / key[:2] / key / f"{shard.start}-{shard.stop}.npz"
+
+    def load(self, key: str, shard: slice) -> Arrays | None:
+        """Return the arrays of a shard, or None."""
+        if self.directory is None:
+            return None
+        path = self._path(key, shard)
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            path.unlink(missing_ok=True)
+            return None
+        rows = shard.stop - shard.start
+        return arrays if arrays and all(len(array) == rows for array in arrays.values()) else None
+
+    def store(self, key: str, shard: slice, arrays: Arrays) -> None:
+        """Write the arrays of a shard atomically; where that fails (a full disk), warn once and go on without."""
+        if self.directory is None:
+            return
+        path = self._path(key, shard)
+        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+            partial.replace(path)
+        except OSError as error:
+            warnings.warn(
+                f"Results cannot be cached in {self.directory} ({error.strerror or error}); going on without a cache.",
+                SparsescopeWarning,
+                stacklevel=2,
+            )
+            partial.unlink(missing_ok=True)
+            self.directory = None

@@ -1,0 +1,184 @@
+"""evaluate(): from models and data to an Evaluation with its verdicts."""
+
+import datetime
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import sparsescope
+from sparsescope.benchmark import Benchmark
+from sparsescope.datasets import open_benchmark
+from sparsescope.errors import DataError, OptionError
+from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
+from sparsescope.evaluation.cache import Cache, default_directory
+from sparsescope.evaluation.executor import Setting
+from sparsescope.evaluation.inputs import Model, open_models, pick_batch_size, pick_device
+from sparsescope.evaluation.measure import Progress, measure
+from sparsescope.evaluation.plan import make_plan
+from sparsescope.evaluation.settings import Settings, read_config, resolve
+from sparsescope.measurements.predictions import predict
+from sparsescope.metrics.base import Metric
+from sparsescope.radar import normalise
+from sparsescope.results import Cost, Evaluation, MetricResult, Verdict
+from sparsescope.verdict import decide
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    dense: Model,
+    sparse: Model | Sequence[Model],
+    benchmark: str | Benchmark,
+    *,
+    preset: str | None = None,
+    metrics: Sequence[str | Metric] | None = None,
+    skip: Sequence[str] = (),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    config: str | Path | Mapping[str, Any] | None = None,
+    ood: Sequence[str] = (),
+    train: str | None = None,
+    resize: int | None = None,
+    crop: int | None = None,
+    arch: str | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    output: str | int = "logits",
+    seed: int = 0,
+    confidence: float | None = None,
+    replicates: int | None = None,
+    device: str = "auto",
+    batch_size: int | str = "auto",
+    workers: int = 1,
+    cache: bool | str | Path = True,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure dense and sparse models on one benchmark and judge every sparse one against its dense parent.
+
+    Models are left exactly as they were: weights, modes, gradients, hooks and device.
+
+    Args:
+        dense: the dense parent: a path, an nn.Module on normalised images, or a Classifier.
+        sparse: one candidate or several; a mask file is applied to the dense model.
+        benchmark: a data spec such as `"cifar10:data"`, or a Benchmark.
+        preset: `quick`, `standard` or `paper`; default: the configuration's, else `standard`.
+        metrics: names or Metric objects; default: all.
+        skip: names of metrics to leave out.
+        options: {metric: {option: value}}.
+        config: a TOML file, or its content.
+        ood: specs of out-of-distribution sets, if `benchmark` is a spec.
+        train: spec of the training images, if `benchmark` is a spec.
+        resize: shorter side in pixels to which images are resized.
+        crop: side in pixels of the centre crop.
+        arch: architecture spec for model files.
+        mean: per-channel mean for models without their own.
+        std: per-channel standard deviation for models without their own.
+        output: what the networks return; see `Classifier`.
+        seed: key of all random numbers, >= 0.
+        confidence: level of the intervals.
+        replicates: bootstrap replicates.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        batch_size: images per forward pass, or `auto`; changes no number beyond float rounding.
+        workers: worker processes; changes no number beyond float rounding.
+        cache: whether (or in which folder) finished parts are kept, so that a rerun resumes.
+        progress: called with (work done, work in all, what is measured).
+
+    Returns:
+        the Evaluation; `evaluation.verdict(name)` and `evaluation["ece"].difference(name)` read it.
+
+    Raises:
+        InputError: models, data or options that cannot be used; the text says what to do.
+    """
+    started = time.perf_counter()
+    if seed < 0 or workers < 1:
+        raise OptionError(f"Expected seed >= 0 and workers >= 1, but got seed={seed}, workers={workers}.")
+    settings = resolve(
+        preset=preset,
+        config=read_config(config) if isinstance(config, str | Path) else config,
+        options=options,
+        metrics=metrics,
+        skip=skip,
+        confidence=confidence,
+        replicates=replicates,
+    )
+    candidates = sparse if isinstance(sparse, Sequence) and not isinstance(sparse, str) else [sparse]
+    if not candidates:
+        raise OptionError("Expected at least one sparse model, but got none.")
+    classifiers = open_models(dense, candidates, arch=arch, mean=mean, std=std, output=output)
+    if isinstance(benchmark, str):
+        benchmark = open_benchmark(benchmark, ood=ood, train=train, resize=resize, crop=crop)
+    chosen = pick_device(device)
+    setting = Setting(classifiers, benchmark, seed, pick_batch_size(batch_size, benchmark, chosen), chosen)
+    _check_models(setting)
+    plan = make_plan(settings.metrics, benchmark, seed, len(classifiers))
+    results = measure(plan, setting, Cache(_cache_directory(cache)), workers, progress)
+    judged = metric_results(settings, plan, results, setting)
+    names = [classifier.name for classifier in classifiers]
+    return Evaluation(
+        version=sparsescope.__version__,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        preset=settings.preset,
+        seed=seed,
+        confidence=settings.confidence,
+        environment=_environment(chosen),
+        benchmark=benchmark_info(benchmark),
+        models=model_infos(classifiers, judged),
+        metrics=judged,
+        verdicts={name: _verdict(settings, judged, names[0], name) for name in names[1:]},
+        radar=normalise(judged, names),
+        cost=Cost(
+            seconds=time.perf_counter() - started,
+            forward_passes=results.passes.forward,
+            backward_passes=results.passes.backward,
+            cached=results.cached,
+        ),
+    )
+
+
+def _check_models(setting: Setting) -> None:
+    """Show every model one grey image: outputs must be finite logits of one width that covers the labels."""
+    widths = {}
+    blank = torch.full((1, *setting.benchmark.test.shape), 0.5)
+    for classifier in setting.classifiers:
+        with classifier.prepared(setting.device):
+            widths[classifier.name] = predict(classifier, blank, 1).shape[1]
+    if len(set(widths.values())) > 1:
+        raise DataError(
+            "Expected all models to have the same number of outputs, but got "
+            + ", ".join(f"{name}: {width}" for name, width in widths.items())
+            + ". Compare models of one task."
+        )
+    setting.benchmark.check_labels(next(iter(widths.values())))
+
+
+def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, candidate: str) -> Verdict:
+    return decide(
+        judged,
+        dense,
+        candidate,
+        confidence=settings.confidence,
+        complete=settings.complete,
+        policy="margins (customised)" if settings.customised else "margins",
+        paper_tolerance=settings.paper_tolerance,
+    )
+
+
+def _cache_directory(cache: bool | str | Path) -> Path | None:
+    if isinstance(cache, bool):
+        return default_directory() if cache else None
+    return Path(cache)
+
+
+def _environment(device: str) -> dict[str, str]:
+    packages = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "scikit-learn")
+    return {
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
+        "platform": platform.platform(),
+        "threads": str(torch.get_num_threads()),
+    }

@@ -1,0 +1,163 @@
+"""Executors: where jobs run. In this process, or in several worker processes: the same jobs, the same numbers."""
+
+import contextlib
+import multiprocessing
+import pickle
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Classifier, Passes
+from sparsescope.errors import NotEvaluated, OptionError
+from sparsescope.measurements.base import Measurement
+from sparsescope.units import Arrays
+from sparsescope.userfiles import import_file, imported_files
+
+__all__ = ["Answer", "Job", "LocalExecutor", "Setting", "WorkerExecutor"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every job needs: the models (dense first), the data, and how to run."""
+
+    classifiers: Sequence[Classifier]
+    benchmark: Benchmark
+    seed: int
+    batch_size: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One shard of one measurement for the models that lack it.
+
+    Args:
+        task: index of its task in the stage.
+        shard: rows of the task's units.
+        measurement: what is measured.
+        ids: unit ids of the shard.
+        given: rows of the dense model's arrays that the measurement asks for.
+        models: indices of the models.
+    """
+
+    task: int
+    shard: slice
+    measurement: Measurement
+    ids: NDArray[np.int64]
+    given: Arrays
+    models: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A job's result: per model its arrays, or the reason why it could not be measured; and the passes it took."""
+
+    job: Job
+    results: dict[int, Arrays | str]
+    passes: Passes
+
+
+def perform(job: Job, setting: Setting) -> Answer:
+    """Do one job: show the same inputs to every model. The models must be prepared."""
+    shown = job.measurement.prepare(setting.benchmark, job.ids, setting.seed)
+    results: dict[int, Arrays | str] = {}
+    total = Passes()
+    for model in job.models:
+        classifier = setting.classifiers[model]
+        before = (classifier.passes.forward, classifier.passes.backward)
+        try:
+            results[model] = job.measurement.measure(classifier, shown, job.given, setting.batch_size)
+        except NotEvaluated as error:
+            results[model] = str(error)
+        total.forward += classifier.passes.forward - before[0]
+        total.backward += classifier.passes.backward - before[1]
+    return Answer(job, results, total)
+
+
+class LocalExecutor:
+    """Runs jobs one after the other in this process; a context manager that leaves the models as they were."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "LocalExecutor":
+        try:
+            for classifier in self._setting.classifiers:
+                self._stack.enter_context(classifier.prepared(self._setting.device))
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Answer]:
+        """Yield the answers in the order of the jobs."""
+        for job in jobs:
+            yield perform(job, self._setting)
+
+
+_worker_setting: Setting | None = None
+
+
+def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
+    global _worker_setting
+    torch.set_num_threads(threads)
+    for file in files:
+        import_file(file)
+    setting: Setting = pickle.loads(pickled)
+    for classifier in setting.classifiers:
+        classifier.prepared(setting.device).__enter__()  # for the life of the worker: its copies are nobody else's
+    _worker_setting = setting
+
+
+def _perform_in_worker(job: Job) -> Answer:
+    assert _worker_setting is not None
+    return perform(job, _worker_setting)
+
+
+class WorkerExecutor:
+    """Runs jobs in `workers` processes, each with its own copy of the models and its share of the CPU threads.
+
+    Raises:
+        OptionError: a model or data set cannot be sent to another process.
+    """
+
+    def __init__(self, setting: Setting, workers: int) -> None:
+        self._workers = workers
+        try:
+            pickled = pickle.dumps(setting)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise OptionError(
+                f"With --workers {workers} the models and data are sent to other processes, but that failed: {error}. "
+                "Use --workers 1, or define the network's classes and hooks at the top level of a module."
+            ) from error
+        threads = max(1, torch.get_num_threads() // workers)
+        self._arguments: tuple[Any, ...] = (imported_files(), pickled, threads)
+
+    def __enter__(self) -> "WorkerExecutor":
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(self._workers, context, _start_worker, self._arguments)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Answer]:
+        """Yield the answers as they come; only a few jobs are under way at once, so memory stays bounded."""
+        waiting = list(reversed(jobs))
+        running: set[Future[Answer]] = set()
+        while waiting or running:
+            while waiting and len(running) < 2 * self._workers:
+                running.add(self._pool.submit(_perform_in_worker, waiting.pop()))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()

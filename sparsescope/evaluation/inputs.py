@@ -1,0 +1,87 @@
+"""From what the user hands over — paths, modules, classifiers, specs — to classifiers with unique names and data."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.checkpoints import load_classifier
+from sparsescope.classifier import Classifier
+from sparsescope.errors import OptionError
+
+__all__ = ["Model", "open_models", "pick_batch_size", "pick_device"]
+
+Model = str | Path | nn.Module | Classifier
+
+
+def open_models(
+    dense: Model,
+    candidates: Sequence[Model],
+    *,
+    arch: str | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    output: str | int = "logits",
+) -> list[Classifier]:
+    """Return classifiers, dense first, named uniquely: by file stem, else `dense`, `sparse`.
+
+    Raises:
+        ArtefactError: a file that cannot be used; see `checkpoints.load_classifier`.
+    """
+    parent = _open(dense, "dense", arch, mean, std, output, None)
+    models = [parent, *(_open(model, "sparse", arch, mean, std, output, parent) for model in candidates)]
+    taken: set[str] = set()
+    named = []
+    for model in models:
+        name, count = model.name, 1
+        while name in taken:
+            count += 1
+            name = f"{model.name}-{count}"
+        taken.add(name)
+        named.append(replace(model, name=name, passes=type(model.passes)()))
+    return named
+
+
+def _open(
+    model: Model,
+    name: str,
+    arch: str | None,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+    output: str | int,
+    dense: Classifier | None,
+) -> Classifier:
+    if isinstance(model, Classifier):
+        return model if model.name != "model" else replace(model, name=name)
+    if isinstance(model, nn.Module):
+        return Classifier(model, mean or (0.0,), std or (1.0,), output=output, name=name)
+    return load_classifier(model, arch=arch, mean=mean, std=std, output=output, dense=dense)
+
+
+def pick_device(device: str) -> str:
+    """Return the device for `auto` (cuda, then mps, then cpu); raises OptionError for one that is not there."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available.get(device.split(":")[0], False):
+        there = [name for name, yes in available.items() if yes]
+        raise OptionError(f"Expected a device of {', '.join(there)} (or auto), but got {device!r}.")
+    return device
+
+
+def pick_batch_size(batch_size: int | str, benchmark: Benchmark, device: str) -> int:
+    """Return the batch size for `auto`: a fixed rule, not a timing, so that a rerun gives the same bits.
+
+    On a CPU, 32 images of 32 px, fewer of larger ones (small batches stay in the processor's cache and are fastest);
+    on an accelerator 16 times as many.
+    """
+    if isinstance(batch_size, int) and batch_size > 0:
+        return batch_size
+    if batch_size != "auto":
+        raise OptionError(f"Expected a batch size >= 1 or auto, but got {batch_size!r}.")
+    _, height, width = benchmark.test.shape
+    on_cpu = min(32, max(4, 32 * 32 * 32 // (height * width)))
+    return on_cpu if device == "cpu" else 16 * on_cpu

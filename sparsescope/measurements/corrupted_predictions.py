@@ -1,0 +1,153 @@
+"""Predictions on corrupted test images: which images each model gets wrong under which corruption and severity."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sparsescope.benchmark import Benchmark, stratified_sample
+from sparsescope.classifier import Classifier
+from sparsescope.corruptions import STANDARD, corrupt
+from sparsescope.measurements.base import Measurement
+from sparsescope.measurements.predictions import predict
+from sparsescope.randomness import generator
+from sparsescope.units import Arrays
+
+__all__ = ["CorruptedPredictions", "Shown", "plan_cells"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Corrupted images of some units, grouped by cell (corruption × severity).
+
+    Args:
+        ids: test image of each unit (n,).
+        labels: label of each unit (n,).
+        observed: which cells each unit is seen under, bool (n, cells).
+        images: one corrupted image per observed (unit, cell), uint8 (T, H, W, C), ordered by cell.
+        rows: unit of each corrupted image (T,).
+        cells: cell of each corrupted image (T,).
+    """
+
+    ids: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    observed: NDArray[np.bool_]
+    images: NDArray[np.uint8]
+    rows: NDArray[np.intp]
+    cells: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class CorruptedPredictions(Measurement):
+    """Top-1 errors on corrupted test images.
+
+    A cell is a corruption at a severity. With `cells_per_image` every image is seen under that many of the cells only,
+    planned by `plan_cells`: the same for every model. Images that are not uint8 are rounded to it first, as the
+    corruptions are defined on uint8.
+
+    Args:
+        corruptions: names, as in `sparsescope.corruptions`.
+        severities: from 1 to 5.
+        images: how many test images, drawn stratified by class; None means all.
+        cells_per_image: how many different cells each image is seen under; None, or more than there are, means all.
+
+    Arrays, for C corruptions and S severities: `error` bool (n, C, S), False where not observed; `observed` bool
+    (n, C, S); `image` int64 (n,), the index of the test image.
+    """
+
+    corruptions: tuple[str, ...] = STANDARD
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    images: int | None = None
+    cells_per_image: int | None = None
+
+    @property
+    def population(self) -> str:
+        """See `Measurement.population`."""
+        return "test" if self.images is None else f"test/{self.images}"
+
+    @property
+    def _cells(self) -> list[tuple[str, int]]:
+        return [(name, severity) for name in self.corruptions for severity in self.severities]
+
+    def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
+        """See `Measurement.unit_ids`."""
+        return stratified_sample(benchmark.test.required_labels(), self.images, seed, "sample/test")
+
+    def cost(self, benchmark: Benchmark) -> float:
+        """See `Measurement.cost`."""
+        return float(min(self.cells_per_image or len(self._cells), len(self._cells)))
+
+    def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> Shown:
+        """Return the corrupted images of these units, planned over all units of the population."""
+        labels = benchmark.test.required_labels()
+        population = self.unit_ids(benchmark, seed)
+        plan = plan_cells(labels[population], len(self._cells), self.cells_per_image, seed)
+        observed = plan[np.searchsorted(population, ids)]
+        clean = _as_uint8(benchmark.test.read(ids))
+        cells, rows = np.nonzero(observed.T)
+        images = np.empty((len(rows), *clean.shape[1:]), dtype=np.uint8)
+        for cell in np.unique(cells):
+            here = cells == cell
+            name, severity = self._cells[cell]
+            images[here] = corrupt(clean[rows[here]], name, severity, seed=seed, ids=ids[rows[here]])
+        return Shown(ids, labels[ids], observed, images, rows, cells)
+
+    def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
+        """See `Measurement.measure`; batches are full, across cells."""
+        errors = np.zeros(shown.observed.shape, dtype=bool)
+        for start in range(0, len(shown.images), batch_size):
+            batch = slice(start, start + batch_size)
+            predicted = predict(classifier, _as_float(shown.images[batch]), batch_size).argmax(axis=1)
+            rows = shown.rows[batch]
+            errors[rows, shown.cells[batch]] = predicted != shown.labels[rows]
+        table = (-1, len(self.corruptions), len(self.severities))
+        return {"error": errors.reshape(table), "observed": shown.observed.reshape(table), "image": shown.ids}
+
+
+def plan_cells(labels: NDArray[np.int64], cells: int, cells_per_image: int | None, seed: int) -> NDArray[np.bool_]:
+    """Return which cells each image is seen under, bool (n, cells): a balanced incomplete design.
+
+    Images are taken class by class in random order; each gets the cells used least so far, among these the ones used
+    least in its class, and ties are broken at random. So every cell has the same number of images to within one, of
+    every class too, and by symmetry every image is equally likely to be seen under every cell: error rates of cells are
+    estimated without bias.
+
+    Args:
+        labels: labels (n,) of the images.
+        cells: number of cells.
+        cells_per_image: cells per image; None, or more than there are, means all.
+        seed: key of the random numbers.
+    """
+    if cells_per_image is None or cells_per_image >= cells:
+        return np.ones((len(labels), cells), dtype=bool)
+    return _balanced_plan(labels.tobytes(), cells, cells_per_image, seed)
+
+
+@lru_cache(maxsize=2)
+def _balanced_plan(labels: bytes, cells: int, cells_per_image: int, seed: int) -> NDArray[np.bool_]:
+    """Return `plan_cells` of int64 labels; kept, as every shard asks for the plan of the whole population."""
+    label_of = np.frombuffer(labels, dtype=np.int64)
+    observed = np.zeros((len(label_of), cells), dtype=bool)
+    rng = generator(seed, "corruption_cells", 0)
+    used = np.zeros(cells, dtype=np.int64)
+    for label in rng.permutation(np.unique(label_of)):
+        used_in_class = np.zeros(cells, dtype=np.int64)
+        for row in rng.permutation(np.flatnonzero(label_of == label)):
+            picked = np.lexsort((rng.random(cells), used_in_class, used))[:cells_per_image]
+            observed[row, picked] = True
+            used[picked] += 1
+            used_in_class[picked] += 1
+    observed.flags.writeable = False
+    return observed
+
+
+def _as_uint8(images: Tensor) -> NDArray[Any]:
+    return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def _as_float(images: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float().contiguous() / 255

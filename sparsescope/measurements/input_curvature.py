@@ -1,0 +1,79 @@
+"""Curvature of the loss in each image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Classifier
+from sparsescope.curvature.inputs import Method, input_curvatures
+from sparsescope.measurements.base import Measurement
+from sparsescope.measurements.predictions import Predictions
+from sparsescope.units import Arrays
+
+__all__ = ["InputCurvature"]
+
+_Shown = tuple[Tensor, NDArray[np.int64], NDArray[np.int64], int]
+
+
+@dataclass(frozen=True)
+class InputCurvature(Measurement):
+    """Trace and top eigenvalue of ∇²_x L(x_i), L the cross-entropy, in pixel units.
+
+    Args:
+        image_set: `train` or `test`.
+        images: how many images, drawn stratified by class; None means all.
+        method: `exact` (piecewise-linear networks), `hutchinson`, or `auto`; see `curvature.input_curvatures`.
+        probes: Rademacher probes of each image, where the trace is sampled.
+
+    Arrays: `trace` (n,), `top_eigenvalue` (n,), `residual` (n,) of the eigenvalue, `exact` bool (n,).
+    """
+
+    image_set: str = "train"
+    images: int | None = 2000
+    method: Method = "auto"
+    probes: int = 20
+
+    @property
+    def population(self) -> str:
+        """See `Measurement.population`."""
+        return self._clean.population
+
+    @property
+    def _clean(self) -> Predictions:
+        return Predictions(self.image_set, self.images)
+
+    def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
+        """See `Measurement.unit_ids`."""
+        return self._clean.unit_ids(benchmark, seed)
+
+    def cost(self, benchmark: Benchmark) -> float:
+        """One forward pass and a vector-Jacobian product for every class but one, where that is the exact way."""
+        return 1 + 1.2 * float(benchmark.test.required_labels().max())
+
+    def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> _Shown:
+        """Return (images, labels, ids, seed)."""
+        images, labels = self._clean.prepare(benchmark, ids, seed)
+        return images, labels, ids, seed
+
+    def measure(self, classifier: Classifier, shown: _Shown, given: Arrays, batch_size: int) -> Arrays:
+        """See `Measurement.measure`."""
+        images, labels, ids, seed = shown
+        curvatures = input_curvatures(
+            classifier,
+            images,
+            labels,
+            ids,
+            method=self.method,
+            probes=self.probes,
+            seed=seed,
+            batch_size=batch_size,
+        )
+        return {
+            "trace": curvatures.trace,
+            "top_eigenvalue": curvatures.top_eigenvalue,
+            "residual": curvatures.residual,
+            "exact": np.full(len(images), curvatures.exact),
+        }

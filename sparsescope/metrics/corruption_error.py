@@ -1,0 +1,153 @@
+"""Mean corruption error (mCE): errors under corruption, relative to the dense model's."""
+
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+from pydantic.dataclasses import dataclass
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.corruptions import EXTRA, STANDARD
+from sparsescope.measurements.base import Measured, Measurement
+from sparsescope.measurements.corrupted_predictions import CorruptedPredictions
+from sparsescope.measurements.predictions import Predictions
+from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.units import FloatArray, Units
+
+__all__ = ["CorruptionError"]
+
+
+@dataclass(frozen=True, config=OPTIONS)
+class CorruptionError(Metric):
+    """Mean corruption error, (1/|C|) sum_c [sum_s E_sc] / [sum_s E_sc of the dense model].
+
+    E_sc is the error rate under corruption c at severity s, over the images seen under it; the dense model's own value
+    is exactly 1. A corruption under which the dense model makes no error is left out of the mean and listed in the
+    details. Source: Hendrycks & Dietterich 2019, with the dense model in place of AlexNet.
+
+    Args:
+        corruptions: names, as in `sparsescope.corruptions`; default: the 15 standard ones.
+        severities: from 1 to 5.
+        images: how many test images, drawn stratified by class; None means all.
+        cells_per_image: how many of the corruption × severity cells each image is seen under; None means all.
+    """
+
+    name: ClassVar[str] = "corruption_error"
+    label: ClassVar[str] = "mCE"
+    dimension: ClassVar[Dimension] = "generalization"
+    higher_is_better: ClassVar[bool] = False
+    unit: ClassVar[str] = "ratio to dense"
+    bounds: ClassVar[tuple[float | None, float | None]] = (0.0, None)
+    source: ClassVar[str] = "Hendrycks & Dietterich 2019"
+    margin: ClassVar[float] = 0.02
+
+    corruptions: Annotated[tuple[str, ...], Field(min_length=1)] = STANDARD
+    severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = (1, 2, 3, 4, 5)
+    images: Annotated[int, Field(ge=1)] | None = None
+    cells_per_image: Annotated[int, Field(ge=1)] | None = 15
+
+    @field_validator("corruptions", "severities")
+    @classmethod
+    def _distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError("Input should be free of repetitions")
+        return values
+
+    @field_validator("corruptions")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not {*names} <= {*STANDARD, *EXTRA}:
+            raise ValueError(f"Input should be names among {', '.join((*STANDARD, *EXTRA))}")
+        return names
+
+    def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
+        """See `Metric.measurements`."""
+        return self._corrupted, Predictions("test")
+
+    @property
+    def _corrupted(self) -> CorruptedPredictions:
+        return CorruptedPredictions(self.corruptions, self.severities, self.images, self.cells_per_image)
+
+    def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
+        """Arrays: `error`, `dense_error`, `observed` bool (n, C, S); `clean_error`, `dense_clean_error` bool (n,)."""
+        arrays, parent = own[self._corrupted], dense[self._corrupted]
+        return Units(
+            {self._corrupted.population: len(arrays["image"])},
+            {
+                "error": arrays["error"],
+                "dense_error": parent["error"],
+                "observed": arrays["observed"],
+                "clean_error": _clean_errors(own)[arrays["image"]],
+                "dense_clean_error": _clean_errors(dense)[arrays["image"]],
+            },
+        )
+
+    def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
+        """See `Metric.reduce`; nan where the dense model makes no error at all."""
+        own, dense = (_rates(units, which, weights).sum(axis=-1) for which in ("error", "dense_error"))
+        return _mean_ratio(own, dense)
+
+    def details(self, units: Units) -> dict[str, Any]:
+        """Return the corruption × severity table and the numbers read beside the mCE.
+
+        `corruptions` holds, per corruption, the number of images and both models' error rates at every severity (None
+        where no image was seen), and `ce`, the ratio of their sums (None if left out). `mean_error` is not normalised.
+        `relative_mce` compares the rises over the clean error, (1/|C|) sum_c [sum_s (E_sc - E_clean)] / [the same of
+        the dense model], over the corruptions that raise the dense model's error.
+        """
+        uniform = units.uniform_weights()
+        counts = units["observed"].sum(axis=0)
+        own, dense = (_rates(units, which, uniform) for which in ("error", "dense_error"))
+        clean, dense_clean = (float(units[which].mean()) for which in ("clean_error", "dense_clean_error"))
+        seen = (counts > 0).sum(axis=-1)
+        rise = own.sum(axis=-1) - seen * clean
+        dense_rise = dense.sum(axis=-1) - seen * dense_clean
+        left_out = dense.sum(axis=-1) == 0
+        return {
+            "severities": list(self.severities),
+            "corruptions": {
+                name: {
+                    "images": counts[row].tolist(),
+                    "error": _shown(own[row], counts[row]),
+                    "dense_error": _shown(dense[row], counts[row]),
+                    "ce": None if left_out[row] else float(own[row].sum() / dense[row].sum()),
+                }
+                for row, name in enumerate(self.corruptions)
+            },
+            "left_out": [name for name, out in zip(self.corruptions, left_out, strict=True) if out],
+            "mean_error": float(own.sum() / seen.sum()),
+            "dense_mean_error": float(dense.sum() / seen.sum()),
+            "clean_error": clean,
+            "dense_clean_error": dense_clean,
+            "relative_mce": float(_mean_ratio(rise, dense_rise)) if (dense_rise > 0).any() else None,
+        }
+
+
+def _clean_errors(measured: Measured) -> NDArray[np.bool_]:
+    arrays = measured[Predictions("test")]
+    errors: NDArray[np.bool_] = arrays["logits"].argmax(axis=1) != arrays["label"]
+    return errors
+
+
+def _rates(units: Units, which: str, weights: FloatArray) -> FloatArray:
+    """Return the weighted error rates (..., C, S); 0 in a cell without weight, so that it drops out of both sums."""
+    observed = units["observed"]
+    n, *table = observed.shape
+    seen = weights @ observed.reshape(n, -1).astype(np.float64)
+    wrong = weights @ units[which].reshape(n, -1).astype(np.float64)
+    rates: FloatArray = wrong / np.where(seen > 0, seen, 1)
+    return rates.reshape(*weights.shape[:-1], *table)
+
+
+def _mean_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Return the mean over the last axis of numerator / denominator where that is positive; nan where nowhere."""
+    kept = denominator > 0
+    ratios = np.where(kept, numerator, 0) / np.where(kept, denominator, 1)
+    with np.errstate(invalid="ignore"):
+        mean: FloatArray = ratios.sum(axis=-1) / kept.sum(axis=-1)
+    return mean
+
+
+def _shown(rates: FloatArray, counts: NDArray[np.int64]) -> list[float | None]:
+    return [float(rate) if count else None for rate, count in zip(rates, counts, strict=True)]

@@ -1,0 +1,102 @@
+"""Expected calibration error of the top-1 confidence."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.measurements.base import Measured
+from sparsescope.measurements.predictions import Predictions
+from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.calibration_bins import absolute_gap, bin_edges, bin_index
+from sparsescope.metrics.softmax import brier_score, log_max_softmax
+from sparsescope.units import FloatArray, Units
+
+__all__ = ["ECE"]
+
+
+@dataclass(frozen=True, config=OPTIONS)
+class ECE(Metric):
+    """Expected calibration error, sum_m (n_m/n) abs(accuracy(B_m) - confidence(B_m)).
+
+    Confidence is the largest softmax probability, in float64. Bins are equally wide on [0, 1] and right-closed: bin m
+    is ((m-1)/M, m/M], and 0 belongs to the first. Sources: Naeini et al. 2015; Guo et al. 2017.
+
+    Args:
+        n_bins: M >= 1. The code of Chen et al. 2022 has 14.
+    """
+
+    name: ClassVar[str] = "ece"
+    label: ClassVar[str] = "ECE"
+    dimension: ClassVar[Dimension] = "calibration"
+    higher_is_better: ClassVar[bool] = False
+    unit: ClassVar[str] = "probability"
+    bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
+    source: ClassVar[str] = "Guo et al. 2017"
+    margin: ClassVar[float] = 0.01
+    interval: ClassVar[Literal["percentile", "basic"]] = "basic"
+
+    n_bins: Annotated[int, Field(ge=1)] = 15
+
+    def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
+        """See `Metric.measurements`."""
+        return (Predictions("test"),)
+
+    def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
+        """Arrays: `confidence` float64 (n,), `correct` bool (n,), `brier` float64 (n,)."""
+        arrays = own[Predictions("test")]
+        logits, labels = arrays["logits"], arrays["label"]
+        return Units(
+            {"test": len(labels)},
+            {
+                "confidence": np.exp(log_max_softmax(logits)),
+                "correct": logits.argmax(axis=1) == labels,
+                "brier": brier_score(logits, labels),
+            },
+        )
+
+    def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
+        """See `Metric.reduce`."""
+        gap = absolute_gap(units["confidence"][:, None], units["correct"][:, None], weights, self.n_bins)
+        with np.errstate(invalid="ignore"):
+            ece: FloatArray = gap / weights.sum(axis=-1)
+        return ece
+
+    def details(self, units: Units) -> dict[str, Any]:
+        """Return the reliability diagram, the maximum calibration error, the adaptive ECE and the Brier score.
+
+        `reliability` has one row per bin: lower and upper edge, count, mean confidence and accuracy (None in an empty
+        bin). `maximum_calibration_error` is the largest gap of a bin with images in it (Naeini et al. 2015).
+        `adaptive_ece` is the ECE over M bins of equal mass, equal confidences in one bin (Nguyen & O'Connor 2015).
+        """
+        confidence, correct = units["confidence"], units["correct"]
+        table = self._reliability(confidence, correct)
+        ranks = np.searchsorted(np.sort(confidence), confidence, side="left")
+        equal_mass = ranks * self.n_bins // len(confidence)
+        return {
+            "reliability": table,
+            "maximum_calibration_error": max(
+                abs(row["accuracy"] - row["confidence"]) for row in table if row["count"] > 0
+            ),
+            "adaptive_ece": float(np.abs(np.bincount(equal_mass, correct - confidence)).sum() / len(confidence)),
+            "brier_score": float(units["brier"].mean()),
+        }
+
+    def _reliability(self, confidence: FloatArray, correct: FloatArray) -> list[dict[str, Any]]:
+        edges = bin_edges(self.n_bins)
+        bins = bin_index(confidence, self.n_bins)
+        rows = []
+        for index in range(self.n_bins):
+            here = bins == index
+            rows.append(
+                {
+                    "lower": float(edges[index]),
+                    "upper": float(edges[index + 1]),
+                    "count": int(here.sum()),
+                    "confidence": float(confidence[here].mean()) if here.any() else None,
+                    "accuracy": float(correct[here].mean()) if here.any() else None,
+                }
+            )
+        return rows

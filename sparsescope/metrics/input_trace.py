@@ -1,0 +1,59 @@
+"""Trace of the loss Hessian in the input."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.measurements.input_curvature import InputCurvature
+from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.units import FloatArray, Units, weighted_mean
+
+__all__ = ["InputTrace"]
+
+
+@dataclass(frozen=True, config=OPTIONS)
+class InputTrace(Metric):
+    """Mean over images of tr ∇²_x L(x_i): sum(w_i tr_i) / sum(w_i), L the cross-entropy, x in pixel units.
+
+    Training images where the benchmark has them, else test images. Exact for piecewise-linear (ReLU) networks.
+
+    Args:
+        images: how many images, drawn stratified by class; None means all.
+        method: `auto`; `exact`, for piecewise-linear networks alone; or `hutchinson`.
+        probes: Rademacher probes of each image, where the trace is sampled.
+
+    Source: Chen et al. 2022, section 3.4; Hutchinson 1990.
+    """
+
+    name: ClassVar[str] = "input_trace"
+    label: ClassVar[str] = "Input Hessian trace"
+    dimension: ClassVar[Dimension] = "geometry"
+    higher_is_better: ClassVar[bool] = False
+    unit: ClassVar[str] = "loss"
+    bounds: ClassVar[tuple[float | None, float | None]] = (None, None)
+    source: ClassVar[str] = "Chen et al. 2022"
+    margin: ClassVar[float] = 0.10
+    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
+
+    images: Annotated[int, Field(ge=1)] | None = 2000
+    method: Literal["auto", "exact", "hutchinson"] = "auto"
+    probes: Annotated[int, Field(ge=1)] = 20
+
+    def measurements(self, benchmark: Benchmark) -> tuple[InputCurvature, ...]:
+        """See `Metric.measurements`."""
+        image_set = "test" if benchmark.train is None else "train"
+        return (InputCurvature(image_set, self.images, self.method, self.probes),)
+
+    def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
+        """See `Metric.reduce`."""
+        return weighted_mean(units["trace"], weights)
+
+    def details(self, units: Units) -> dict[str, Any]:
+        """See `Metric.details`."""
+        return {
+            "image_set": next(iter(units.strata)).partition("/")[0],
+            "images": len(units),
+            "method": "exact" if units["exact"].all() else "hutchinson",
+        }

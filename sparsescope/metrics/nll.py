@@ -1,0 +1,47 @@
+"""Negative log-likelihood of the labels."""
+
+from typing import ClassVar, Literal
+
+from pydantic.dataclasses import dataclass
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.measurements.base import Measured
+from sparsescope.measurements.predictions import Predictions
+from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.softmax import negative_log_likelihood
+from sparsescope.units import FloatArray, Units, weighted_mean
+
+__all__ = ["NLL"]
+
+
+@dataclass(frozen=True, config=OPTIONS)
+class NLL(Metric):
+    """Mean negative log-likelihood, -sum(w_i log softmax(f(x_i))_{y_i}) / sum(w_i), in nats.
+
+    By log-softmax in float64, hence finite for all finite logits. Chen et al. 2022 print the sum; the mean is the same
+    comparison and does not grow with n. Source: Chen et al. 2022, section 3.1.
+    """
+
+    name: ClassVar[str] = "nll"
+    label: ClassVar[str] = "NLL"
+    dimension: ClassVar[Dimension] = "calibration"
+    higher_is_better: ClassVar[bool] = False
+    unit: ClassVar[str] = "nats"
+    bounds: ClassVar[tuple[float | None, float | None]] = (0.0, None)
+    source: ClassVar[str] = "Chen et al. 2022"
+    margin: ClassVar[float] = 0.05
+    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
+
+    def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
+        """See `Metric.measurements`."""
+        return (Predictions("test"),)
+
+    def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
+        """Arrays: `nll` float64 (n,)."""
+        arrays = own[Predictions("test")]
+        nll = negative_log_likelihood(arrays["logits"], arrays["label"])
+        return Units({"test": len(nll)}, {"nll": nll})
+
+    def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
+        """See `Metric.reduce`."""
+        return weighted_mean(units["nll"], weights)

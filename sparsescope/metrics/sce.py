@@ -1,0 +1,79 @@
+"""Static calibration error: calibration of every class's probability, not of the top-1 confidence alone."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.measurements.base import Measured
+from sparsescope.measurements.predictions import Predictions
+from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.calibration_bins import absolute_gap
+from sparsescope.metrics.softmax import log_normaliser
+from sparsescope.units import FloatArray, Units
+
+__all__ = ["SCE"]
+
+_BLOCK = 1 << 22
+"""Probabilities held at a time: classes are taken in groups, so that memory does not grow with their number."""
+
+
+@dataclass(frozen=True, config=OPTIONS)
+class SCE(Metric):
+    """Static calibration error, (1/K) sum_k sum_m (n_mk/n) abs(freq_k(B_mk) - conf_k(B_mk)).
+
+    Each class k is binned by its own softmax probability, in float64: B_mk are the images with p_k in bin m, conf_k
+    their mean p_k and freq_k the share of them whose label is k. Bins as in `ECE`. Chen et al. 2022 print a formula
+    whose units do not match (a label count minus a bin mean); this is the error of Nixon et al. 2019, cited there.
+
+    Args:
+        n_bins: M >= 1.
+    """
+
+    name: ClassVar[str] = "sce"
+    label: ClassVar[str] = "SCE"
+    dimension: ClassVar[Dimension] = "calibration"
+    higher_is_better: ClassVar[bool] = False
+    unit: ClassVar[str] = "probability"
+    bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
+    source: ClassVar[str] = "Nixon et al. 2019"
+    margin: ClassVar[float] = 0.002
+    interval: ClassVar[Literal["percentile", "basic"]] = "basic"
+
+    n_bins: Annotated[int, Field(ge=1)] = 15
+
+    def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
+        """See `Metric.measurements`."""
+        return (Predictions("test"),)
+
+    def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
+        """Arrays: `logits` float32 (n, K), `log_normaliser` float64 (n,), `label` int64 (n,)."""
+        arrays = own[Predictions("test")]
+        logits = arrays["logits"]
+        return Units({"test": len(logits)}, {**arrays, "log_normaliser": log_normaliser(logits)})
+
+    def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
+        """See `Metric.reduce`."""
+        gap = sum(self._gaps(units, weights), start=np.zeros(weights.shape[:-1]))
+        with np.errstate(invalid="ignore"):
+            sce: FloatArray = gap / (weights.sum(axis=-1) * units["logits"].shape[1])
+        return sce
+
+    def details(self, units: Units) -> dict[str, Any]:
+        """Return `classes`: each class's own error, sum_m (n_mk/n) abs(freq_k - conf_k); the SCE is their mean."""
+        gaps = self._gaps(units, units.uniform_weights(), group=1)
+        return {"classes": [float(gap) / len(units) for gap in gaps]}
+
+    def _gaps(self, units: Units, weights: FloatArray, group: int | None = None) -> Iterator[FloatArray]:
+        """Yield the gap summed over bins and over the classes of one group, group after group."""
+        logits, label = units["logits"], units["label"]
+        group = group or max(1, _BLOCK // max(1, len(logits)))
+        for first in range(0, logits.shape[1], group):
+            classes = np.arange(first, min(first + group, logits.shape[1]))
+            log_probabilities = logits[:, classes] - units["log_normaliser"][:, None]
+            # exp of a rounded 0 can exceed 1 by an ulp
+            probabilities = np.exp(np.minimum(log_probabilities, 0))
+            yield absolute_gap(probabilities, label[:, None] == classes, weights, self.n_bins)

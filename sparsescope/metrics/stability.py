@@ -1,0 +1,26 @@
+"""Stability of a local linear explanation."""
+
+from typing import ClassVar
+
+from pydantic.dataclasses import dataclass
+
+from sparsescope.metrics.base import OPTIONS
+from sparsescope.metrics.lime_options import LimeMetric
+
+__all__ = ["Stability"]
+
+
+@dataclass(frozen=True, config=OPTIONS)
+class Stability(LimeMetric):
+    """How much the explanation moves with its centre: mean over images and pivots x' of |e(x) - e(x')|^2.
+
+    e(x) holds the coefficients of the weighted ridge regression, without its intercept (as in the paper's code); e(x')
+    refits with weights by distance to the pivot x', a perturbed image of the same neighbourhood. The details have
+    `stability_relative`, the same divided by |e(x)|^2 (lower is better). Options: see `LimeMetric`. Source: Chen et al.
+    2022, section 3.3, and their code.
+    """
+
+    name: ClassVar[str] = "stability"
+    label: ClassVar[str] = "Stability"
+    unit: ClassVar[str] = "squared coefficient"
+    twin: ClassVar[str] = "stability_relative"

@@ -1,0 +1,21 @@
+"""Plots: an evaluation in, Axes out. They compute nothing and touch no global state of matplotlib.
+
+Plots:
+    radar             normalised values of all models, outward is better
+    differences       every metric's difference as a multiple of its margin: the picture of the verdict
+    reliability       accuracy by confidence of one model
+    sparsity          sparsity by layer of one candidate
+    corruption_table  error rates of one model, corruption × severity
+
+Each accepts `ax=None` and then makes its own figure. `panels` puts several beside each other.
+"""
+
+from sparsescope.plots.corruption_table import corruption_table
+from sparsescope.plots.differences import differences
+from sparsescope.plots.panels import panels
+from sparsescope.plots.radar import radar, save_radar
+from sparsescope.plots.reliability import reliability
+from sparsescope.plots.sparsity import sparsity
+from sparsescope.plots.style import png, svg
+
+__all__ = ["corruption_table", "differences", "panels", "png", "radar", "reliability", "save_radar", "sparsity", "svg"]

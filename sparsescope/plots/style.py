@@ -1,0 +1,118 @@
+"""What all plots share: colours, new Axes without pyplot, and byte-deterministic SVG and PNG."""
+
+import io
+from collections.abc import Sequence
+from typing import Literal
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+__all__ = [
+    "DIMENSIONS",
+    "GRID",
+    "INK",
+    "MUTED",
+    "OUTCOMES",
+    "PAPER",
+    "colours",
+    "dimension_order",
+    "new_axes",
+    "plain_axes",
+    "png",
+    "shortened",
+    "svg",
+    "top_figure",
+]
+
+INK = "#1c2430"
+MUTED = "#5f6b7a"
+GRID = "#d5dae1"
+PAPER = "#fdfefe"
+DENSE = "#3b4654"
+
+# Okabe & Ito 2008: told apart with every common kind of colour blindness; black and yellow left out.
+CANDIDATES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+DIMENSIONS = {
+    "generalization": "#4a6fa5",
+    "calibration": "#9a6a1f",
+    "interpretability": "#3f7d5c",
+    "geometry": "#8a5a8f",
+}
+OUTCOMES = {"pass": "#1a7f5a", "fail": "#c2410c", "inconclusive": "#7a6a1a", "not evaluated": "#5f6b7a"}
+
+
+def colours(models: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each model: dense (the first) is grey, as the reference it is."""
+    return {model: CANDIDATES[(i - 1) % len(CANDIDATES)] if i else DENSE for i, model in enumerate(models)}
+
+
+def dimension_order(dimension: str) -> int:
+    """Return a dimension's place in the order in which tables and plots show them."""
+    return list(DIMENSIONS).index(dimension)
+
+
+def new_axes(width: float, height: float) -> Axes:
+    """Return the Axes of a new figure of this size in inches, laid out without pyplot."""
+    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
+def top_figure(ax: Axes) -> Figure:
+    """Return the figure that holds `ax`."""
+    figure = ax.figure
+    while isinstance(figure, SubFigure):
+        figure = figure.figure
+    assert isinstance(figure, Figure)
+    return figure
+
+
+def plain_axes(ax: Axes, grid: Literal["x", "y", "both"] | None = None) -> None:
+    """Take away what is no information: frame, ticks; grid lines stay behind the data."""
+    for side in ax.spines.values():
+        side.set_visible(False)
+    ax.tick_params(length=0, colors=MUTED, labelsize=9)
+    ax.xaxis.label.set_color(MUTED)
+    ax.yaxis.label.set_color(MUTED)
+    ax.xaxis.label.set_fontsize(9)
+    ax.yaxis.label.set_fontsize(9)
+    ax.patch.set_visible(False)
+    if grid:
+        ax.grid(axis=grid, color=GRID, linewidth=0.8)
+        ax.set_axisbelow(True)
+
+
+def shortened(name: str, length: int = 34) -> str:
+    """Return a name cut in its middle to at most `length` characters; names often differ at their ends.
+
+    A dollar sign is escaped: matplotlib would read what lies between two of them as a formula.
+    """
+    if len(name) > length:
+        tail = (length - 1) // 2
+        name = f"{name[: length - 1 - tail]}…{name[-tail:]}"
+    return name.replace("$", r"\$")
+
+
+def svg(figure: Figure, *, text: Literal["none", "path"] = "path", transparent: bool = False) -> bytes:
+    """Return the figure as SVG, the same bytes every time.
+
+    Args:
+        figure: what to draw.
+        text: `"path"` looks the same everywhere; `"none"` keeps real text in the reader's font.
+        transparent: leave the background out.
+    """
+    # Dates, versions and random ids are what would differ between two runs.
+    unset = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    with matplotlib.rc_context({"svg.fonttype": text, "svg.hashsalt": "sparsescope"}):
+        return _saved(figure, "svg", transparent, metadata=unset)
+
+
+def png(figure: Figure, *, dpi: int = 160) -> bytes:
+    """Return the figure as PNG on white, the same bytes every time."""
+    return _saved(figure, "png", False, dpi=dpi, metadata={"Software": None})
+
+
+def _saved(figure: Figure, kind: str, transparent: bool, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, facecolor="none" if transparent else "white", **options)  # type: ignore[arg-type]
+    return buffer.getvalue()

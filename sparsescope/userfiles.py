@@ -1,0 +1,123 @@
+"""User code by spec: `FILE.py:name` or `package.module:name` -> the object of that name.
+
+Loading a file runs it: that is the user's choice. A file is imported once under a name that depends on its path alone,
+and that name is entered in `sys.modules`: so objects of its classes can be pickled, and another process can read them
+after it has imported the same files (`imported_files`, `import_file`).
+"""
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import sys
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+from sparsescope.errors import InputError, OptionError
+
+__all__ = ["import_file", "imported_files", "is_object_spec", "load_object"]
+
+_IMPORTED: dict[str, str] = {}  # absolute path -> SHA-256 of the source that was run
+
+
+def is_object_spec(spec: str) -> bool:
+    """Return whether `spec` has the form `FILE.py:name` or `package.module:name`."""
+    place, _, name = spec.rpartition(":")
+    return name.isidentifier() and (place.endswith(".py") or all(part.isidentifier() for part in place.split(".")))
+
+
+def load_object(spec: str) -> object:
+    """Return the object that `FILE.py:name` or `package.module:name` names.
+
+    Raises:
+        OptionError: `spec` has another form.
+        InputError: the file or module cannot be imported, or has no such name; the text gives the cause.
+    """
+    if not is_object_spec(spec):
+        raise OptionError(f"Expected FILE.py:name or package.module:name, but got {spec!r}.")
+    place, _, name = spec.rpartition(":")
+    module = import_file(place) if place.endswith(".py") else _import_module(place)
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise InputError(f"{place} has no {name!r}. {_public_names(module, name)}") from None
+
+
+def import_file(path: str | Path) -> ModuleType:
+    """Import a Python file and return its module; a file that has not changed since is not run again.
+
+    The file's folder is appended to `sys.path`, so that it can import its neighbours.
+
+    Raises:
+        InputError: there is no such file, or running it raised; the text names file, line and cause.
+    """
+    file = Path(path).expanduser().resolve()
+    try:
+        source = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"Expected a Python file at {path}, but it cannot be read: {error.strerror}.") from error
+    name, digest = _module_name(file), hashlib.sha256(source).hexdigest()
+    if name not in sys.modules or _IMPORTED.get(str(file)) != digest:
+        _run(file, name, source)
+        _IMPORTED[str(file)] = digest
+    return sys.modules[name]
+
+
+def imported_files() -> tuple[str, ...]:
+    """Return the absolute paths imported so far, in order: what a worker process imports before it unpickles."""
+    return tuple(_IMPORTED)
+
+
+def _module_name(file: Path) -> str:
+    return f"sparsescope_user_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+
+
+def _run(file: Path, name: str, source: bytes) -> None:
+    loader = SourceFileLoader(name, str(file))
+    spec = importlib.util.spec_from_loader(name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))  # last: a neighbour must not hide an installed module
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        # Compiled from the bytes that were hashed: no .pyc beside the user's file, and never a stale one.
+        exec(loader.source_to_code(source, str(file)), module.__dict__)
+    except (Exception, SystemExit) as error:
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before
+        raise InputError(f"{file} could not be imported: {_cause(error, str(file))}") from error
+
+
+def _import_module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        hint = " Is it installed, or on PYTHONPATH?" if isinstance(error, ModuleNotFoundError) else ""
+        raise InputError(f"The module {name} could not be imported: {_cause(error)}{hint}") from error
+
+
+def _cause(error: BaseException, file: str | None = None) -> str:
+    if isinstance(error, SystemExit):
+        return "it ends the program. Put what only a script should do under `if __name__ == '__main__':`."
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == file:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {text}" + (f" (line {line})." if file and line else ".")
+
+
+def _public_names(module: ModuleType, wanted: str) -> str:
+    names = [name for name in vars(module) if not name.startswith("_")]
+    close = difflib.get_close_matches(wanted, names, n=3)
+    if close:
+        return f"Did you mean {' or '.join(repr(name) for name in close)}?"
+    own = [name for name in names if getattr(getattr(module, name), "__module__", None) == module.__name__]
+    return f"It defines {', '.join(own)}." if own else "It defines no functions or classes."

@@ -1,0 +1,149 @@
+import captum.robust
+import numpy as np
+import pytest
+import reference_curvature as reference
+import torch
+from torch import nn
+from torch.nn import functional
+
+from sparsescope.attacks import fgsm
+from sparsescope.classifier import Classifier
+from sparsescope.errors import NotEvaluated, OptionError
+
+EPSILON = 8 / 255
+
+
+@pytest.fixture
+def batch():
+    draws = torch.Generator().manual_seed(1)
+    return torch.rand(12, 3, 8, 8, generator=draws), torch.randint(0, 4, (12,), generator=draws)
+
+
+class Scaled(nn.Module):
+    def __init__(self, inner, factor):
+        super().__init__()
+        self.inner, self.factor = inner, factor
+
+    def forward(self, images):
+        return self.factor * self.inner(images)
+
+
+def test_linear_softmax_by_hand():
+    # Two classes, z = Wx: the gradient is (1 - p_y)(w_other - w_y), so its sign is that of the weight difference.
+    linear = nn.Linear(3, 2, bias=False)
+    linear.weight.data = torch.tensor([[1.0, 0.0, 2.0], [0.0, 1.0, 2.0]])
+    classifier = Classifier(nn.Sequential(nn.Flatten(), linear))
+    images = torch.tensor([[0.5, 0.5, 0.5], [0.05, 0.98, 1.0]]).reshape(2, 1, 1, 3)
+    with classifier.prepared():
+        attacked = fgsm(classifier, images, torch.tensor([0, 0]), 0.1)
+    expected = torch.tensor([[0.4, 0.6, 0.5], [0.0, 1.0, 1.0]]).reshape(2, 1, 1, 3)
+    torch.testing.assert_close(attacked, expected)
+
+
+def test_against_the_literal_formula(small_classifier, batch):
+    images, labels = batch
+    with small_classifier.prepared():
+        attacked = fgsm(small_classifier, images, labels, EPSILON)
+    torch.testing.assert_close(attacked.double(), reference.fgsm(small_classifier, images, labels, EPSILON))
+
+
+def test_against_captum_given_the_cross_entropy(small_classifier, batch):
+    images, labels = batch
+    with small_classifier.prepared():
+        attacked = fgsm(small_classifier, images, labels, EPSILON)
+        loss = nn.CrossEntropyLoss(reduction="none")
+        other = captum.robust.FGSM(small_classifier, loss_func=loss, lower_bound=0.0, upper_bound=1.0)
+        torch.testing.assert_close(attacked, other.perturb(images.clone().requires_grad_(), EPSILON, labels).detach())
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
+def test_stays_within_epsilon_and_the_pixel_range(small_classifier, batch, loss):
+    images, labels = batch
+    images[:2] = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
+    with small_classifier.prepared():
+        attacked = fgsm(small_classifier, images, labels, EPSILON, loss=loss)
+    assert attacked.min() >= 0
+    assert attacked.max() <= 1
+    moved = (attacked.double() - images.double()).abs()
+    assert moved.max() <= EPSILON + 2**-24  # half a unit in the last place of a float32 pixel
+    inside = (images > EPSILON) & (images < 1 - EPSILON)
+    assert ((moved[inside] - EPSILON).abs() <= 2**-24).float().mean() > 0.9
+
+
+def test_epsilon_zero_changes_nothing(small_classifier, batch):
+    images, labels = batch
+    with small_classifier.prepared():
+        assert torch.equal(fgsm(small_classifier, images, labels, 0.0), images)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
+def test_does_not_depend_on_the_batch_size(small_classifier, batch, loss):
+    images, labels = batch
+    with small_classifier.prepared():
+        results = [fgsm(small_classifier, images, labels, EPSILON, loss=loss, batch_size=size) for size in (1, 5, 200)]
+    for other in results[1:]:
+        assert (other != results[0]).float().mean() < 1e-3  # a sign may flip where a gradient is zero but for rounding
+
+
+def test_each_step_raises_its_own_loss(small_classifier, batch):
+    images, labels = batch
+
+    def margins(x):
+        logits = small_classifier(x)
+        wrong = logits.scatter(1, labels.unsqueeze(1), -torch.inf).amax(1)
+        return wrong - logits.gather(1, labels.unsqueeze(1)).squeeze(1)
+
+    with small_classifier.prepared(), torch.no_grad():
+        by_margin = fgsm(small_classifier, images, labels, 1e-3, loss="margin")
+        by_entropy = fgsm(small_classifier, images, labels, 1e-3)
+        assert (margins(by_margin) > margins(images)).all()
+        entropy = [
+            functional.cross_entropy(small_classifier(x), labels, reduction="none") for x in (by_entropy, images)
+        ]
+        assert (entropy[0] > entropy[1]).all()
+        assert not torch.equal(by_margin, by_entropy)
+
+
+def test_confidence_cannot_hide_a_model(small_network, batch):
+    images, labels = batch
+    calm, sure = (Classifier(Scaled(small_network, factor)) for factor in (1.0, 1e5))
+    with calm.prepared():
+        margin = fgsm(calm, images, labels, EPSILON, loss="margin")
+        entropy = fgsm(calm, images, labels, EPSILON)
+    with sure.prepared():
+        # The margin step does not change; the cross-entropy step tends to it, and never stops for want of gradient.
+        assert (fgsm(sure, images, labels, EPSILON, loss="margin") == margin).float().mean() > 0.999
+        confident = fgsm(sure, images, labels, EPSILON)
+        assert (confident == margin).float().mean() > 0.9
+        assert not torch.equal(confident, entropy)
+        pixels = images.clone().requires_grad_()
+        functional.cross_entropy(sure(pixels), small_network(images).argmax(1), reduction="sum").backward()
+        vanished = (pixels.grad == 0).flatten(1).all(1)
+        assert vanished.any()  # what the plain formula does in float32
+        moved = fgsm(sure, images, small_network(images).argmax(1), EPSILON) != images
+        assert moved.flatten(1).any(1).all()
+
+
+def test_leaves_the_model_as_it_was_and_counts_its_passes(small_classifier, batch):
+    images, labels = batch
+    before = {name: value.clone() for name, value in small_classifier.module.state_dict().items()}
+    with small_classifier.prepared():
+        fgsm(small_classifier, images, labels, EPSILON)
+    assert all(torch.equal(before[name], value) for name, value in small_classifier.module.state_dict().items())
+    assert all(parameter.grad is None for parameter in small_classifier.module.parameters())
+    assert (small_classifier.passes.forward, small_classifier.passes.backward) == (12, 12)
+
+
+@pytest.mark.parametrize("epsilon", [-0.1, float("nan")])
+def test_epsilon_must_not_be_negative(small_classifier, batch, epsilon):
+    with pytest.raises(OptionError, match=r"Expected epsilon >= 0, in pixel units such as 8/255, but got"):
+        fgsm(small_classifier, *batch, epsilon)
+
+
+def test_a_model_without_gradient_is_not_evaluated(batch):
+    class Rounded(nn.Module):
+        def forward(self, images):
+            return torch.from_numpy(np.zeros((len(images), 4), dtype=np.float32))
+
+    with pytest.raises(NotEvaluated, match="the logits of model have no gradient in the images"):
+        fgsm(Classifier(Rounded()), *batch)

@@ -1,0 +1,73 @@
+"""LIME's cost as a ratio to the bare forward passes of as many images: `python tests/benchmarks/bench_lime.py`.
+
+ResNet-20 on 32 px images, one thread, process CPU time, the two interleaved, median of the repeats. Target: <= 1.15.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from sparsescope.architectures.cifar_resnet import resnet20s
+from sparsescope.benchmark import ArrayImages, Benchmark
+from sparsescope.classifier import Classifier
+from sparsescope.measurements.explanations import Explanations
+
+
+def images(n: int) -> np.ndarray:
+    """Smooth random images uint8 (n, 32, 32, 3) in which felzenszwalb finds about as many parts as in CIFAR-10's."""
+    coarse = torch.rand(n, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    fine = torch.nn.functional.interpolate(coarse, size=32, mode="bicubic").clamp(0, 1)
+    return (fine * 255).byte().numpy().transpose(0, 2, 3, 1)
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Return the process CPU time of one call."""
+    start = time.process_time()
+    action()
+    return time.process_time() - start
+
+
+def main() -> None:
+    """Print, for each batch size, milliseconds per image and the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=3)
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    benchmark = Benchmark("smooth", ArrayImages(images(arguments.images), np.arange(arguments.images) % 10))
+    measurement = Explanations(samples=arguments.samples, images=None, target="own")
+    ids = measurement.unit_ids(benchmark, 0)
+    shown = measurement.prepare(benchmark, ids, 0)
+    total = arguments.images * arguments.samples
+    print(f"superpixels {[item.superpixels for item in shown.images]}, {total} forward passes")
+
+    with Classifier(resnet20s(), mean=(0.5,) * 3, std=(0.25,) * 3).prepared() as classifier:
+        for size in arguments.batch_sizes:
+            batch = torch.rand(size, 3, 32, 32)
+
+            def bare(batch: torch.Tensor = batch) -> None:
+                with torch.inference_mode():
+                    for start in range(0, total, len(batch)):
+                        classifier(batch[: total - start])
+
+            times: dict[str, list[float]] = {"segments": [], "bare": [], "lime": []}
+            for _ in range(arguments.repeats):
+                times["segments"].append(seconds(lambda: measurement.prepare(benchmark, ids, 0)))
+                times["bare"].append(seconds(bare))
+                times["lime"].append(seconds(lambda size=size: measurement.measure(classifier, shown, {}, size)))
+            each = {name: 1000 * statistics.median(values) / arguments.images for name, values in times.items()}
+            ratios = [(s + m) / b for s, b, m in zip(times["segments"], times["bare"], times["lime"], strict=True)]
+            print(
+                f"batch {size:4d}: bare {each['bare']:.0f} ms, segments {each['segments']:.1f} ms, "
+                f"lime {each['lime']:.0f} ms per image; (segments + lime) / bare = {statistics.median(ratios):.3f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Files of every kind, read safely; and one clear error for each that cannot be."""
+
+import argparse
+import io
+import pickle
+import re
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from sparsescope.checkpoints.read import read
+from sparsescope.errors import ArtefactError
+
+TENSORS = {"a.weight": torch.tensor([[1.0, -2.0]]), "a.bias": torch.tensor([0.5])}
+
+
+class Evil:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return (Path.touch, (self.target,))
+
+
+def saved(value: object, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer, **options)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_torch(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / "weights.anything"
+    path.write_bytes(saved(TENSORS, _use_new_zipfile_serialization=zipped))
+    content = read(path)
+    assert content.format == "torch"
+    assert isinstance(content.value, dict) and torch.equal(content.value["a.weight"], TENSORS["a.weight"])
+
+
+def test_safetensors_with_its_metadata(tmp_path: Path) -> None:
+    save_file(TENSORS, tmp_path / "weights.bin", {"format": "pt"})
+    content = read(tmp_path / "weights.bin")
+    assert content.format == "safetensors" and content.metadata == {"format": "pt"}
+    assert isinstance(content.value, dict) and torch.equal(content.value["a.bias"], TENSORS["a.bias"])
+
+
+def test_npz_in_either_byte_order(tmp_path: Path) -> None:
+    np.savez(tmp_path / "weights.npz", little=np.array([1.5], "<f4"), big=np.array([2.5, 3.0], ">f4"))
+    content = read(tmp_path / "weights.npz")
+    assert content.format == "npz" and isinstance(content.value, dict)
+    assert content.value["little"].tolist() == [1.5] and content.value["big"].tolist() == [2.5, 3.0]
+
+
+def test_plain_data_beside_the_weights_is_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    torch.save({"state_dict": TENSORS, "best": np.float64(91.5), "args": argparse.Namespace(lr=0.1)}, path)
+    value = read(path).value
+    assert isinstance(value, dict) and value["best"] == 91.5 and value["args"].lr == 0.1
+
+
+def test_what_is_accepted_is_not_accepted_for_everybody(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    torch.save({"args": argparse.Namespace(lr=0.1)}, path)
+    read(path)
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize("how", ["torch", "torch legacy", "pickle"])
+def test_a_malicious_pickle_is_refused_and_never_run(tmp_path: Path, how: str) -> None:
+    target, path = tmp_path / "owned", tmp_path / "evil.pt"
+    payload = {"state_dict": TENSORS, "extra": Evil(target)}
+    pickled = pickle.dumps(payload, protocol=2)
+    path.write_bytes(pickled if how == "pickle" else saved(payload, _use_new_zipfile_serialization=how == "torch"))
+    pickle.loads(pickled)
+    assert target.exists(), "the payload must work, or this test shows nothing"
+    target.unlink()
+    with pytest.raises(ArtefactError, match=r"evil\.pt holds .* was not loaded: unpickling .* Save the weights alone"):
+        read(path)
+    assert not target.exists()
+
+
+def test_a_malicious_object_array_is_refused_and_never_run(tmp_path: Path) -> None:
+    target, path = tmp_path / "owned", tmp_path / "evil.npz"
+    np.savez(path, weight=np.array([Evil(target)], dtype=object), allow_pickle=True)
+    with pytest.raises(ArtefactError, match=r"evil\.npz could not be read as an npz file of numeric arrays"):
+        read(path)
+    assert not target.exists()
+
+
+def test_a_whole_module_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "module.pt"
+    torch.save(nn.Linear(2, 2), path)
+    with pytest.raises(ArtefactError, match=r"holds Python objects \(torch\.nn\.modules\.linear\.Linear\)"):
+        read(path)
+
+
+def test_programs_are_refused(tmp_path: Path) -> None:
+    script, export = tmp_path / "script.pt", tmp_path / "program.pt2"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(nn.Linear(2, 2)), script)
+    with zipfile.ZipFile(export, "w") as archive:  # as torch.export.save lays it out, which takes seconds to run
+        archive.writestr("program/models/model.json", "{}")
+        archive.writestr("program/archive_format", "pt2")
+    with pytest.raises(ArtefactError, match=r"script\.pt is a TorchScript archive.*torch\.save\(model\.state_dict"):
+        read(script)
+    with pytest.raises(ArtefactError, match=r"program\.pt2 is a torch\.export archive"):
+        read(export)
+
+
+def test_missing_folder_and_empty(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match=r"There is no file .*absent\.pt"):
+        read(tmp_path / "absent.pt")
+    with pytest.raises(ArtefactError, match=r"Expected a file, but .* is a folder"):
+        read(tmp_path)
+    (tmp_path / "empty.pt").touch()
+    with pytest.raises(ArtefactError, match=r"empty\.pt is empty \(0 bytes\)"):
+        read(tmp_path / "empty.pt")
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("kind", ["torch", "legacy", "safetensors", "npz"])
+def test_truncated_files(tmp_path: Path, kind: str, fraction: float) -> None:
+    tensors = {name: tensor.repeat(50, 1) for name, tensor in TENSORS.items()}
+    path = tmp_path / "weights"
+    if kind == "safetensors":
+        save_file(tensors, path)
+    elif kind == "npz":
+        with path.open("wb") as file:
+            np.savez(file, **{name: tensor.numpy() for name, tensor in tensors.items()})
+    else:
+        path.write_bytes(saved(tensors, _use_new_zipfile_serialization=kind == "torch"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * fraction)])
+    with pytest.raises(ArtefactError, match=r"weights (is a damaged or truncated|holds more than plain tensors)"):
+        read(path)
+
+
+@pytest.mark.parametrize("text", [b"hello world this is text", b"<html>404</html>", b"\x89PNG\r\n\x1a\n0000", b"x"])
+def test_files_of_another_kind(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "download.pt"
+    path.write_bytes(text)
+    with pytest.raises(
+        ArtefactError, match=r"download\.pt is no checkpoint: .* begins with " + re.escape(repr(text[:9]))
+    ):
+        read(path)
+
+
+def test_sparse_tensors_are_read_without_a_python_warning(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.save({"a": TENSORS["a.weight"].to_sparse_csr()}, tmp_path / "sparse.pt")
+    value = read(tmp_path / "sparse.pt").value
+    assert isinstance(value, dict) and value["a"].layout == torch.sparse_csr

@@ -1,0 +1,111 @@
+"""The cache: hits are exact, everything doubtful is a miss, and it never gets in the way."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sparsescope.benchmark import ArrayImages, Benchmark
+from sparsescope.errors import SparsescopeWarning
+from sparsescope.evaluation.cache import Cache, default_directory, measurement_key
+from sparsescope.measurements.predictions import Predictions
+
+ARRAYS = {"logits": np.arange(6, dtype=np.float32).reshape(3, 2), "label": np.array([0, 1, 1])}
+SHARD = slice(4, 7)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+def stored_file(cache: Cache) -> Path:
+    assert cache.directory is not None
+    (path,) = cache.directory.rglob("*.npz")
+    return path
+
+
+def test_round_trip(cache: Cache) -> None:
+    assert cache.load("ab12", SHARD) is None
+    cache.store("ab12", SHARD, ARRAYS)
+    loaded = cache.load("ab12", SHARD)
+    assert loaded is not None
+    assert loaded.keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(loaded[name], array)
+        assert loaded[name].dtype == array.dtype
+    assert cache.load("ab12", slice(0, 3)) is None
+    assert cache.load("ab13", SHARD) is None
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "foreign", "rows", "pickle"])
+def test_a_damaged_file_is_a_miss(cache: Cache, damage: str) -> None:
+    cache.store("ab12", SHARD, ARRAYS)
+    path = stored_file(cache)
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-40])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "foreign":
+        path.write_text("not an archive")
+    elif damage == "rows":
+        np.savez(path, logits=np.zeros((2, 2)))
+    else:
+        np.savez(path, logits=np.array([object()] * 3))
+    assert cache.load("ab12", SHARD) is None
+    cache.store("ab12", SHARD, ARRAYS)
+    assert cache.load("ab12", SHARD) is not None
+
+
+def test_a_full_disk_warns_once_and_leaves_nothing(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    folder = cache.directory
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.warns(SparsescopeWarning, match="No space left on device.*without a cache"):
+        cache.store("ab12", SHARD, ARRAYS)
+    cache.store("ab12", SHARD, ARRAYS)
+    assert folder is not None
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_without_a_folder_nothing_is_kept() -> None:
+    cache = Cache(None)
+    cache.store("ab12", SHARD, ARRAYS)
+    assert cache.load("ab12", SHARD) is None
+
+
+def test_the_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPARSESCOPE_CACHE", str(tmp_path))
+    assert default_directory() == tmp_path
+    monkeypatch.delenv("SPARSESCOPE_CACHE")
+    assert default_directory().name == "sparsescope"
+
+
+def test_the_key_depends_on_everything_that_decides_the_numbers(small_benchmark: Benchmark) -> None:
+    base = measurement_key(Predictions("test"), small_benchmark, 0, ("m",))
+    assert measurement_key(Predictions("test"), small_benchmark, 0, ("m",)) == base
+    others = {
+        measurement_key(Predictions("train"), small_benchmark, 0, ("m",)),
+        measurement_key(Predictions("test", 10), small_benchmark, 0, ("m",)),
+        measurement_key(Predictions("test"), small_benchmark, 1, ("m",)),
+        measurement_key(Predictions("test"), small_benchmark, 0, ("n",)),
+        measurement_key(Predictions("test"), small_benchmark, 0, ("m", "n")),
+        measurement_key(Predictions("test"), _changed(small_benchmark), 0, ("m",)),
+    }
+    assert base not in others
+    assert len(others) == 6
+
+
+def test_sets_that_a_measurement_does_not_read_do_not_matter(small_benchmark: Benchmark) -> None:
+    without = Benchmark("small", small_benchmark.test)
+    assert measurement_key(Predictions("test"), without, 0, ("m",)) == measurement_key(
+        Predictions("test"), small_benchmark, 0, ("m",)
+    )
+
+
+def _changed(benchmark: Benchmark) -> Benchmark:
+    pixels = (benchmark.test.read(range(len(benchmark.test))).numpy() * 255).round().astype(np.uint8)
+    pixels[3, 0, 0, 0] ^= 1
+    return Benchmark("small", ArrayImages(pixels.transpose(0, 2, 3, 1), benchmark.test.labels))

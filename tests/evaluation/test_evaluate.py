@@ -1,0 +1,341 @@
+"""The whole road on small networks: pairing, symmetry, invariance, and models left as they were."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sparsescope.benchmark import ArrayImages, Benchmark
+from sparsescope.classifier import Classifier
+from sparsescope.errors import DataError, InputError, OptionError
+from sparsescope.evaluation import evaluate
+from sparsescope.metrics import CATALOGUE
+from sparsescope.results import Evaluation
+
+TOLERANCE = 2e-4
+"""Relative tolerance between batch sizes and workers: float32 sums in another order, amplified by second derivatives."""
+
+
+def numbers(evaluation: Evaluation) -> dict[str, float]:
+    """Every value, interval end and difference by a readable key."""
+    found = {}
+    for metric in evaluation.metrics:
+        for kind, entries in (("value", metric.values), ("difference", metric.differences)):
+            for model, entry in entries.items():
+                if entry.value is not None:
+                    found[f"{metric.name}/{kind}/{model}"] = entry.value
+                if entry.interval is not None:
+                    found[f"{metric.name}/{kind}/{model}/low"], found[f"{metric.name}/{kind}/{model}/high"] = (
+                        entry.interval
+                    )
+    return found
+
+
+def assert_same(first: Evaluation, second: Evaluation) -> None:
+    one, two = numbers(first), numbers(second)
+    assert one.keys() == two.keys()
+    scale = {key: abs(one["/".join((key.split("/")[0], "value", "dense"))]) for key in one}
+    different = {
+        key: (value, two[key])
+        for key, value in one.items()
+        if abs(value - two[key]) > TOLERANCE * max(abs(value), scale[key]) + 1e-9
+    }
+    assert not different
+
+
+def test_every_metric_is_measured_but_composition(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    evaluation = evaluate(dense, sparse, benchmark, **settings)
+    assert [metric.name for metric in evaluation.metrics] == list(CATALOGUE)
+    status = {metric.name: {value.status for value in metric.values.values()} for metric in evaluation.metrics}
+    assert status.pop("composition") == {"not evaluated"}
+    assert evaluation["composition"].values["sparse"].reason == "no probe set"
+    assert set(map(frozenset, status.values())) == {frozenset({"measured"})}
+    assert evaluation["corruption_error"].value("dense").value == 1
+    assert evaluation.models[1].sparsity.prunable == pytest.approx(0.5, abs=1e-3)
+    assert not evaluation.verdict("sparse").partial
+    assert evaluation.verdict("sparse").outcome in ("fail", "inconclusive")  # composition is never evaluated here
+
+
+def test_a_model_against_itself_differs_by_exactly_zero_and_passes(
+    dense: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    twin = copy.deepcopy(dense)
+    evaluation = evaluate(dense, twin, benchmark, **settings)
+    verdict = evaluation.verdict("dense-2")
+    for metric in evaluation.metrics:
+        if metric.name == "composition":
+            continue
+        difference = metric.difference("dense-2")
+        assert difference.value == 0, metric.name
+        assert difference.interval == (0, 0), metric.name
+        if metric.in_verdict:
+            assert verdict.metrics[metric.name].outcome == "pass"
+    assert verdict.paper.metrics["accuracy"] == "pass"
+
+
+def test_swapping_dense_and_sparse_negates_every_difference(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    """All but mCE, which is a ratio to the dense model's errors; LIME explains the label, not the dense model's class."""
+    for name in ("fidelity", "stability"):
+        settings["options"][name]["target"] = "label"
+    one = evaluate(dense, sparse, benchmark, **settings)
+    two = evaluate(sparse, dense, benchmark, **settings)
+    for metric in one.metrics:
+        if metric.name == "composition":
+            continue
+        forward, backward = metric.difference("sparse"), two[metric.name].difference("dense")
+        if metric.name == "corruption_error":
+            continue
+        assert forward.value == -backward.value, metric.name
+        assert forward.interval is not None
+        assert backward.interval is not None
+        assert forward.interval == pytest.approx((-backward.interval[1], -backward.interval[0]), abs=1e-12)
+    table = {name: one["corruption_error"].details[name]["corruption_error"] for name in ("dense", "sparse")}
+    swapped = two["corruption_error"].details["dense"]["corruption_error"]
+    for corruption, ratio in table["sparse"].items():
+        assert swapped[corruption] == pytest.approx(1 / ratio)
+
+
+@pytest.mark.parametrize("batch_size", [1, 200])
+def test_the_batch_size_changes_no_number(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any], batch_size: int
+) -> None:
+    assert_same(
+        evaluate(dense, sparse, benchmark, batch_size=32, **settings),
+        evaluate(dense, sparse, benchmark, batch_size=batch_size, **settings),
+    )
+
+
+@pytest.mark.slow
+def test_worker_processes_change_no_number(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    assert_same(
+        evaluate(dense, sparse, benchmark, **settings), evaluate(dense, sparse, benchmark, workers=2, **settings)
+    )
+
+
+def test_the_seed_changes_the_random_draws(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    only = {**settings, "metrics": ["accuracy", "weight_trace"]}
+    one, two = (evaluate(dense, sparse, benchmark, seed=seed, **only) for seed in (0, 1))
+    assert one["accuracy"].value("sparse").value == two["accuracy"].value("sparse").value
+    assert one["weight_trace"].value("sparse").value != two["weight_trace"].value("sparse").value
+
+
+class _Snapshot:
+    """Everything of a module that an evaluation must leave alone."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.weights = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+        self.modes = [child.training for child in module.modules()]
+        self.requires_grad = [parameter.requires_grad for parameter in module.parameters()]
+        self.grads = [parameter.grad for parameter in module.parameters()]
+        self.hooks = [
+            (len(child._forward_hooks), len(child._forward_pre_hooks), len(child._backward_hooks))
+            for child in module.modules()
+        ]
+
+    def check(self, module: nn.Module) -> None:
+        now = _Snapshot(module)
+        assert self.weights.keys() == now.weights.keys()
+        assert all(torch.equal(tensor, now.weights[name]) for name, tensor in self.weights.items())
+        assert (self.modes, self.requires_grad, self.hooks) == (now.modes, now.requires_grad, now.hooks)
+        assert all(before is after for before, after in zip(self.grads, now.grads, strict=True))
+
+
+def _unusual_state(module: nn.Module) -> None:
+    """Modes, gradients and hooks as a training run leaves them."""
+    module.train()
+    module[1].eval()  # type: ignore[index]
+    module[0].weight.requires_grad_(False)  # type: ignore[index]
+    module[7].weight.grad = torch.ones_like(module[7].weight)  # type: ignore[index]
+    module[3].register_forward_hook(lambda *_: None)  # type: ignore[index]
+
+
+def test_models_are_left_as_they_were(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    for classifier in (dense, sparse):
+        _unusual_state(classifier.module)
+    before = [_Snapshot(classifier.module) for classifier in (dense, sparse)]
+    evaluate(dense, sparse, benchmark, **settings)
+    for snapshot, classifier in zip(before, (dense, sparse), strict=True):
+        snapshot.check(classifier.module)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "fgsm_accuracy", "fidelity", "weight_trace", "input_trace"])
+def test_models_are_left_as_they_were_by_an_evaluation_that_raised(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any], metric: str
+) -> None:
+    for classifier in (dense, sparse):
+        _unusual_state(classifier.module)
+    calls = 0
+
+    def fail_later(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise RuntimeError("out of memory")
+
+    sparse.module.register_forward_hook(fail_later)
+    before = [_Snapshot(classifier.module) for classifier in (dense, sparse)]
+    with pytest.raises(RuntimeError, match="out of memory"):
+        evaluate(dense, sparse, benchmark, metrics=[metric], batch_size=2, **settings)
+    for snapshot, classifier in zip(before, (dense, sparse), strict=True):
+        snapshot.check(classifier.module)
+
+
+def test_each_model_sees_each_image_set_once(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    """All metrics of predictions together cost one pass of each set, and one grey image to check the model."""
+    seen = {"dense": 0, "sparse": 0}
+
+    def counter(name: str) -> Callable[..., None]:
+        def count(module: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+            seen[name] += len(inputs[0])
+
+        return count
+
+    for classifier in (dense, sparse):
+        classifier.module.register_forward_hook(counter(classifier.name))
+    metrics = ["accuracy", "generalization_gap", "ece", "sce", "nll", "ood_auroc"]
+    evaluation = evaluate(dense, sparse, benchmark, metrics=metrics, **settings)
+    images = 1 + 40 + 24 + 30 + 20
+    assert seen == {"dense": images, "sparse": images}
+    assert evaluation.cost.forward_passes == 2 * (images - 1)
+
+
+def test_corruption_and_lime_passes_are_exactly_what_the_options_say(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    evaluation = evaluate(dense, sparse, benchmark, metrics=["corruption_error", "fidelity", "stability"], **settings)
+    clean, corrupted, lime = 40, 40 * 5, 6 * 60
+    assert evaluation.cost.forward_passes == 2 * (clean + corrupted + lime)
+
+
+def test_a_second_run_reads_the_cache_and_gives_the_same_numbers(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    settings["cache"] = tmp_path
+    first = evaluate(dense, sparse, benchmark, **settings)
+    second = evaluate(dense, sparse, benchmark, **settings)
+    assert first.cost.cached == 0
+    assert second.cost.forward_passes == second.cost.backward_passes == 0
+    assert second.cost.cached > 0
+    assert numbers(first) == numbers(second)
+    third = evaluate(dense, sparse, benchmark, seed=1, **settings)
+    assert third.cost.forward_passes > 0
+
+
+def test_an_interrupted_run_resumes(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    settings["cache"] = tmp_path
+
+    def stop(done: float, total: float, label: str) -> None:
+        if done > 0.5 * total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(dense, sparse, benchmark, progress=stop, **settings)
+    resumed = evaluate(dense, sparse, benchmark, **settings)
+    assert resumed.cost.cached > 0
+    settings["cache"] = False
+    whole = evaluate(dense, sparse, benchmark, **settings)
+    assert numbers(resumed) == numbers(whole)
+    assert resumed.cost.forward_passes < whole.cost.forward_passes
+
+
+def test_progress_reaches_the_total(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    told: list[tuple[float, float]] = []
+    evaluate(dense, sparse, benchmark, progress=lambda done, total, _: told.append((done, total)), **settings)
+    assert told[-1][0] == pytest.approx(told[-1][1])
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_asking_for_some_metrics_makes_a_partial_verdict(
+    dense: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    evaluation = evaluate(dense, copy.deepcopy(dense), benchmark, metrics=["ece", "accuracy"], **settings)
+    verdict = evaluation.verdict("dense-2")
+    assert [metric.name for metric in evaluation.metrics] == ["accuracy", "ece"]
+    assert (verdict.outcome, verdict.partial) == ("pass", True)
+    assert "partial" in verdict.statement
+    assert "LTH-PASS" not in verdict.statement
+
+
+def test_several_candidates_get_unique_names_and_minmax_radar(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    evaluation = evaluate(
+        dense, [sparse, copy.deepcopy(sparse)], benchmark, metrics=["accuracy", "nll", "ece"], **settings
+    )
+    assert [model.name for model in evaluation.models] == ["dense", "sparse", "sparse-2"]
+    assert evaluation.radar.normalisation == "minmax"
+    assert set(evaluation.verdicts) == {"sparse", "sparse-2"}
+
+
+def test_plain_modules_are_accepted(small_network: nn.Module, benchmark: Benchmark, settings: dict[str, Any]) -> None:
+    pruned = copy.deepcopy(small_network)
+    with torch.no_grad():
+        pruned[3].weight[:, :3] = 0  # type: ignore[index]
+    evaluation = evaluate(small_network, pruned, benchmark, metrics=["accuracy"], **settings)
+    assert [model.name for model in evaluation.models] == ["dense", "sparse"]
+    assert evaluation.models[1].sparsity.layers[1].sparsity == pytest.approx(0.5)
+
+
+def test_labels_beyond_the_outputs(dense: Classifier, sparse: Classifier, settings: dict[str, Any]) -> None:
+    images = np.zeros((3, 16, 16, 3), dtype=np.uint8)
+    benchmark = Benchmark("bad", ArrayImages(images, np.array([0, 4, 1]), "some.npz"))
+    with pytest.raises(DataError, match=r"some\.npz: expected labels 0–3 .* test image 1 has label 4"):
+        evaluate(dense, sparse, benchmark, **settings)
+
+
+def test_models_of_different_widths(dense: Classifier, benchmark: Benchmark, settings: dict[str, Any]) -> None:
+    other = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 7)), name="wide")
+    with pytest.raises(DataError, match="same number of outputs, but got dense: 4, wide: 7"):
+        evaluate(dense, other, benchmark, **settings)
+
+
+def test_grey_images_for_a_colour_model(dense: Classifier, sparse: Classifier, settings: dict[str, Any]) -> None:
+    grey = Benchmark("grey", ArrayImages(np.zeros((2, 16, 16), dtype=np.uint8), np.array([0, 1]), "grey"))
+    with pytest.raises(InputError, match="dense normalises 3 channels, but the images have 1"):
+        evaluate(dense, sparse, grey, **settings)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "text"),
+    [
+        ({"seed": -1}, "seed >= 0"),
+        ({"workers": 0}, "workers >= 1"),
+        ({"device": "tpu"}, "Expected a device of .*cpu.* but got 'tpu'"),
+        ({"batch_size": 0}, "batch size >= 1 or auto"),
+        ({"preset": "fast"}, "preset of .*quick.* but got 'fast'"),
+        ({"metrics": ["acuracy"]}, "accuracy"),
+        ({"replicates": 10}, "at least 100"),
+        ({"confidence": 95}, "between 0.5 and 1"),
+    ],
+)
+def test_unusable_options(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, keywords: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(OptionError, match=text):
+        evaluate(dense, sparse, benchmark, cache=False, **keywords)
+
+
+def test_no_candidate(dense: Classifier, benchmark: Benchmark) -> None:
+    with pytest.raises(OptionError, match="at least one sparse model"):
+        evaluate(dense, [], benchmark)

@@ -1,0 +1,113 @@
+"""Presets, configuration files and single options: what wins, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparsescope.errors import OptionError
+from sparsescope.evaluation.settings import Margin, parse_assignments, preset_names, read_config, resolve
+from sparsescope.metrics import CATALOGUE, create, metric_class
+
+
+def by_name(settings: Any, name: str) -> Any:
+    return next(metric for metric in settings.metrics if metric.name == name)
+
+
+def test_standard_is_the_metrics_own_defaults() -> None:
+    settings = resolve()
+    assert settings.preset == "standard"
+    assert settings.metrics == tuple(create(name) for name in CATALOGUE)
+    assert settings.in_verdict == {name for name in CATALOGUE if metric_class(name).in_verdict}
+    assert settings.complete
+    assert not settings.customised
+    assert (settings.confidence, settings.replicates) == (0.95, 2000)
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_every_preset_is_valid(preset: str) -> None:
+    settings = resolve(preset=preset)
+    assert settings.complete
+    assert [metric.name for metric in settings.metrics] == list(CATALOGUE)
+
+
+def test_paper_has_the_sizes_of_the_paper() -> None:
+    settings = resolve(preset="paper")
+    fidelity = by_name(settings, "fidelity")
+    assert (fidelity.images, fidelity.samples, fidelity.selection, fidelity.target) == (1000, 1000, "first", "own")
+    assert by_name(settings, "corruption_error").cells_per_image == 75
+
+
+def test_quick_is_smaller_than_standard() -> None:
+    quick, standard = resolve(preset="quick"), resolve()
+    for name, option in (("fidelity", "images"), ("corruption_error", "cells_per_image"), ("weight_trace", "images")):
+        assert getattr(by_name(quick, name), option) < getattr(by_name(standard, name), option)
+
+
+def test_options_win_over_the_configuration_and_that_over_the_preset() -> None:
+    config = {"preset": "quick", "metrics": {"fidelity": {"samples": 111, "images": 7}}, "margins": {"ece": 0.5}}
+    settings = resolve(config=config, options={"fidelity": {"samples": 222}, "nll": {"margin": "7%"}})
+    assert settings.preset == "quick"
+    assert (by_name(settings, "fidelity").samples, by_name(settings, "fidelity").images) == (222, 7)
+    assert settings.margins["ece"] == Margin(0.5, "absolute")
+    assert settings.margins["nll"] == Margin(pytest.approx(0.07), "relative")
+    assert settings.customised
+    assert resolve(preset="standard", config=config).preset == "standard"
+
+
+def test_which_metrics_count_can_be_chosen() -> None:
+    settings = resolve(config={"verdict": ["accuracy", "weight_top_eigenvalue"]})
+    assert settings.in_verdict == {"accuracy", "weight_top_eigenvalue"}
+    assert not settings.complete
+
+
+def test_metric_and_skip() -> None:
+    assert [m.name for m in resolve(metrics=["nll", "accuracy", "nll"]).metrics] == ["accuracy", "nll"]
+    skipped = resolve(skip=["fidelity"])
+    assert "fidelity" not in {metric.name for metric in skipped.metrics}
+    assert not skipped.complete
+    assert resolve(skip=["generalization_gap"]).complete
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"preset": "slow"}, "Expected a preset of paper, quick, standard, but got 'slow'"),
+        ({"metrics": ["accurcy"]}, "accuracy"),
+        ({"skip": ["accurcy"]}, "accuracy"),
+        ({"metrics": ["ece"], "skip": ["ece"]}, "No metric is left"),
+        ({"options": {"fidelty": {"samples": 2}}}, "fidelity"),
+        ({"options": {"fidelity": {"sampels": 2}}}, "samples"),
+        ({"options": {"ece": {"n_bins": 0}}}, "n_bins"),
+        ({"options": {"ece": {"margin": -1}}}, "margin of ece .* but got -1"),
+        ({"options": {"ece": {"margin": "much"}}}, "margin of ece .* but got 'much'"),
+        ({"config": {"presets": "quick"}}, "presets"),
+        ({"config": {"verdict": ["acuracy"]}}, "accuracy"),
+        ({"confidence": 1.0}, "between 0.5 and 1"),
+    ],
+)
+def test_what_is_refused(arguments: dict[str, Any], text: str) -> None:
+    with pytest.raises(OptionError, match=text):
+        resolve(**arguments)
+
+
+def test_assignments() -> None:
+    parsed = parse_assignments(["a.x=1", "a.y = 0.5", "b.z=hamming", 'b.q="5%"', "b.r=[1, 2]", "b.s=true"])
+    assert parsed == {"a": {"x": 1, "y": 0.5}, "b": {"z": "hamming", "q": "5%", "r": [1, 2], "s": True}}
+    for wrong in ("fidelity.samples", "fidelity=3", ".x=1", "a.=1"):
+        with pytest.raises(OptionError, match=r"METRIC\.OPTION=VALUE"):
+            parse_assignments([wrong])
+
+
+def test_config_files(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('preset = "quick"\n[metrics.ece]\nn_bins = 10\n')
+    assert by_name(resolve(config=read_config(path)), "ece").n_bins == 10
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[project]\nname = "x"\n[tool.sparsescope]\npreset = "quick"\n')
+    assert read_config(project) == {"preset": "quick"}
+    path.write_text("preset = quick")
+    with pytest.raises(OptionError, match=r"mine\.toml is not TOML"):
+        read_config(path)
+    with pytest.raises(OptionError, match="Cannot read the configuration"):
+        read_config(tmp_path / "absent.toml")
