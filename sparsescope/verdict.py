@@ -39,7 +39,8 @@ def judge(metric: MetricResult, dense: str, candidate: str, confidence: float) -
     n = metric.values[candidate].n or 0
     needed = _units_needed(metric, difference, margin, confidence, n)
     if high < -margin - ROUNDING:
-        return outcome("fail", f"narrowly; n = {n}, about {needed:,} would confirm it" if needed and needed > n else None)
+        narrow = needed is not None and needed > n
+        return outcome("fail", f"narrowly; n = {n}; about {needed:,} would confirm it" if narrow else None)
     if needed is None:
         return outcome("inconclusive", f"n = {n}; so close to the margin that no realistic n decides it")
     return outcome("inconclusive", f"n = {n}; about {max(needed, _rounded_up(n + 1)):,} would decide it")
@@ -58,9 +59,7 @@ def oriented_interval(metric: MetricResult, interval: tuple[float, float]) -> tu
     return (low, high) if metric.higher_is_better else (-high, -low)
 
 
-def _units_needed(
-    metric: MetricResult, difference: Difference, margin: float, confidence: float, n: int
-) -> int | None:
+def _units_needed(metric: MetricResult, difference: Difference, margin: float, confidence: float, n: int) -> int | None:
     """Return how many units would decide the metric with a power of 80 %, if difference and spread stay as they are.
 
     The standard error shrinks with the root of n, so with d the distance of the difference from the margin

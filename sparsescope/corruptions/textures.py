@@ -3,7 +3,6 @@
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,47 +82,61 @@ def _drawn(side: int, step: int) -> tuple[NDArray[np.uint8], ...]:
     textures = []
     for number, (colour, contrast, crystals, length) in enumerate(_LOOKS):
         rng = generator(0, "corruption/frost/texture", number)
-        ice = _crystals(rng, side, round(crystals * (side / CANVAS) ** 2), length)
-        soft = gaussian_filter(ice, 0.7)
-        relief = soft - np.roll(soft, (2, 2), axis=(0, 1))  # lit from above left
-        haze = gaussian_filter(rng.standard_normal((side, side)), side / 16, mode="wrap")
-        field = sum(part / part.std() for part in (soft - soft.mean(), 0.7 * relief, 0.8 * haze))
-        levels = np.array(colour) + contrast * (field / field.std())[..., None]
+        soft = gaussian_filter(_crystals(rng, side, round(crystals * (side / CANVAS) ** 2), length), 0.7)
+        relief = soft - np.pad(soft, ((2, 0), (2, 0)), mode="edge")[:-2, :-2]  # lit from above left
+        parts = ((1.0, soft - soft.mean()), (0.7, relief), (0.8, _haze(rng, side)))
+        field = sum(weight * part / part.std() for weight, part in parts)
+        levels = np.array(colour) + contrast * (field / np.std(field))[..., None]
         textures.append(_thinned(np.clip(levels, 0, 255).astype(np.uint8), step))
     return tuple(textures)
 
 
+def _haze(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
+    """Return a smooth random field (side, side)."""
+    from PIL import Image
+
+    coarse = Image.fromarray(rng.standard_normal((side // 64, side // 64), dtype=np.float32))
+    return np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC), dtype=np.float64)
+
+
 def _crystals(rng: np.random.Generator, side: int, count: int, length: float) -> NDArray[np.float64]:
-    """Return a picture (side, side) of fern-like crystals: stems whose branches bear branches of their own."""
-    from PIL import Image, ImageDraw
+    """Return a picture (side, side) of fern-like crystals: stems whose branches bear branches of their own.
 
-    stems = rng.random((count, 2)) * side
-    angles = rng.normal(rng.uniform(0, 2 * np.pi), 1.2, count)
-    lengths = length * rng.uniform(0.4, 1.3, count)
-    picture = Image.new("L", (side, side))
-    pen = ImageDraw.Draw(picture)
-    segments = np.concatenate([stems, angles[:, None], lengths[:, None]], axis=1)
-    for brightness in (255, 190, 120):
-        starts, tips = segments[:, :2], segments[:, :2] + segments[:, 3:] * _direction(segments[:, 2])
-        for line in np.concatenate([starts, tips], axis=1).tolist():
-            pen.line(line, fill=brightness)
-        segments = _branches(rng, segments)
-    return np.asarray(picture, dtype=np.float64)
+    A segment is a row (x, y, angle, length).
+    """
+    segments = np.empty((count, 4))
+    segments[:, :2] = rng.random((count, 2)) * side
+    segments[:, 2] = rng.normal(rng.uniform(0, 2 * np.pi), 1.2, count)
+    segments[:, 3] = length * rng.uniform(0.4, 1.3, count)
+    generations = [segments, first := _branches(rng, segments), _branches(rng, first)]
+    picture = np.zeros((side, side))
+    for brightness, grown in zip((120, 190, 255), reversed(generations), strict=True):
+        _draw(picture, grown, brightness)
+    return picture
 
 
-def _branches(rng: np.random.Generator, segments: NDArray[Any]) -> NDArray[Any]:
-    """Return the branches of segments (x, y, angle, length): in pairs at about 60°, shorter towards the tip."""
-    branches = []
-    for x, y, angle, length in segments.tolist():
-        places = np.arange(0.08, 1, 4.5 / max(length, 9))
-        for turn in (-1, 1):
-            angles = angle + turn * rng.normal(np.pi / 3.3, 0.08, len(places))
-            lengths = 0.36 * length * (1 - places) * rng.uniform(0.6, 1.2, len(places))
-            roots = np.array([x, y]) + length * places[:, None] * _direction(np.array([angle]))
-            branches.append(np.column_stack([roots, angles, lengths]))
-    grown = np.concatenate(branches)
-    return grown[grown[:, 3] > 3]
+def _branches(rng: np.random.Generator, segments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the branches of segments: on both sides, at about 55°, shorter towards the tip."""
+    per_segment = 2 * np.maximum(2, segments[:, 3] / 4.5).astype(int)
+    parents = segments.repeat(per_segment, axis=0)
+    n = len(parents)
+    places = rng.uniform(0.08, 1, n)
+    branches = parents.copy()
+    branches[:, :2] += (places * parents[:, 3])[:, None] * _direction(parents[:, 2])
+    branches[:, 2] += rng.choice([-1, 1], n) * rng.normal(np.pi / 3.3, 0.08, n)
+    branches[:, 3] *= 0.36 * (1 - places) * rng.uniform(0.6, 1.2, n)
+    return branches[branches[:, 3] > 3]
 
 
-def _direction(angles: NDArray[Any]) -> NDArray[np.float64]:
+def _draw(picture: NDArray[np.float64], segments: NDArray[np.float64], brightness: float) -> None:
+    """Set the pixels under the segments; pixels outside the picture are left out."""
+    steps = np.ceil(segments[:, 3] * 1.5).astype(int)
+    along = np.arange(steps.sum()) - (np.cumsum(steps) - steps).repeat(steps)
+    points = segments.repeat(steps, axis=0)
+    places = (points[:, :2] + (along / 1.5)[:, None] * _direction(points[:, 2])).astype(int)
+    inside = ((places >= 0) & (places < len(picture))).all(axis=1)
+    picture[places[inside, 1], places[inside, 0]] = brightness
+
+
+def _direction(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1)

@@ -106,6 +106,7 @@ class LocalExecutor:
 
 
 _worker_setting: Setting | None = None
+_worker_stack = contextlib.ExitStack()  # keeps the models prepared for the life of the worker
 
 
 def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
@@ -115,7 +116,7 @@ def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
         import_file(file)
     setting: Setting = pickle.loads(pickled)
     for classifier in setting.classifiers:
-        classifier.prepared(setting.device).__enter__()  # for the life of the worker: its copies are nobody else's
+        _worker_stack.enter_context(classifier.prepared(setting.device))
     _worker_setting = setting
 
 

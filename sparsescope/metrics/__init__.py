@@ -106,6 +106,9 @@ def _explain(name: str, cls: "type[Metric]", error: "ValidationError") -> str:
     defaults = {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
     lines = []
     for problem in error.errors():
+        if not problem["loc"]:  # a rule over several options
+            lines.append(problem["msg"].removeprefix("Value error, "))
+            continue
         option = str(problem["loc"][0])
         if option not in defaults:
             close = get_close_matches(option, defaults, n=1)

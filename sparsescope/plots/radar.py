@@ -85,7 +85,7 @@ def _draw_web(ax: Axes, scale: Scale) -> None:
         x, y = _at(0.5, count, scale.radius(value) * math.cos(math.pi / count))
         box = {"boxstyle": "round,pad=0.15", "facecolor": PAPER, "linewidth": 0}
         if label:
-            ax.text(x, y, label, fontsize=7, color=MUTED, ha="center", va="center", bbox=box, zorder=2)
+            ax.text(x, y, label, fontsize=7, color=MUTED, ha="center", va="center", bbox=box, zorder=3.5)
     for position in range(count):
         start, end = _at(position, count, scale.radius(0)), _at(position, count, 1)
         ax.plot(*zip(start, end, strict=True), color=GRID, linewidth=0.8, zorder=1)

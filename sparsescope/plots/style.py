@@ -1,6 +1,7 @@
 """What all plots share: colours, new Axes without pyplot, and byte-deterministic SVG and PNG."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from typing import Literal
 
@@ -85,8 +86,10 @@ def plain_axes(ax: Axes, grid: Literal["x", "y", "both"] | None = None) -> None:
 def shortened(name: str, length: int = 34) -> str:
     """Return a name cut in its middle to at most `length` characters; names often differ at their ends.
 
-    A dollar sign is escaped: matplotlib would read what lies between two of them as a formula.
+    A dollar sign is escaped: matplotlib would read what lies between two of them as a formula. Control characters,
+    which SVG cannot hold, are replaced.
     """
+    name = "".join(character if character.isprintable() or character == "\n" else "�" for character in name)
     if len(name) > length:
         tail = (length - 1) // 2
         name = f"{name[: length - 1 - tail]}…{name[-tail:]}"
@@ -114,5 +117,8 @@ def png(figure: Figure, *, dpi: int = 160) -> bytes:
 
 def _saved(figure: Figure, kind: str, transparent: bool, **options: object) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, facecolor="none" if transparent else "white", **options)  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks shows as boxes here; the tables beside the plots have it in full.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format=kind, facecolor="none" if transparent else "white", **options)  # type: ignore[arg-type]
     return buffer.getvalue()

@@ -98,10 +98,11 @@ def test_swapping_dense_and_sparse_negates_every_difference(
         assert forward.interval is not None
         assert backward.interval is not None
         assert forward.interval == pytest.approx((-backward.interval[1], -backward.interval[0]), abs=1e-12)
-    table = {name: one["corruption_error"].details[name]["corruption_error"] for name in ("dense", "sparse")}
-    swapped = two["corruption_error"].details["dense"]["corruption_error"]
-    for corruption, ratio in table["sparse"].items():
-        assert swapped[corruption] == pytest.approx(1 / ratio)
+    ratios = one["corruption_error"].details["sparse"]["corruptions"]
+    inverse = two["corruption_error"].details["dense"]["corruptions"]
+    assert ratios.keys() == inverse.keys()
+    for corruption, row in ratios.items():
+        assert inverse[corruption]["ce"] == pytest.approx(1 / row["ce"])
 
 
 @pytest.mark.parametrize("batch_size", [1, 200])

@@ -56,7 +56,7 @@ def test_every_error_is_that_of_the_corrupted_image(corrupt, small_benchmark):
             images = torch.from_numpy(corrupted.transpose(0, 3, 1, 2).astype(np.float32) / 255)
             wrong[:, c, s] = classifier(images).argmax(1).numpy() != small_benchmark.test.labels
     np.testing.assert_array_equal(arrays["error"], wrong & arrays["observed"])
-    assert np.ptp(wrong.reshape(40, 9), axis=1).any()  # the corruptions matter
+    assert (wrong != wrong[:, :1, :1]).any()  # the corruptions matter
 
 
 def test_images_reach_the_corruptions_as_they_were_stored(corrupt, small_classifier):

@@ -1,0 +1,75 @@
+"""Plots as SVG inside an HTML page: no ids twice, colours that follow the page's light or dark scheme."""
+
+import re
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from sparsescope import plots
+from sparsescope.plots.corruption_table import corruption_errors, corruption_table_height
+from sparsescope.plots.differences import differences_height
+from sparsescope.plots.reliability import reliability_bins
+from sparsescope.plots.sparsity import sparsity_height
+from sparsescope.plots.style import DIMENSIONS, GRID, INK, MUTED, OUTCOMES, PAPER, top_figure
+from sparsescope.results import Evaluation
+
+__all__ = ["figures"]
+
+_VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    GRID: "line",
+    PAPER: "paper",
+    "#3b4654": "dense",
+    **{colour: name for name, colour in DIMENSIONS.items()},
+    **{OUTCOMES[name]: name for name in ("pass", "fail", "inconclusive")},
+}
+
+
+def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:
+    """Return the report's figures by name; those with nothing to show are left out.
+
+    Args:
+        evaluation: what to draw.
+        prefix: put before every id, different for every evaluation on a page.
+    """
+    drawn: dict[str, tuple[Figure, str]] = {}
+    models = [model.name for model in evaluation.models]
+    candidates = models[1:]
+    if evaluation.radar.axes:
+        drawn["radar"] = top_figure(plots.radar(evaluation)), "Radar chart of all metrics, outward is better"
+    for index, name in enumerate(candidates):
+        if evaluation.verdict(name).metrics:
+            figure = top_figure(plots.differences(evaluation, name))
+            drawn[f"differences-{index}"] = figure, f"Differences of {name} to dense in multiples of the margins"
+    calibrated = [name for name in models if reliability_bins(evaluation, name)]
+    if calibrated:
+        figure = plots.panels(lambda name, ax: plots.reliability(evaluation, name, ax), calibrated, width=3.3, height=3.7)
+        drawn["reliability"] = figure, "Reliability diagrams: accuracy by confidence"
+    height = sparsity_height(max(len(model.sparsity.layers) for model in evaluation.models))
+    if candidates and any(model.sparsity.layers for model in evaluation.candidates):
+        figure = plots.panels(
+            lambda name, ax: plots.sparsity(evaluation, name, ax), candidates, width=4.8, height=height, columns=2
+        )
+        drawn["sparsity"] = figure, "Sparsity by layer"
+    corrupted = [name for name in models if corruption_errors(evaluation, name)]
+    if corrupted:
+        height = corruption_table_height(max(len(corruption_errors(evaluation, name)) for name in corrupted))
+        figure = plots.panels(
+            lambda name, ax: plots.corruption_table(evaluation, name, ax), corrupted, width=3.4, height=height
+        )
+        drawn["corruptions"] = figure, "Error rates by corruption and severity"
+    return {name: _inline(figure, f"{prefix}-{name}", title) for name, (figure, title) in drawn.items()}
+
+
+def _inline(figure: Figure, prefix: str, title: str) -> Markup:
+    """Return a figure as an <svg> element."""
+    text = plots.svg(figure, text="none", transparent=True).decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
+    for colour, name in _VARIABLES.items():
+        text = text.replace(f": {colour}", f": var(--{name.replace(' ', '-')}, {colour})")
+    label = Markup(' role="img" aria-label="{}"').format(title)
+    return Markup(text.replace("<svg", f"<svg{label}", 1).strip())  # noqa: S704 - matplotlib escapes what it writes

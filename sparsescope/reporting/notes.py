@@ -1,0 +1,129 @@
+"""What a reader must know beside the numbers: twins that disagree, what is missing, what cannot be compared."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sparsescope.reporting.format import NumberFormat
+from sparsescope.results import Evaluation, MetricResult
+
+__all__ = ["comparability", "headline", "not_evaluated", "out_of_distribution", "twins", "warnings"]
+
+# Scale-free twins in a metric's details: name, metric, label, higher is better.
+TWINS = (
+    ("fidelity_r2", "fidelity", "R² of the explanation", True),
+    ("stability_relative", "stability", "change relative to the explanation's size", False),
+)
+
+
+def headline(evaluation: Evaluation, candidate: str) -> str:
+    """Return a candidate's verdict in a sentence."""
+    verdict, dense = evaluation.verdict(candidate), evaluation.dense.name
+    if verdict.outcome == "pass" and verdict.partial:
+        return f"{candidate} matches {dense} in every metric that was asked for (a partial verdict)."
+    if verdict.outcome == "pass":
+        return f"{candidate} is an LTH-PASS: it matches {dense} in every metric, to within the margins."
+    partial = " The verdict is partial: not every metric was asked for." if verdict.partial else ""
+    if verdict.outcome == "fail":
+        return f"{candidate} does not match {dense}.{partial}"
+    return f"It is not decided whether {candidate} matches {dense}.{partial}"
+
+
+def warnings(evaluation: Evaluation) -> list[str]:
+    """Return what was noticed about models and measurements."""
+    found = [f"{model.name}: {warning}" for model in evaluation.models for warning in model.warnings]
+    found += [note for metric in evaluation.metrics for note in _metric_warnings(metric)]
+    found += [note["text"] for note in twins(evaluation) if note["disagrees"]]
+    return found
+
+
+def _metric_warnings(metric: MetricResult) -> list[str]:
+    found = []
+    for model, details in metric.details.items():
+        noted = details.get("warnings", []) if isinstance(details, dict) else []
+        found += [f"{metric.label} of {model}: {warning}" for warning in noted]
+    without = [name for name, entry in metric.values.items() if entry.value is not None and entry.interval is None]
+    if without:
+        found.append(f"{metric.label}: too few units for an interval ({', '.join(without)}).")
+    return found
+
+
+def not_evaluated(evaluation: Evaluation) -> list[dict[str, str]]:
+    """Return metrics that were not evaluated, with the models concerned and the reason."""
+    found = []
+    for metric in evaluation.metrics:
+        missing = {name: entry for name, entry in metric.values.items() if entry.status != "measured"}
+        for reason in dict.fromkeys(entry.reason or "no reason was given" for entry in missing.values()):
+            models = [name for name, entry in missing.items() if (entry.reason or "no reason was given") == reason]
+            every = len(models) == len(evaluation.models)
+            found.append(
+                {"label": metric.label, "models": "all models" if every else ", ".join(models), "reason": reason}
+            )
+    return found
+
+
+def twins(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return, for each candidate, whether a raw metric and its scale-free twin point the same way.
+
+    A raw squared error rewards an under-confident model: shrinking all probabilities improves it and explains nothing.
+    """
+    found = []
+    results = {metric.name: metric for metric in evaluation.metrics}
+    for key, name, label, twin_up in TWINS:
+        if name not in results:
+            continue
+        metric, dense = results[name], evaluation.dense.name
+        for candidate in (model.name for model in evaluation.candidates):
+            pair = [metric.details.get(model, {}).get(key) for model in (dense, candidate)]
+            change = metric.differences[candidate].value
+            if None in pair or change is None:
+                continue
+            twin_change = pair[1] - pair[0]
+            better, twin_better = (change > 0) == metric.higher_is_better, (twin_change > 0) == twin_up
+            disagrees = bool(change and twin_change and better != twin_better)
+            written = NumberFormat.of(metric, dense)
+            agreement = "disagree" if disagrees else "agree"
+            text = (
+                f"{metric.label} of {candidate}: raw and scale-free values {agreement}. "
+                f"Raw {_direction(change, better)} ({written.signed(change)} {written.unit}), "
+                f"{label} {_direction(twin_change, twin_better)} ({pair[0]:.3f} → {pair[1]:.3f})."
+            )
+            found.append({"text": text, "disagrees": disagrees})
+    return found
+
+
+def _direction(change: float, better: bool) -> str:
+    if not change:
+        return "is unchanged"
+    return "is better than dense" if better else "is worse than dense"
+
+
+def out_of_distribution(evaluation: Evaluation) -> dict[str, str]:
+    """Return sign, positive class and sets of the out-of-distribution metric, in words; empty if not measured."""
+    details = next((metric.details for metric in evaluation.metrics if metric.name == "ood_auroc"), {})
+    own = details.get(evaluation.dense.name) or next(iter(details.values()), {})
+    return {key.replace("_", " "): value for key, value in own.items() if isinstance(value, str)}
+
+
+def comparability(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Return in what several evaluations differ so that their numbers cannot be compared."""
+    found = []
+    aspects = {
+        "Preset": [evaluation.preset for evaluation in evaluations],
+        "Seed": [str(evaluation.seed) for evaluation in evaluations],
+        "Confidence": [str(evaluation.confidence) for evaluation in evaluations],
+        "Version of sparsescope": [evaluation.version for evaluation in evaluations],
+        "Benchmark": [
+            f"{evaluation.benchmark.name} ({evaluation.benchmark.fingerprint})" for evaluation in evaluations
+        ],
+    }
+    for aspect, values in aspects.items():
+        if len(set(values)) > 1:
+            found.append(f"{aspect} differs: {', '.join(dict.fromkeys(values))}.")
+    shared = [metric.name for metric in evaluations[0].metrics]
+    for name in shared:
+        results = [metric for evaluation in evaluations for metric in evaluation.metrics if metric.name == name]
+        for option in sorted({option for result in results for option in result.options}):
+            values = list(dict.fromkeys(repr(result.options.get(option)) for result in results))
+            if len(values) > 1:
+                found.append(f"{results[0].label}: option {option} differs: {', '.join(values)}.")
+    return found
