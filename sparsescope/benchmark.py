@@ -191,8 +191,9 @@ class Benchmark:
 def stratified_sample(labels: NDArray[np.int64], size: int | None, seed: int, stream: str) -> NDArray[np.int64]:
     """Return `size` indices into `labels`, ascending, with every class in its proportion to within one image.
 
-    Each class gets the whole part of size x n_k / n; the images left over go to the classes with the largest remainders,
-    ties broken at random. Within a class the images are drawn at random. All indices where size is None or at least n.
+    Each class gets the whole part of size x n_k / n; the images left over go to the classes with the largest
+    remainders, ties broken at random. Within a class the images are drawn at random. All indices where size is None or
+    at least n.
 
     Args:
         labels: labels (n,).

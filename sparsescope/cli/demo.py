@@ -10,10 +10,21 @@ __all__ = ["demo"]
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("sparsescope-demo"),
-              show_default=True, metavar="DIR", help="Where models and report go.")
-@click.option("--sparsity", type=click.FloatRange(0, 1, max_open=True), default=0.8, show_default=True,
-              help="Fraction of the weights removed.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("sparsescope-demo"),
+    show_default=True,
+    metavar="DIR",
+    help="Where models and report go.",
+)
+@click.option(
+    "--sparsity",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.8,
+    show_default=True,
+    help="Fraction of the weights removed.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Key of all random numbers.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def demo(out: Path, sparsity: float, seed: int, quiet: bool) -> None:

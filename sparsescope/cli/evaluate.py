@@ -33,41 +33,86 @@ def _output(context: click.Context, parameter: click.Parameter, value: str) -> i
 @click.command()
 @click.argument("dense")
 @click.argument("sparse", nargs=-1, required=True)
-@click.option("--data", metavar="SPEC", help="Test images: digits, cifar10:DIR, cifar100:DIR, folder:DIR, npz:FILE or "
-              "FILE.py:function. Default: what the dense checkpoint names.")
-@click.option("--arch", metavar="SPEC", help="Architecture: a built-in name, torchvision:NAME or FILE.py:function. "
-              "Default: from the checkpoint, else by names and shapes.")
+@click.option(
+    "--data",
+    metavar="SPEC",
+    help="Test images: digits, cifar10:DIR, cifar100:DIR, folder:DIR, npz:FILE or "
+    "FILE.py:function. Default: what the dense checkpoint names.",
+)
+@click.option(
+    "--arch",
+    metavar="SPEC",
+    help="Architecture: a built-in name, torchvision:NAME or FILE.py:function. "
+    "Default: from the checkpoint, else by names and shapes.",
+)
 @click.option("--ood", multiple=True, metavar="SPEC", help="Out-of-distribution images (repeatable).")
-@click.option("--train", metavar="SPEC", help="Training images, for the generalization gap and loss geometry. "
-              "Default: the data set's own, where it has some.")
+@click.option(
+    "--train",
+    metavar="SPEC",
+    help="Training images, for the generalization gap and loss geometry. "
+    "Default: the data set's own, where it has some.",
+)
 @click.option("--mean", callback=_numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
 @click.option("--std", callback=_numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
 @click.option("--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side.")
 @click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side.")
-@click.option("--model-output", default="logits", callback=_output, metavar="WHAT", show_default=True,
-              help="What the network returns: logits, probabilities, or the index or key of the logits in it.")
+@click.option(
+    "--model-output",
+    default="logits",
+    callback=_output,
+    metavar="WHAT",
+    show_default=True,
+    help="What the network returns: logits, probabilities, or the index or key of the logits in it.",
+)
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Measure only this metric (repeatable).")
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave this metric out (repeatable).")
-@click.option("--preset", type=click.Choice(["quick", "standard", "paper"]), help="Sizes and conventions.  [default: "
-              "standard]")
-@click.option("--set", "assignments", multiple=True, metavar="METRIC.OPTION=VALUE", help="Set one option, such as "
-              "fidelity.samples=250 or ece.margin=0.02 (repeatable).")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML file (or pyproject.toml) with "
-              "preset, metric options, margins and verdict.")
+@click.option(
+    "--preset", type=click.Choice(["quick", "standard", "paper"]), help="Sizes and conventions.  [default: standard]"
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="METRIC.OPTION=VALUE",
+    help="Set one option, such as fidelity.samples=250 or ece.margin=0.02 (repeatable).",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TOML file (or pyproject.toml) with preset, metric options, margins and verdict.",
+)
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
-@click.option("--batch-size", default="auto", show_default=True, callback=_batch_size, metavar="auto|N",
-              help="Images per forward pass; changes speed and memory, no result.")
+@click.option(
+    "--batch-size",
+    default="auto",
+    show_default=True,
+    callback=_batch_size,
+    metavar="auto|N",
+    help="Images per forward pass; changes speed and memory, no result.",
+)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Key of all random numbers.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("sparsescope-report"),
-              show_default=True, metavar="DIR", help="Where the report goes.")
-@click.option("--gate", type=click.Choice(["none", "fail", "inconclusive"]), default="none", show_default=True,
-              help="Exit with 1 if a verdict is FAIL (fail), or not PASS (inconclusive).")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("sparsescope-report"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the report goes.",
+)
+@click.option(
+    "--gate",
+    type=click.Choice(["none", "fail", "inconclusive"]),
+    default="none",
+    show_default=True,
+    help="Exit with 1 if a verdict is FAIL (fail), or not PASS (inconclusive).",
+)
 @click.option("--no-cache", is_flag=True, help="Neither read nor keep measured parts.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def evaluate(dense: str, sparse: tuple[str, ...], **options: Any) -> None:
+@click.pass_context
+def evaluate(context: click.RichContext, /, dense: str, sparse: tuple[str, ...], **options: Any) -> None:
     """Measure DENSE and every SPARSE model or mask, and say whether each matches its dense parent in every aspect."""
-    context = click.get_current_context()
     if run(dense, sparse, **options):
         context.exit(1)
 
@@ -95,7 +140,9 @@ def run(
 
     data = data or stored_data_spec(dense)
     if data is None:
-        raise OptionError("Expected --data SPEC (digits, cifar10:DIR, folder:DIR, npz:FILE …): the checkpoint names none.")
+        raise OptionError(
+            "Expected --data SPEC (digits, cifar10:DIR, folder:DIR, npz:FILE …): the checkpoint names none."
+        )
     out.mkdir(parents=True, exist_ok=True)
     with progress_bar(quiet=quiet) as progress:
         evaluation = measure(

@@ -5,6 +5,7 @@ import traceback
 from typing import Any
 
 import rich_click as click
+from click.exceptions import Exit
 
 import sparsescope as package
 from sparsescope.cli.demo import demo
@@ -30,7 +31,7 @@ class _Commands(click.RichGroup):
         except KeyboardInterrupt:
             click.echo("\nInterrupted. Finished parts are cached: the same command goes on from there.", err=True)
             context.exit(INTERRUPTED)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, Exit, click.Abort):
             raise
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""

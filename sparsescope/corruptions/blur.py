@@ -69,19 +69,26 @@ def defocus_blur(images: Images, parameters: Parameters, generators: Generators)
     groups, reach = _disk_taps(radius, alias_blur)
     n, height, width, channels = images.shape
     padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="reflect")
-    padded = padded.reshape(n, height + 2 * reach, -1)
+    padded = padded.reshape(n, height + 2 * reach, -1).astype(np.uint16)
+    folded = [padded[:, reach : reach + height]]  # the disk is symmetric: rows y above and y below count alike
+    folded += [
+        padded[:, reach - y : reach - y + height] + padded[:, reach + y :][:, :height] for y in range(1, reach + 1)
+    ]
     levels: Floats = np.zeros((n, height, width * channels), dtype=np.float32)
     for weight, offsets in groups:
-        total = np.zeros(levels.shape, dtype=np.uint16 if len(offsets) <= 257 else np.uint32)  # 257 * 255 < 2**16
+        total = np.zeros(levels.shape, dtype=np.uint16 if len(offsets) <= 128 else np.uint32)  # 2 * 128 * 255 < 2**16
         for y, x in offsets:
-            total += padded[:, y : y + height, x * channels : (x + width) * channels]
+            total += folded[y][..., x * channels : (x + width) * channels]
         levels += np.multiply(total, np.float32(weight), dtype=np.float32)
     return truncated(levels, GUARD).reshape(images.shape)
 
 
 @lru_cache(maxsize=16)
 def _disk_taps(radius: float, alias_blur: float) -> tuple[list[tuple[float, list[tuple[int, int]]]], int]:
-    """Return the disk's offsets, grouped by weight so that whole groups are summed as integers, and its reach."""
+    """Return the offsets (y, x) of the disk's lower half, x from its left end, grouped by weight; and its reach.
+
+    Groups are summed as integers, and multiplied once.
+    """
     from scipy.ndimage import correlate1d
 
     half = 8 if radius <= 8 else int(radius)
@@ -94,7 +101,7 @@ def _disk_taps(radius: float, alias_blur: float) -> tuple[list[tuple[float, list
         disk = correlate1d(disk, smoothing / smoothing.sum(), axis=axis, mode="mirror")
     disk[disk < 1e-9] = 0
     reach = int(np.abs(grid[disk.any(axis=0)]).max())
-    disk = disk[half - reach : half + reach + 1, half - reach : half + reach + 1].round(9)
+    disk = disk[half : half + reach + 1, half - reach : half + reach + 1].round(9)
     groups = [(float(w), [(int(y), int(x)) for y, x in np.argwhere(disk == w)]) for w in np.unique(disk[disk > 0])]
     return groups, reach
 

@@ -1,5 +1,7 @@
 """Contrast, elastic transform, pixelation, JPEG and saturation (Hendrycks & Dietterich 2019)."""
 
+from io import BytesIO
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +18,8 @@ def contrast(images: Images, parameters: Parameters, generators: Generators) -> 
     means = images.sum(axis=(1, 2), dtype=np.int64) / (255.0 * height * width)
     means = means[..., None]
     table = truncated(((np.arange(256) / 255.0 - means) * factor + means) * 255).reshape(-1)  # (N, C, 256) levels
-    rows = 256 * np.arange(n * channels).reshape(n, 1, 1, channels)
-    return table[rows + images]
+    rows = 256 * np.arange(n * channels, dtype=np.int32).reshape(n, 1, 1, channels)
+    return table.take(rows + images)
 
 
 def saturate(images: Images, parameters: Parameters, generators: Generators) -> Images:
@@ -62,20 +64,21 @@ def _box_resized_rows(images: Images, width: int) -> Images:
 
 def _nearest(size: int, old_size: int) -> NDArray[np.int64]:
     """Return the pixel that each of `size` pixels takes: enlarging, the box filter is one pixel wide."""
-    centres = (np.arange(size) + 0.5) * (old_size / size)
-    nearest: NDArray[np.int64] = np.ceil(centres - 1).astype(np.int64)
-    return np.clip(nearest, 0, old_size - 1)
+    nearest: NDArray[np.int64] = ((np.arange(size) + 0.5) * (old_size / size)).astype(np.int64)
+    return nearest
 
 
 def jpeg_compression(images: Images, parameters: Parameters, generators: Generators) -> Images:
-    """JPEG with 4:2:0 chroma, encoded and decoded; parameters: quality."""
-    import torch
-    from torchvision.io import decode_jpeg, encode_jpeg
+    """JPEG with 4:2:0 chroma, encoded and decoded by Pillow; parameters: quality."""
+    from PIL import Image
 
     (quality,) = parameters
-    planes = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-    decoded = torch.stack([decode_jpeg(encode_jpeg(image, int(quality))) for image in planes])
-    return decoded.numpy().transpose(0, 2, 3, 1)
+    compressed = np.empty_like(images)
+    for image, out in zip(images, compressed, strict=True):
+        buffer = BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=int(quality))
+        out[...] = Image.open(buffer, formats=("JPEG",))
+    return compressed
 
 
 def elastic_transform(images: Images, parameters: Parameters, generators: Generators) -> Images:

@@ -23,7 +23,7 @@ SMALL = 64
 """Largest side, in pixels, that gets the CIFAR-C table under `parameters="auto"`."""
 
 SMALLEST = 8
-CHUNK_VALUES = 1 << 19  # pixel values worked on at once: a few megabytes of float32, which stay in the cache
+CHUNK_VALUES = 1 << 19  # pixel values worked on at once: few enough to stay in the cache, many to share a matrix
 
 _FAMILIES = {
     "noise": ("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise"),

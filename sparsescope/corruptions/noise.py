@@ -1,7 +1,6 @@
 """Gaussian, shot, impulse and speckle noise (Hendrycks & Dietterich 2019)."""
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +8,8 @@ from numpy.typing import NDArray
 from sparsescope.corruptions.pixels import Floats, Generators, Images, Parameters, truncated
 
 __all__ = ["gaussian_noise", "impulse_noise", "shot_noise", "speckle_noise"]
+
+BINS = 512  # of the uniform draws that become photon counts
 
 
 def gaussian_noise(images: Images, parameters: Parameters, generators: Generators) -> Images:
@@ -31,21 +32,27 @@ def speckle_noise(images: Images, parameters: Parameters, generators: Generators
 
 
 def shot_noise(images: Images, parameters: Parameters, generators: Generators) -> Images:
-    """Poisson(x·c) / c with x in [0, 1]; parameters: c, photons at white."""
+    """Poisson(x·c) / c with x in [0, 1]; parameters: c, photons at white.
+
+    A count is the smallest k with P(count <= k) >= u, u uniform: looked up for u's bin, then stepped up where needed.
+    """
     (photons,) = parameters
-    rates = np.arange(256) / 255.0 * photons
-    counts = np.empty(images.shape, dtype=np.int64)
-    for image, count, rng in zip(images, counts, generators, strict=True):
-        count[...] = rng.poisson(rates[image])
-    return _level_of_count(photons)[np.minimum(counts, int(photons), out=counts)]
+    chances, first, levels = _photon_tables(photons)
+    draws = _uniform(images.shape, generators).reshape(-1)
+    bins = (draws * np.float32(BINS)).astype(np.intp)
+    bins += images.reshape(-1).astype(np.intp) * BINS
+    places = first.take(bins)
+    late = np.flatnonzero(chances.take(places) < draws)
+    while len(late):
+        places[late] += 1
+        late = late[chances.take(places[late]) < draws[late]]
+    return levels.take(places).reshape(images.shape)
 
 
 def impulse_noise(images: Images, parameters: Parameters, generators: Generators) -> Images:
     """A fraction a of all values becomes 0 or 255, each with probability a/2; parameters: a."""
     (amount,) = parameters
-    draws: Floats = np.empty(images.shape, dtype=np.float32)
-    for draw, rng in zip(draws, generators, strict=True):
-        rng.random(out=draw, dtype=np.float32)
+    draws = _uniform(images.shape, generators)
     noisy = images.copy()
     noisy[draws < amount] = 255
     noisy[draws < amount / 2] = 0
@@ -59,7 +66,25 @@ def _standard_normal(shape: tuple[int, ...], generators: Generators) -> Floats:
     return normal
 
 
+def _uniform(shape: tuple[int, ...], generators: Generators) -> Floats:
+    uniform: Floats = np.empty(shape, dtype=np.float32)
+    for image, rng in zip(uniform, generators, strict=True):
+        rng.random(out=image, dtype=np.float32)
+    return uniform
+
+
 @lru_cache(maxsize=16)
-def _level_of_count(photons: float) -> NDArray[Any]:
-    """Return the level uint8 of each photon count from 0 to white."""
-    return truncated(np.arange(int(photons) + 1) / photons * 255)
+def _photon_tables(photons: float) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.uint8]]:
+    """Return, for every level before noise, P(count <= k), where to start in each bin of u, and the level after noise.
+
+    The first and the last are indexed by (level, k), flattened, with k from 0 to white: all counts above are white too.
+    """
+    from scipy.special import pdtr
+
+    counts = np.arange(int(photons) + 1)
+    chances: NDArray[np.float64] = pdtr(counts, np.arange(256)[:, None] / 255.0 * photons)
+    chances[:, -1] = np.inf
+    edges = np.arange(BINS) / BINS
+    first = np.stack([row.searchsorted(edges) + k * len(counts) for k, row in enumerate(chances)])
+    levels = np.tile(truncated(counts / photons * 255), 256)
+    return chances.reshape(-1), first.astype(np.intp).reshape(-1), levels

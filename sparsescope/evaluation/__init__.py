@@ -1,5 +1,5 @@
 """Evaluation: plan, execute, cache, bootstrap, judge. `evaluate` is the one way in."""
 
-from sparsescope.evaluation.evaluate import evaluate
+from sparsescope.evaluation.run import evaluate
 
 __all__ = ["evaluate"]

@@ -40,8 +40,8 @@ def metric_results(settings: Settings, plan: Plan, results: Results, setting: Se
         reasons.append(missing)
     replicates = bootstrap(list(zip(settings.metrics, units, strict=True)), settings.replicates, setting.seed)
     return tuple(
-        _result(metric, settings, names, *parts)
-        for metric, *parts in zip(settings.metrics, units, replicates, reasons, strict=True)
+        _result(metric, settings, names, found, draws, missing)
+        for metric, found, draws, missing in zip(settings.metrics, units, replicates, reasons, strict=True)
     )
 
 

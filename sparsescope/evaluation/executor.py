@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier, Passes
@@ -63,6 +64,12 @@ class Answer:
     passes: Passes
 
 
+def _one_blas_thread() -> contextlib.AbstractContextManager[Any]:
+    """NumPy's BLAS solves only small systems here; its threads would fight with torch's for the cores (3 x slower)."""
+    limits: contextlib.AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
+
+
 def perform(job: Job, setting: Setting) -> Answer:
     """Do one job: show the same inputs to every model. The models must be prepared."""
     shown = job.measurement.prepare(setting.benchmark, job.ids, setting.seed)
@@ -88,6 +95,7 @@ class LocalExecutor:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "LocalExecutor":
+        self._stack.enter_context(_one_blas_thread())
         try:
             for classifier in self._setting.classifiers:
                 self._stack.enter_context(classifier.prepared(self._setting.device))
@@ -112,6 +120,7 @@ _worker_stack = contextlib.ExitStack()  # keeps the models prepared for the life
 def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
     global _worker_setting
     torch.set_num_threads(threads)
+    _worker_stack.enter_context(_one_blas_thread())
     for file in files:
         import_file(file)
     setting: Setting = pickle.loads(pickled)

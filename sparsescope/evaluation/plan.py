@@ -26,16 +26,18 @@ class Task:
         ids: ids (n,) of its sampling units.
         cost: forward passes of one image that a unit takes, about.
         models: indices of the models it is needed of; 0 is dense.
+        shard_cost: forward passes in a shard, about.
     """
 
     measurement: Measurement
     ids: NDArray[np.int64]
     cost: float
     models: tuple[int, ...]
+    shard_cost: float = SHARD_COST
 
     def shards(self) -> list[slice]:
         """Return the shards of the units; they depend on sizes and options alone."""
-        size = max(1, int(SHARD_COST / self.cost))
+        size = max(1, int(self.shard_cost / self.cost))
         return [slice(start, min(start + size, len(self.ids))) for start in range(0, len(self.ids), size)]
 
 
@@ -75,9 +77,16 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, models
             needed.setdefault(measurement, set()).add(0)
     stages: dict[int, list[Task]] = {}
     for measurement, which in needed.items():
-        task = Task(measurement, ids[measurement], max(measurement.cost(benchmark), 1e-9), tuple(sorted(which)))
+        cost = max(measurement.cost(benchmark), 1e-9)
+        task = Task(measurement, ids[measurement], cost, tuple(sorted(which)), _shard_cost(benchmark))
         stages.setdefault(_depth(measurement), []).append(task)
     return Plan(tuple(tuple(stages[depth]) for depth in sorted(stages)), reasons)
+
+
+def _shard_cost(benchmark: Benchmark) -> float:
+    """Fewer passes of larger images: they take longer, and all corrupted images of a shard are in memory at once."""
+    _, height, width = benchmark.test.shape
+    return min(SHARD_COST, max(SHARD_COST / 8, SHARD_COST * 32 * 32 / (height * width)))
 
 
 def _requirements(measurements: Iterable[Measurement]) -> list[Measurement]:

@@ -148,6 +148,8 @@ def resolve(
         metric.name for metric in chosen if not isinstance(metric, str) and metric.in_verdict and verdict is None
     }
     present = {metric.name for metric in chosen}
+    if unused := sorted(set(options or {}) - present):
+        raise OptionError(f"Options for {', '.join(unused)} have no effect: not among the metrics to measure.")
     settings = Settings(
         preset=name,
         metrics=tuple(chosen),
@@ -177,10 +179,10 @@ def _chosen(
     for name in skip:
         metric_class(name)
     wanted = list(CATALOGUE) if metrics is None else list(metrics)
-    for name in wanted:
-        if isinstance(name, str):
-            metric_class(name)
-    named = [name for name in dict.fromkeys(n for n in wanted if isinstance(n, str)) if name not in skip]
+    asked = list(dict.fromkeys(name for name in wanted if isinstance(name, str)))
+    for name in asked:
+        metric_class(name)
+    named = [name for name in asked if name not in skip]
     order = list(CATALOGUE)
     named.sort(key=lambda name: order.index(name) if name in order else len(order))
     objects = [metric for metric in wanted if isinstance(metric, Metric)]

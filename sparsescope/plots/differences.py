@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from sparsescope.errors import InputError
-from sparsescope.plots.style import DIMENSIONS, INK, MUTED, OUTCOMES, dimension_order, new_axes, plain_axes, shortened
+from sparsescope.plots.style import (
+    DIMENSIONS,
+    INK,
+    MUTED,
+    OUTCOMES,
+    PAPER,
+    dimension_order,
+    new_axes,
+    plain_axes,
+    shortened,
+)
 from sparsescope.results import Evaluation, MetricResult, Outcome
 from sparsescope.verdict import absolute_margin, oriented_interval
 
@@ -50,7 +60,7 @@ def differences(evaluation: Evaluation, candidate: str, ax: Axes | None = None) 
     if not metrics:
         raise InputError("Expected at least one metric in the verdict, but got none.")
     rows = [_row(evaluation, metric, candidate) for metric in metrics]
-    ax = ax if ax is not None else new_axes(7.2, differences_height(evaluation))
+    ax = ax if ax is not None else new_axes(8.4, differences_height(evaluation))
     ends = [abs(end) for row in rows if row.interval for end in row.interval]
     limit = min(max([1.15 * end for end in ends] + [2.0]), LIMIT)
     ax.axvspan(-limit, -1, color=OUTCOMES["fail"], alpha=0.08, linewidth=0)
@@ -98,25 +108,17 @@ def _draw_row(ax: Axes, height: int, row: _Row, limit: float) -> None:
     if row.interval:
         low, high = (min(max(end, -limit), limit) for end in row.interval)
         ax.plot([low, high], [height, height], color=colour, linewidth=2.2, solid_capstyle="butt")
+    if abs(row.value) > limit:
+        _draw_beyond(ax, height, row.value, limit, colour)
+        return
     marker = MARKERS[row.outcome]
-    inside = abs(row.value) <= limit
-    if not inside:
-        marker = ">" if row.value > 0 else "<"
-        ax.text(
-            0.955 * limit * (1 if row.value > 0 else -1),
-            height,
-            f"{row.value:+.0f}".replace("-", "−"),
-            fontsize=8.5,
-            color=colour,
-            ha="right" if row.value > 0 else "left",
-            va="center",
-        )
-    ax.plot(
-        [min(max(row.value, -limit), limit)],
-        [height],
-        marker=marker,
-        markersize=7,
-        color=colour,
-        clip_on=inside,
-        zorder=3,
-    )
+    ax.plot([row.value], [height], marker=marker, markersize=9, color=colour, markeredgecolor=PAPER, zorder=3)
+
+
+def _draw_beyond(ax: Axes, height: int, value: float, limit: float, colour: str) -> None:
+    """Mark a value that lies beyond the frame, and write it there."""
+    right = value > 0
+    edge = limit if right else -limit
+    ax.plot([edge], [height], marker=">" if right else "<", markersize=8, color=colour, clip_on=False, zorder=3)
+    text = f"{value:+.0f}".replace("-", "−")
+    ax.text(0.965 * edge, height - 0.1, text, fontsize=8.5, color=colour, ha="right" if right else "left", va="bottom")

@@ -62,12 +62,12 @@ def radar(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def save_radar(evaluation: Evaluation, directory: str | Path) -> dict[str, Path]:
-    """Write radar.svg and radar.png into a folder; returns their paths by name."""
+def save_radar(evaluation: Evaluation, directory: str | Path, stem: str = "radar") -> dict[str, Path]:
+    """Write radar.svg and radar.png into a folder, or under another stem; returns their paths by name."""
     figure = top_figure(radar(evaluation))
-    paths = {name: Path(directory) / name for name in ("radar.svg", "radar.png")}
-    write_atomically(paths["radar.svg"], svg(figure))
-    write_atomically(paths["radar.png"], png(figure))
+    paths = {name: Path(directory) / name for name in (f"{stem}.svg", f"{stem}.png")}
+    for path, content in zip(paths.values(), (svg(figure), png(figure)), strict=True):
+        write_atomically(path, content)
     return paths
 
 

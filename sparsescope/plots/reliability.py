@@ -68,7 +68,7 @@ def _draw_counts(ax: Axes, bins: list[dict[str, Any]], colour: str) -> None:
         linewidth=0.6,
     )
     largest = max(row["count"] for row in bins) / total
-    strip.set(xlim=(0, 1), ylim=(0, largest * 1.1), yticks=[0, largest], xticks=[0, 0.25, 0.5, 0.75, 1])
+    strip.set(xlim=(0, 1), ylim=(0, largest * 1.1), yticks=[largest], xticks=[0, 0.25, 0.5, 0.75, 1])
     strip.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     strip.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     strip.set_xlabel(f"confidence · {total:,} images")

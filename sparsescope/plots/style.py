@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 __all__ = [
+    "CANDIDATES",
+    "DENSE",
     "DIMENSIONS",
     "GRID",
     "INK",
@@ -110,9 +112,9 @@ def svg(figure: Figure, *, text: Literal["none", "path"] = "path", transparent: 
         return _saved(figure, "svg", transparent, metadata=unset)
 
 
-def png(figure: Figure, *, dpi: int = 160) -> bytes:
+def png(figure: Figure, *, dpi: int = 144) -> bytes:
     """Return the figure as PNG on white, the same bytes every time."""
-    return _saved(figure, "png", False, dpi=dpi, metadata={"Software": None})
+    return _saved(figure, "png", False, dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
 
 
 def _saved(figure: Figure, kind: str, transparent: bool, **options: object) -> bytes:

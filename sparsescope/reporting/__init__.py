@@ -1,13 +1,13 @@
 """The report: an evaluation in, files out. No torch.
 
-    format    numbers as people read them
-    rows      the table of one candidate, for terminal, HTML and Markdown alike
-    notes     what a reader must know beside the numbers
-    reading   one sentence on each metric
-    figures   plots as SVG inside the HTML
-    view      everything the templates show
-    junit     the verdict for CI systems
-    writer    `report`, which writes all files
+format    numbers as people read them
+rows      the table of one candidate, for terminal, HTML and Markdown alike
+notes     what a reader must know beside the numbers
+reading   one sentence on each metric
+figures   plots as SVG inside the HTML
+view      everything the templates show
+junit     the verdict for CI systems
+writer    `report`, which writes all files
 """
 
 from sparsescope.reporting.writer import report

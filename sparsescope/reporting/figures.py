@@ -7,10 +7,9 @@ from matplotlib.figure import Figure
 
 from sparsescope import plots
 from sparsescope.plots.corruption_table import corruption_errors, corruption_table_height
-from sparsescope.plots.differences import differences_height
 from sparsescope.plots.reliability import reliability_bins
 from sparsescope.plots.sparsity import sparsity_height
-from sparsescope.plots.style import DIMENSIONS, GRID, INK, MUTED, OUTCOMES, PAPER, top_figure
+from sparsescope.plots.style import CANDIDATES, DENSE, DIMENSIONS, GRID, INK, MUTED, OUTCOMES, PAPER, top_figure
 from sparsescope.results import Evaluation
 
 __all__ = ["figures"]
@@ -20,7 +19,9 @@ _VARIABLES = {
     MUTED: "muted",
     GRID: "line",
     PAPER: "paper",
-    "#3b4654": "dense",
+    DENSE: "dense",
+    CANDIDATES[0]: "series-1",
+    CANDIDATES[2]: "series-3",
     **{colour: name for name, colour in DIMENSIONS.items()},
     **{OUTCOMES[name]: name for name in ("pass", "fail", "inconclusive")},
 }
@@ -44,7 +45,9 @@ def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:
             drawn[f"differences-{index}"] = figure, f"Differences of {name} to dense in multiples of the margins"
     calibrated = [name for name in models if reliability_bins(evaluation, name)]
     if calibrated:
-        figure = plots.panels(lambda name, ax: plots.reliability(evaluation, name, ax), calibrated, width=3.3, height=3.7)
+        figure = plots.panels(
+            lambda name, ax: plots.reliability(evaluation, name, ax), calibrated, width=3.3, height=3.7
+        )
         drawn["reliability"] = figure, "Reliability diagrams: accuracy by confidence"
     height = sparsity_height(max(len(model.sparsity.layers) for model in evaluation.models))
     if candidates and any(model.sparsity.layers for model in evaluation.candidates):
@@ -72,4 +75,4 @@ def _inline(figure: Figure, prefix: str, title: str) -> Markup:
     for colour, name in _VARIABLES.items():
         text = text.replace(f": {colour}", f": var(--{name.replace(' ', '-')}, {colour})")
     label = Markup(' role="img" aria-label="{}"').format(title)
-    return Markup(text.replace("<svg", f"<svg{label}", 1).strip())  # noqa: S704 - matplotlib escapes what it writes
+    return Markup(text.replace("<svg", f"<svg{label}", 1).strip())

@@ -59,6 +59,11 @@ class NumberFormat:
         text = self.number(value)
         return text if text.startswith(MINUS) or not text.strip("0.,") else f"+{text}"
 
+    def with_unit(self, value: float) -> str:
+        """Return a difference with its sign and unit, such as `+0.40 %`."""
+        times = "× " if self.unit.startswith("10") else ""
+        return f"{self.signed(value)} {times}{self.unit}"
+
     def interval(self, interval: tuple[float, float] | None, *, signed: bool = False) -> str:
         """Return an interval, such as `[91.30, 92.50]`, or nothing where there is none."""
         if interval is None:

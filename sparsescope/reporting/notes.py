@@ -15,6 +15,14 @@ TWINS = (
 )
 
 
+# What a metric's details may hold that belongs among the warnings.
+NOTED = {
+    "left_out": "left out, because dense makes no error there: {}",
+    "without_effect": "layers without effect on the loss: {}",
+    "skipped_images": "{} images skipped, because they have fewer than two superpixels",
+}
+
+
 def headline(evaluation: Evaluation, candidate: str) -> str:
     """Return a candidate's verdict in a sentence."""
     verdict, dense = evaluation.verdict(candidate), evaluation.dense.name
@@ -39,8 +47,11 @@ def warnings(evaluation: Evaluation) -> list[str]:
 def _metric_warnings(metric: MetricResult) -> list[str]:
     found = []
     for model, details in metric.details.items():
-        noted = details.get("warnings", []) if isinstance(details, dict) else []
-        found += [f"{metric.label} of {model}: {warning}" for warning in noted]
+        for key, text in NOTED.items():
+            noted = details.get(key)
+            if noted:
+                what = ", ".join(map(str, noted)) if isinstance(noted, list) else str(noted)
+                found.append(f"{metric.label} of {model}: {text.format(what)}.")
     without = [name for name, entry in metric.values.items() if entry.value is not None and entry.interval is None]
     if without:
         found.append(f"{metric.label}: too few units for an interval ({', '.join(without)}).")
@@ -84,7 +95,7 @@ def twins(evaluation: Evaluation) -> list[dict[str, Any]]:
             agreement = "disagree" if disagrees else "agree"
             text = (
                 f"{metric.label} of {candidate}: raw and scale-free values {agreement}. "
-                f"Raw {_direction(change, better)} ({written.signed(change)} {written.unit}), "
+                f"Raw {_direction(change, better)} ({written.with_unit(change)}), "
                 f"{label} {_direction(twin_change, twin_better)} ({pair[0]:.3f} → {pair[1]:.3f})."
             )
             found.append({"text": text, "disagrees": disagrees})
@@ -100,7 +111,7 @@ def _direction(change: float, better: bool) -> str:
 def out_of_distribution(evaluation: Evaluation) -> dict[str, str]:
     """Return sign, positive class and sets of the out-of-distribution metric, in words; empty if not measured."""
     details = next((metric.details for metric in evaluation.metrics if metric.name == "ood_auroc"), {})
-    own = details.get(evaluation.dense.name) or next(iter(details.values()), {})
+    own: dict[str, Any] = details.get(evaluation.dense.name) or next(iter(details.values()), {})
     return {key.replace("_", " "): value for key, value in own.items() if isinstance(value, str)}
 
 

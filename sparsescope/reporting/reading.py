@@ -7,19 +7,18 @@ __all__ = ["how_to_read"]
 SENTENCES = {
     "accuracy": "Share of clean test images whose class is right.",
     "generalization_gap": "Test accuracy minus training accuracy: how much of what was learnt carries over.",
-    "corruption_error": "Error under noise, blur, weather and compression, as a ratio to the dense model's, averaged over "
-    "corruptions.",
+    "corruption_error": "Error under noise, blur, weather and compression: mean ratio to dense over corruptions.",
     "fgsm_accuracy": "Share of test images still right after one gradient step that raises the loss (FGSM).",
-    "ood_auroc": "Chance that a test image gets a higher confidence than an out-of-distribution image; 0.5 is guessing.",
+    "ood_auroc": "Chance that a test image gets more confidence than an out-of-distribution image; 0.5 is guessing.",
     "ece": "Mean gap between confidence and accuracy over bins of confidence.",
     "sce": "The same gap with every class binned by its own probability, averaged over classes.",
     "nll": "Mean negative log-probability of the right class: sure and wrong costs most.",
-    "fidelity": "Squared error of a local linear explanation (LIME) against the model it explains. A model that is never "
-    "sure scores well, so its scale-free twin, R², stands beside it.",
+    "fidelity": "Squared error of a local linear explanation (LIME) against the model it explains. A model that is "
+    "never sure scores well, so its scale-free twin, R², stands beside it.",
     "stability": "How much an explanation's coefficients change when it is centred on a neighbour of the image.",
-    "composition": "How well the best logical formula of concepts describes where a neuron fires (intersection over union).",
-    "weight_trace": "Curvature of the loss in the surviving weights (trace of the Hessian): lower is a flatter minimum.",
-    "input_trace": "Curvature of the loss in the pixels: lower is a smoother response to small changes of the image.",
+    "composition": "How well the best logical formula of concepts describes where neurons fire.",
+    "weight_trace": "Curvature of the loss in the surviving weights (trace of the Hessian): low is flat.",
+    "input_trace": "Curvature of the loss in the pixels: low is a smooth response to small changes of the image.",
     "weight_top_eigenvalue": "Curvature of the loss along the sharpest direction of the surviving weights.",
     "input_top_eigenvalue": "Curvature of the loss along the sharpest direction of the pixels.",
 }

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sparsescope.reporting.format import NumberFormat, percent
 from sparsescope.results import Evaluation, MetricResult, Outcome
+from sparsescope.verdict import absolute_margin
 
 __all__ = ["OUTCOME_WORDS", "Row", "groups", "ordered"]
 
@@ -31,7 +32,8 @@ class Row:
         sparse_interval: its interval.
         difference: candidate - dense, with sign.
         difference_interval: its interval.
-        margin: how much worse still counts as a match; with its fraction of dense where it is relative.
+        margin: how much worse still counts as a match.
+        margin_share: the margin as a share of the dense value, where it is relative.
         outcome: by the margins; None for a metric that is not in the verdict.
         paper: by the paper's point estimates; None likewise.
         reason: why it was not evaluated, or what would decide it.
@@ -48,9 +50,16 @@ class Row:
     difference: str
     difference_interval: str
     margin: str
+    margin_share: str
     outcome: Outcome | None
     paper: Outcome | None
     reason: str
+
+    @property
+    def margin_text(self) -> str:
+        """The margin in one text."""
+        share = f"({self.margin_share})" if self.margin and self.margin_share else self.margin_share
+        return f"{self.margin} {share}".strip()
 
     @property
     def outcome_word(self) -> str:
@@ -89,8 +98,11 @@ def _row(evaluation: Evaluation, metric: MetricResult, candidate: str) -> Row:
         "sparse_interval": written.interval(metric.values[candidate].interval),
         "difference": "" if difference.value is None else written.signed(difference.value),
         "difference_interval": written.interval(difference.interval, signed=True),
-        "margin": _margin(written, metric, dense) if judged else "",
+        "margin": "",
+        "margin_share": "",
     }
+    if judged:
+        texts |= _margin(written, metric, dense)
     missing = [value.reason for value in (metric.values[dense], metric.values[candidate]) if value.reason]
     return Row(
         name=metric.name,
@@ -109,9 +121,11 @@ def _value(written: NumberFormat, metric: MetricResult, model: str) -> str:
     return "" if value is None else written.number(value)
 
 
-def _margin(written: NumberFormat, metric: MetricResult, dense: str) -> str:
+def _margin(written: NumberFormat, metric: MetricResult, dense: str) -> dict[str, str]:
     if metric.margin_kind == "absolute":
-        return written.number(metric.margin)
+        return {"margin": written.number(metric.margin)}
     value = metric.values[dense].value
-    share = percent(metric.margin).replace(".0 %", " %")
-    return share if value is None else f"{written.number(metric.margin * abs(value))} ({share})"
+    return {
+        "margin": "" if value is None else written.number(absolute_margin(metric, dense)),
+        "margin_share": percent(metric.margin).replace(".0 %", " %"),
+    }

@@ -18,7 +18,7 @@ from sparsescope.metrics import CATALOGUE
 from sparsescope.results import Evaluation
 
 TOLERANCE = 2e-4
-"""Relative tolerance between batch sizes and workers: float32 sums in another order, amplified by second derivatives."""
+"""Relative, between batch sizes and workers: float32 sums in another order, amplified by second derivatives."""
 
 
 def numbers(evaluation: Evaluation) -> dict[str, float]:
@@ -83,7 +83,7 @@ def test_a_model_against_itself_differs_by_exactly_zero_and_passes(
 def test_swapping_dense_and_sparse_negates_every_difference(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
 ) -> None:
-    """All but mCE, which is a ratio to the dense model's errors; LIME explains the label, not the dense model's class."""
+    """All but mCE, a ratio to the dense model's errors, whose ratios invert. LIME explains the label here."""
     for name in ("fidelity", "stability"):
         settings["options"][name]["target"] = "label"
     one = evaluate(dense, sparse, benchmark, **settings)

@@ -39,13 +39,13 @@ METRICS: tuple[tuple[Any, ...], ...] = (
      (0.0094, 0.0091, 0.0102), 0.0004, 10000),
     ("nll", "NLL", "calibration", "nats", False, 0.05, "relative", True,
      (0.2914, 0.2893, 0.4127), 0.008, 10000),
-    ("fidelity", "LIME fidelity error", "interpretability", "squared probability", False, 0.1, "relative", True,
+    ("fidelity", "Fidelity", "interpretability", "squared probability", False, 0.1, "relative", True,
      (0.02513, 0.02466, 0.02119), 0.0004, 200),
-    ("stability", "LIME instability", "interpretability", "squared coefficient", False, 0.1, "relative", True,
+    ("stability", "Stability", "interpretability", "squared coefficient", False, 0.1, "relative", True,
      (0.00431, 0.00459, 0.00672), 0.0002, 200),
-    ("weight_trace", "Weight-space Hessian trace", "geometry", "loss per squared weight", False, 0.1, "relative", True,
+    ("weight_trace", "Weight Hessian trace", "geometry", "loss", False, 0.1, "relative", True,
      (6125.4, 5210.8, 9871.2), 310.0, 40),
-    ("input_trace", "Input-space Hessian trace", "geometry", "loss per squared pixel", False, 0.1, "relative", True,
+    ("input_trace", "Input Hessian trace", "geometry", "loss", False, 0.1, "relative", True,
      (412.6, 398.1, 371.0), 21.0, 200),
 )
 # fmt: on
@@ -146,6 +146,22 @@ def make_evaluation(models: Sequence[str] = MODELS[:2], **changes: Any) -> Evalu
         "cost": Cost(seconds=812.4, forward_passes=1_204_000, backward_passes=38_400, cached=3),
     }
     return Evaluation(**{**facts, **changes})
+
+
+def make_light_evaluation(models: Sequence[str] = MODELS[:2], **changes: Any) -> Evaluation:
+    """Return an evaluation of three metrics with no details and no layers: few figures, quickly reported."""
+    values = {"accuracy": (0.9, 0.89, 0.6), "ece": (0.03, 0.03, 0.03), "nll": (0.3, 0.3, 0.3)}
+    metrics = tuple(
+        make_metric(name, row[: len(models)], models=models, label=name.title()) for name, row in values.items()
+    )
+    empty = {"sparsity": SparsityInfo(prunable=0.5, total=0.5, layers=())}
+    facts = {
+        "metrics": metrics,
+        "verdicts": {name: decide(metrics, models[0], name, confidence=0.95, complete=False) for name in models[1:]},
+        "radar": normalise(metrics, models),
+        "models": tuple(_model(name, index).model_copy(update=empty) for index, name in enumerate(models)),
+    }
+    return make_evaluation(models, **{**facts, **changes})
 
 
 _OPTIONS: dict[str, dict[str, Any]] = {

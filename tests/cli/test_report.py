@@ -1,0 +1,79 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from fake_evaluation import MODELS, make_light_evaluation
+
+from sparsescope.cli.report import report
+from sparsescope.errors import InputError
+
+FILES = ["evaluation.json", "report.html", "report.md", "junit.xml", "radar.svg", "radar.png"]
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(report, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_ends_with_the_paths_written(tmp_path: Path) -> None:
+    make_light_evaluation().save(tmp_path / "mine.json")
+    lines = run(tmp_path / "mine.json", "--out", tmp_path / "out").splitlines()
+    assert lines == ["Written:", *(f"  {tmp_path / 'out' / name}" for name in FILES)]
+    assert all((tmp_path / "out" / name).stat().st_size > 0 for name in FILES)
+
+
+def test_default_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_light_evaluation().save("mine.json")
+    assert "  sparsescope-report/report.html" in run("mine.json").splitlines()
+
+
+def test_rendering_a_report_again_in_its_own_folder(tmp_path: Path) -> None:
+    run_in = tmp_path / "out"
+    run_in.mkdir()
+    make_light_evaluation().save(run_in / "evaluation.json")
+    run(run_in / "evaluation.json", "--out", run_in)
+    first = (run_in / "report.html").read_bytes()
+    run(run_in / "evaluation.json", "--out", run_in)
+    assert (run_in / "report.html").read_bytes() == first
+
+
+def test_another_evaluation_is_not_overwritten(tmp_path: Path) -> None:
+    make_light_evaluation().save(tmp_path / "evaluation.json")
+    before = (tmp_path / "evaluation.json").read_bytes()
+    make_light_evaluation(seed=1).save(tmp_path / "other.json")
+    with pytest.raises(InputError, match=r"evaluation\.json is another evaluation .* Choose another folder with --out"):
+        run(tmp_path / "other.json", "--out", tmp_path)
+    assert (tmp_path / "evaluation.json").read_bytes() == before
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_several_are_compared(tmp_path: Path) -> None:
+    make_light_evaluation().save(tmp_path / "a.json")
+    make_light_evaluation(MODELS).save(tmp_path / "b.json")
+    output = run(tmp_path / "a.json", tmp_path / "b.json", "--out", tmp_path / "out")
+    assert "radar-2.svg" in output
+    assert not (tmp_path / "out" / "evaluation.json").exists()
+
+
+def test_unusable_input_is_an_input_error_and_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Cannot read .*absent\.json"):
+        run(tmp_path / "absent.json", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert CliRunner().invoke(report, []).exit_code == 2
+
+
+def test_needs_no_torch(tmp_path: Path) -> None:
+    make_light_evaluation().save(tmp_path / "mine.json")
+    program = (
+        "import sys\n"
+        "sys.modules['torch'] = None  # makes every import of torch an error\n"
+        "from sparsescope.cli.report import report\n"
+        f"report([{str(tmp_path / 'mine.json')!r}, '--out', {str(tmp_path / 'out')!r}], standalone_mode=False)\n"
+        "assert not any(name.startswith('torch.') for name in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+    assert (tmp_path / "out" / "report.html").exists()

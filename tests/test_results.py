@@ -1,0 +1,170 @@
+import errno
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from fake_evaluation import MODELS, make_evaluation, make_metric
+
+from sparsescope.errors import InputError
+from sparsescope.results import Evaluation, MetricValue, Radar, json_schema, plain
+
+
+@pytest.mark.parametrize("models", [MODELS[:2], MODELS])
+def test_json_round_trip(models: tuple[str, ...], tmp_path: Path) -> None:
+    evaluation = make_evaluation(models)
+    evaluation.save(tmp_path / "evaluation.json")
+    assert Evaluation.load(tmp_path / "evaluation.json") == evaluation
+    assert [path.name for path in tmp_path.iterdir()] == ["evaluation.json"]
+
+
+@pytest.mark.parametrize("models", [MODELS[:2], MODELS])
+def test_saved_json_follows_the_published_schema(models: tuple[str, ...], tmp_path: Path) -> None:
+    make_evaluation(models).save(tmp_path / "evaluation.json")
+    content = json.loads((tmp_path / "evaluation.json").read_text())
+    validator = jsonschema.Draft202012Validator(json_schema())
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    validator.validate(content)
+    assert content["schema"] == "sparsescope.evaluation/1"
+    content["metrics"][0]["dimension"] = "beauty"
+    assert not validator.is_valid(content)
+
+
+def test_nan_and_infinity_become_null_and_load_as_equal(tmp_path: Path) -> None:
+    metric = make_metric(
+        details={"resnet20_dense": {"spread": math.nan, "table": [1.0, math.inf], "array": np.array([1.0, np.nan])}}
+    )
+    value = MetricValue(status="measured", value=math.nan, interval=(math.nan, 1.0), standard_error=math.inf, n=1)
+    assert (value.value, value.interval, value.standard_error) == (None, None, None)
+    metric = metric.model_copy(update={"values": {**metric.values, MODELS[1]: value}})
+    radar = Radar(normalisation="ratio", axes=("accuracy",), values=dict.fromkeys(MODELS[:2], (math.nan,)))
+    evaluation = make_evaluation(metrics=(metric,), radar=radar)
+    evaluation.save(tmp_path / "evaluation.json")
+    text = (tmp_path / "evaluation.json").read_text()
+    assert "NaN" not in text and "Infinity" not in text
+    loaded = Evaluation.load(tmp_path / "evaluation.json")
+    assert loaded == evaluation
+    assert loaded["accuracy"].details["resnet20_dense"] == {"spread": None, "table": [1.0, None], "array": [1.0, None]}
+
+
+def test_plain_turns_numpy_into_python() -> None:
+    found = plain({"a": np.float64(1.5), 2: np.arange(3), "c": (np.int64(1), np.nan, True)})
+    assert found == {"a": 1.5, "2": [0, 1, 2], "c": [1, None, True]}
+    assert type(found["a"]) is float
+
+
+def test_access_by_name() -> None:
+    evaluation = make_evaluation()
+    assert evaluation.dense.name == MODELS[0]
+    assert [model.name for model in evaluation.candidates] == [MODELS[1]]
+    difference = evaluation["ece"].difference(MODELS[1])
+    assert difference.value == pytest.approx(-0.0048)
+    assert (difference.n, difference.replicates) == (10000, 2000)
+    assert evaluation["ece"].value(MODELS[0]).value == 0.0389
+    with pytest.raises(InputError, match=r"Expected one of \['accuracy', .*but got 'beauty'"):
+        evaluation["beauty"]
+    with pytest.raises(InputError, match="but got 'nobody'"):
+        evaluation["ece"].value("nobody")
+    with pytest.raises(InputError, match=f"but got '{MODELS[0]}'"):
+        evaluation.verdict(MODELS[0])
+    with pytest.raises(InputError, match="composition was not evaluated: no probe set"):
+        evaluation["composition"].difference(MODELS[1])
+
+
+def damaged(tmp_path: Path, change: Any) -> Path:
+    path = tmp_path / "evaluation.json"
+    make_evaluation().save(path)
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_truncated_file(tmp_path: Path) -> None:
+    path = tmp_path / "evaluation.json"
+    make_evaluation().save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(InputError, match=r"evaluation\.json is not JSON .*was it cut off"):
+        Evaluation.load(path)
+
+
+@pytest.mark.parametrize("text", ['{"accuracy": 0.9}', "[1, 2]", "3", '{"schema": "sparsescope.evaluation/9"}'])
+def test_foreign_file(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(
+        InputError, match=r'Expected .*other\.json to have "schema": "sparsescope.evaluation/1", but got'
+    ):
+        Evaluation.load(path)
+
+
+def test_binary_absent_and_folder(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(b"PK\x03\x04\xff\xfe\x00")
+    with pytest.raises(InputError, match="is not JSON"):
+        Evaluation.load(tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"Cannot read .*absent\.json: No such file"):
+        Evaluation.load(tmp_path / "absent.json")
+    with pytest.raises(InputError, match="Cannot read"):
+        Evaluation.load(tmp_path)
+
+
+def test_a_missing_field_is_named(tmp_path: Path) -> None:
+    path = damaged(tmp_path, lambda content: content["metrics"][3].pop("unit"))
+    with pytest.raises(InputError, match=r"does not follow sparsescope.evaluation/1: metrics\.3\.unit: Field required"):
+        Evaluation.load(path)
+
+
+def swap_roles(content: dict[str, Any]) -> None:
+    content["models"].reverse()
+
+
+def drop_verdicts(content: dict[str, Any]) -> None:
+    content["verdicts"] = {}
+
+
+def rename_model(content: dict[str, Any]) -> None:
+    content["models"][1]["name"] = "another"
+
+
+def double_name(content: dict[str, Any]) -> None:
+    content["models"][1]["name"] = content["models"][0]["name"]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (swap_roles, "expected one dense model, then the candidates"),
+        (drop_verdicts, "expected verdicts for"),
+        (rename_model, "expected values of accuracy for"),
+        (double_name, "expected different names"),
+    ],
+)
+def test_parts_that_do_not_belong_together(change: Any, text: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=text):
+        Evaluation.load(damaged(tmp_path, change))
+
+
+def test_full_disk_keeps_the_older_file_and_leaves_no_half_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "evaluation.json"
+    make_evaluation().save(path)
+    before = path.read_bytes()
+    write = Path.write_bytes
+
+    def full_disk(self: Path, content: bytes) -> int:
+        write(self, content[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(InputError, match=r"Cannot write .*evaluation\.json: No space left on device"):
+        make_evaluation(seed=1).save(path)
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert [item.name for item in tmp_path.iterdir()] == ["evaluation.json"]
+
+
+def test_a_folder_that_does_not_exist_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Cannot write .*evaluation\.json: No such file or directory"):
+        make_evaluation().save(tmp_path / "absent" / "evaluation.json")
