@@ -16,6 +16,7 @@ __all__ = ["absolute_margin", "combine", "decide", "judge", "judge_as_paper", "o
 PAPER_ACCURACY_DROP = 0.01
 ROUNDING = 1e-12  # 0.90 - 0.91 is a hair below -0.01 in floating point: a difference equal to the margin passes
 POWER = 0.8
+NARROW = 0.25  # a FAIL is narrow if its interval is nearer to the margin than this fraction of its width
 
 
 def judge(metric: MetricResult, dense: str, candidate: str, confidence: float) -> MetricVerdict:
@@ -39,7 +40,7 @@ def judge(metric: MetricResult, dense: str, candidate: str, confidence: float) -
     n = metric.values[candidate].n or 0
     needed = _units_needed(metric, difference, margin, confidence, n)
     if high < -margin - ROUNDING:
-        narrow = needed is not None and needed > n
+        narrow = needed is not None and needed > n and -margin - high < NARROW * (high - low)
         return outcome("fail", f"narrowly; n = {n}; about {needed:,} would confirm it" if narrow else None)
     if needed is None:
         return outcome("inconclusive", f"n = {n}; so close to the margin that no realistic n decides it")

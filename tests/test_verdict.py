@@ -113,6 +113,13 @@ def test_only_a_narrow_fail_asks_for_more_units() -> None:
     assert judge(with_interval(-0.25, -0.21), DENSE, SPARSE, 0.95).reason is None
 
 
+def test_a_skewed_interval_clear_of_the_margin_is_no_narrow_fail() -> None:
+    change = Difference(value=-0.52, interval=(-1.2, -0.3), standard_error=0.25)  # the spread lies on the far side
+    metric = make_metric(values=(1.0, 0.48)).model_copy(update={"differences": {SPARSE: change}})
+    judged = judge(metric, DENSE, SPARSE, 0.95)
+    assert (judged.outcome, judged.reason) == ("fail", None)
+
+
 @pytest.mark.parametrize(
     ("outcomes", "expected"),
     [

@@ -1,11 +1,14 @@
 """`sparsescope report`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from sparsescope.errors import InputError
-from sparsescope.results import Evaluation
+
+if TYPE_CHECKING:
+    from sparsescope.results import Evaluation
 
 __all__ = ["report"]
 
@@ -23,6 +26,7 @@ __all__ = ["report"]
 def report(files: tuple[Path, ...], out: Path) -> None:
     """Render evaluations again; several EVALUATION.json become one report that compares them. Needs no torch."""
     from sparsescope.reporting import report as write
+    from sparsescope.results import Evaluation
 
     evaluations = [Evaluation.load(file) for file in files]
     if len(evaluations) == 1:
@@ -33,9 +37,9 @@ def report(files: tuple[Path, ...], out: Path) -> None:
         click.echo(f"  {path}")
 
 
-def _keep(evaluation: Evaluation, path: Path) -> None:
+def _keep(evaluation: "Evaluation", path: Path) -> None:
     """Refuse to replace another evaluation: it may have taken hours, unlike a report."""
-    if path.exists() and Evaluation.load(path) != evaluation:
+    if path.exists() and type(evaluation).load(path) != evaluation:
         raise InputError(
             f"{path} is another evaluation and would be overwritten. Choose another folder with --out DIR."
         )

@@ -112,7 +112,7 @@ def _draw_row(ax: Axes, height: int, row: _Row, limit: float) -> None:
         _draw_beyond(ax, height, row.value, limit, colour)
         return
     marker = MARKERS[row.outcome]
-    ax.plot([row.value], [height], marker=marker, markersize=9, color=colour, markeredgecolor=PAPER, zorder=3)
+    ax.plot([row.value], [height], marker=marker, markersize=10, color=colour, mec=PAPER, mew=0.6, zorder=3)
 
 
 def _draw_beyond(ax: Axes, height: int, value: float, limit: float, colour: str) -> None:

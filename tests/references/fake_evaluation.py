@@ -101,7 +101,7 @@ def make_metric(
     return MetricResult(**{**facts, **changes})
 
 
-def make_evaluation(models: Sequence[str] = MODELS[:2], **changes: Any) -> Evaluation:
+def make_evaluation(models: Sequence[str] = MODELS[:2], /, **changes: Any) -> Evaluation:
     """Return an evaluation of 2 or 3 models with every metric; composition is not evaluated."""
     columns = len(models)
     metrics = [
@@ -148,7 +148,7 @@ def make_evaluation(models: Sequence[str] = MODELS[:2], **changes: Any) -> Evalu
     return Evaluation(**{**facts, **changes})
 
 
-def make_light_evaluation(models: Sequence[str] = MODELS[:2], **changes: Any) -> Evaluation:
+def make_light_evaluation(models: Sequence[str] = MODELS[:2], /, **changes: Any) -> Evaluation:
     """Return an evaluation of three metrics with no details and no layers: few figures, quickly reported."""
     values = {"accuracy": (0.9, 0.89, 0.6), "ece": (0.03, 0.03, 0.03), "nll": (0.3, 0.3, 0.3)}
     metrics = tuple(
