@@ -138,6 +138,8 @@ def resolve(
         for metric, values in layer.items():
             metric_class(metric)
             merged.setdefault(metric, {}).update(values)
+    for metric, values in merged.items():
+        create(metric, **{name: value for name, value in values.items() if name != "margin"})  # refused if unknown
     margin_texts = {**base.margins, **user.margins}
     margin_texts |= {metric: values.pop("margin") for metric, values in merged.items() if "margin" in values}
     chosen = _chosen(metrics, skip, merged)
@@ -148,8 +150,6 @@ def resolve(
         metric.name for metric in chosen if not isinstance(metric, str) and metric.in_verdict and verdict is None
     }
     present = {metric.name for metric in chosen}
-    if unused := sorted(set(options or {}) - present):
-        raise OptionError(f"Options for {', '.join(unused)} have no effect: not among the metrics to measure.")
     settings = Settings(
         preset=name,
         metrics=tuple(chosen),

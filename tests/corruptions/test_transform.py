@@ -24,7 +24,7 @@ def test_an_image_gets_the_same_noise_alone_in_a_batch_and_as_pil():
 
 def test_two_images_get_different_noise():
     grey = torch.full((2, 3, 16, 16), 128, dtype=torch.uint8)
-    grey[1, 0, 0, 0] = 129
+    grey[1, 2, 15, 15] = 129
     first, second = Corruption("impulse_noise", 5)(grey)
     assert (first != second).sum() > 20
 
