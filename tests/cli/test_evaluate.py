@@ -89,8 +89,10 @@ def test_the_gate(folder: Path, gate: str, margin: float, code: int) -> None:
     """A margin of 1 always passes; without one, 30 images leave it open."""
     result = CliRunner().invoke(
         sparsescope,
-        ["evaluate", "dense.pt", "sparse.pt", "--arch", "net.py:build", "--data", "npz:test.npz", "--metric", "nll"]
-        + ["--set", f"nll.margin={margin}", "--gate", gate, "--out", "out"],
+        [
+            *("evaluate", "dense.pt", "sparse.pt", "--arch", "net.py:build", "--data", "npz:test.npz"),
+            *("--metric", "nll", "--set", f"nll.margin={margin}", "--gate", gate, "--out", "out"),
+        ],
     )
     outcome = json.loads((folder / "out" / "evaluation.json").read_text())["verdicts"]["sparse"]["outcome"]
     assert outcome == ("pass" if margin else "inconclusive")

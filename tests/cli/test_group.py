@@ -80,4 +80,3 @@ def test_errors_become_exit_codes(
 )
 def test_wrong_usage_is_two(arguments: list[str]) -> None:
     assert CliRunner().invoke(sparsescope, arguments).exit_code == 2
-
