@@ -58,3 +58,9 @@ def small_benchmark() -> Benchmark:
     return Benchmark(
         "small", images(40, "test"), images(24, "train"), {"noise": images(30, "noise", labelled=False)}, tuple("abcd")
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_torch_thread() -> None:
+    """Test processes side by side would fight for the cores with their threads."""
+    torch.set_num_threads(1)
