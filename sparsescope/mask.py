@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sparsescope.errors import ArtefactError
+from sparsescope.files import write_atomically
 
 __all__ = [
     "MASK_FORMAT",
@@ -89,17 +90,11 @@ class Mask(Mapping[str, Tensor]):
                 parameters[name].masked_fill_(~tensor.to(parameters[name].device), 0)
 
     def save(self, path: str | Path) -> None:
-        """Write the mask as a safetensors file, atomically."""
-        from safetensors.torch import save_file
+        """Write the mask as a safetensors file: complete, or not at all (InputError)."""
+        from safetensors.torch import save
 
-        path = Path(path)
         metadata = {"format": MASK_FORMAT, "method": self.method or "", "sparsity": json.dumps(self.sparsity)}
-        partial = path.with_name(path.name + ".partial")
-        try:
-            save_file({name: tensor.contiguous().to(torch.uint8) for name, tensor in self.items()}, partial, metadata)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_atomically(path, save({name: kept.contiguous().to(torch.uint8) for name, kept in self.items()}, metadata))
 
 
 def _as_bool(name: str, tensor: Tensor) -> Tensor:

@@ -1,10 +1,8 @@
 """Evaluation: plain numbers and texts, and their JSON (`sparsescope.evaluation/1`). Everything after the measurements —
 verdict, plots, report — reads these and nothing else. No torch."""
 
-import contextlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sparsescope.errors import InputError, OptionError
+from sparsescope.files import write_atomically
 from sparsescope.units import Estimate
 
 __all__ = [
@@ -33,7 +32,6 @@ __all__ = [
     "Verdict",
     "json_schema",
     "plain",
-    "write_atomically",
 ]
 
 SCHEMA: Literal["sparsescope.evaluation/1"] = "sparsescope.evaluation/1"
@@ -304,20 +302,3 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of evaluation.json."""
     schema = Evaluation.model_json_schema(by_alias=True, mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is either complete or, if anything goes wrong, as it was before.
-
-    Raises:
-        InputError: the file cannot be written: no such folder, no permission, disk full.
-    """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from sparsescope.checkpoints.layout import open_artefact
-from sparsescope.errors import ArtefactError
+from sparsescope.errors import ArtefactError, InputError
 from sparsescope.mask import Mask, account, head_weight, prunable_weights, weight_tensors
 
 
@@ -173,11 +173,12 @@ def test_saving_is_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     Mask({"a": torch.ones(3)}).save(path)
     before = path.read_bytes()
 
-    def full_disk(tensors: object, target: Path, metadata: object) -> None:
-        target.write_bytes(b"half")
-        raise OSError("No space left on device")
+    def full_disk(target: Path, content: bytes) -> None:
+        with target.open("wb") as file:
+            file.write(content[:4])
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("safetensors.torch.save_file", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(InputError, match="No space left"):
         Mask({"a": torch.zeros(3)}).save(path)
     assert path.read_bytes() == before and [item.name for item in tmp_path.iterdir()] == ["mask.safetensors"]

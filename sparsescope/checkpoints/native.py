@@ -12,6 +12,7 @@ from torch import Tensor
 from sparsescope.architectures import Preprocessing
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError
+from sparsescope.files import replacing
 
 __all__ = ["CHECKPOINT_FORMAT", "Details", "parse_details", "save_checkpoint"]
 
@@ -63,8 +64,8 @@ def save_checkpoint(
 
     Raises:
         TypeError: a value is not JSON-able.
+        InputError: the file cannot be written.
     """
-    path = Path(path)
     mask = classifier.mask
     document: dict[str, Any] = {
         "format": CHECKPOINT_FORMAT,
@@ -77,12 +78,8 @@ def save_checkpoint(
     }
     if mask is not None and mask.sparsity > 0:
         document["mask"] = dict(mask)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        torch.save(document, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, partial.open("wb") as file:
+        torch.save(document, file)
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,8 @@ import numpy as np
 
 import sparsescope
 from sparsescope.benchmark import Benchmark
-from sparsescope.errors import SparsescopeWarning
+from sparsescope.errors import InputError, SparsescopeWarning
+from sparsescope.files import replacing
 from sparsescope.measurements.base import Measurement
 from sparsescope.units import Arrays
 
@@ -80,17 +81,12 @@ class Cache:
         if self.directory is None:
             return
         path = self._path(key, shard)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
+            with replacing(path) as partial, partial.open("wb") as file:
                 np.savez(file, allow_pickle=False, **arrays)
-            partial.replace(path)
-        except OSError as error:
+        except (OSError, InputError) as error:
             warnings.warn(
-                f"Results cannot be cached in {self.directory} ({error.strerror or error}); going on without a cache.",
-                SparsescopeWarning,
-                stacklevel=2,
+                f"Results cannot be cached ({error}); going on without a cache.", SparsescopeWarning, stacklevel=2
             )
-            partial.unlink(missing_ok=True)
             self.directory = None

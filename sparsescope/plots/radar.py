@@ -10,6 +10,7 @@ from matplotlib.patches import PathPatch, Polygon, Wedge
 from matplotlib.path import Path as Outline
 
 from sparsescope.errors import InputError
+from sparsescope.files import write_atomically
 from sparsescope.plots.radar_bars import radar_bars
 from sparsescope.plots.radar_scale import Scale
 from sparsescope.plots.style import (
@@ -25,7 +26,7 @@ from sparsescope.plots.style import (
     svg,
     top_figure,
 )
-from sparsescope.results import Evaluation, write_atomically
+from sparsescope.results import Evaluation
 
 __all__ = ["radar", "save_radar"]
 

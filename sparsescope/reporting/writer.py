@@ -8,11 +8,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sparsescope.errors import InputError
+from sparsescope.files import write_atomically
 from sparsescope.plots import save_radar
 from sparsescope.reporting.figures import figures
 from sparsescope.reporting.junit import junit
 from sparsescope.reporting.view import comparison_view, evaluation_view, radar_stem
-from sparsescope.results import Evaluation, write_atomically
+from sparsescope.results import Evaluation
 
 __all__ = ["report"]
 

@@ -2,7 +2,7 @@
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -76,12 +76,12 @@ def test_a_failed_write_leaves_the_old_file(
     save_checkpoint(path, sparse, architecture="digits_cnn")
     before = path.read_bytes()
 
-    def full_disk(document: object, target: Path) -> None:
-        target.write_bytes(b"half a fi")
-        raise OSError("No space left on device")
+    def full_disk(document: object, target: BinaryIO) -> None:
+        target.write(b"half a fi")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InputError, match="No space left"):
         save_checkpoint(path, sparse, architecture="digits_cnn", history=["more"])
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["sparse.pt"]
