@@ -84,7 +84,7 @@ class Cache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as partial, partial.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
+                np.savez(file, **arrays)
         except (OSError, InputError) as error:
             warnings.warn(
                 f"Results cannot be cached ({error}); going on without a cache.", SparsescopeWarning, stacklevel=2

@@ -113,7 +113,7 @@ def test_unknown_names(spec: str, text: str) -> None:
 
 
 def test_errors_in_the_users_code_name_file_line_and_cause(user_file: Path) -> None:
-    with pytest.raises(OptionError, match=r"mine\.py:broken could not be built: TypeError: .*\(line 10\)"):
+    with pytest.raises(OptionError, match=r"(?s)mine\.py:broken could not be built: TypeError: .*\(line 10\)"):
         resolve(f"{user_file}:broken").build()
     with pytest.raises(OptionError, match=r"mine\.py:wrong to return an nn\.Module, but got a dict"):
         resolve(f"{user_file}:wrong").build()
