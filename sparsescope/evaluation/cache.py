@@ -84,7 +84,7 @@ class Cache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as partial, partial.open("wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
         except (OSError, InputError) as error:
             warnings.warn(
                 f"Results cannot be cached ({error}); going on without a cache.", SparsescopeWarning, stacklevel=2
