@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparsescope.reporting.format import count, duration, percent
-from sparsescope.reporting.notes import comparability, headline, not_evaluated, out_of_distribution, twins, warnings
+from sparsescope.reporting.notes import (
+    comparability,
+    headline,
+    not_evaluated,
+    out_of_distribution,
+    out_of_distribution_sets,
+    twins,
+    warnings,
+)
 from sparsescope.reporting.reading import how_to_read
 from sparsescope.reporting.rows import OUTCOME_WORDS, groups, ordered
 from sparsescope.results import Evaluation, ImageSetInfo, MetricResult, ModelInfo, Outcome
@@ -29,6 +37,7 @@ def evaluation_view(evaluation: Evaluation, number: int) -> dict[str, Any]:
         "not_evaluated": not_evaluated(evaluation),
         "twins": twins(evaluation),
         "ood": out_of_distribution(evaluation),
+        "ood_sets": out_of_distribution_sets(evaluation),
         "sets": [_image_set(name, images) for name, images in evaluation.benchmark.sets.items()],
         "measured": [_measured(metric) for metric in ordered(evaluation)],
         "beside": [row for metric in ordered(evaluation) for row in _beside(evaluation, metric)],

@@ -99,6 +99,7 @@ def test_all_files_are_written_and_the_same_bytes_each_time(full: Written, tmp_p
         "Compositional IoU (all models): no probe set",
         "raw and scale-free values disagree",
         "log max-softmax, higher = more in-distribution",
+        "svhn given 600 0.8800 0.5000 0.8730 0.5000 0.8410 0.5000",
         "conv1.weight",
         "83.2 % of prunable weights",
         "Zeros by themselves bring no speed; no speed is measured here.",
