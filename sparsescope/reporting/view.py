@@ -15,6 +15,7 @@ from sparsescope.reporting.notes import (
 )
 from sparsescope.reporting.reading import how_to_read
 from sparsescope.reporting.rows import OUTCOME_WORDS, groups, ordered
+from sparsescope.reporting.sides import changed_sides
 from sparsescope.results import Evaluation, ImageSetInfo, MetricResult, ModelInfo, Outcome
 
 __all__ = ["comparison_view", "evaluation_view", "radar_stem"]
@@ -103,6 +104,7 @@ def _candidate(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
         "dimensions": {name: _word(outcome) for name, outcome in verdict.dimensions.items()},
         "paper": {**_word(verdict.paper.outcome), "failing": failing},
         "groups": groups(evaluation, model.name),
+        "sides": changed_sides(evaluation, model.name),
         "sparsity": percent(model.sparsity.prunable),
     }
 

@@ -99,6 +99,8 @@ def test_all_files_are_written_and_the_same_bytes_each_time(full: Written, tmp_p
         "Compositional IoU (all models): no probe set",
         "raw and scale-free values disagree",
         "log max-softmax, higher = more in-distribution",
+        f"700 of 10,000 images are right with {MODELS[0]} and wrong with {MODELS[2]}; 120 the other way round.",
+        "airplane 3,000 92.0 68.7 −23.3 [−25.3, −21.3] 700 0",
         "svhn given 600 0.8800 0.5000 0.8730 0.5000 0.8410 0.5000",
         "conv1.weight",
         "83.2 % of prunable weights",
