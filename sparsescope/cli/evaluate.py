@@ -27,7 +27,13 @@ __all__ = ["evaluate"]
     help="Architecture: a built-in name, torchvision:NAME or FILE.py:function. "
     "Default: from the checkpoint, else by names and shapes.",
 )
-@click.option("--ood", multiple=True, metavar="SPEC", help="Out-of-distribution images (repeatable).")
+@click.option(
+    "--ood",
+    multiple=True,
+    metavar="SPEC",
+    help="Out-of-distribution images (repeatable); also noise:uniform, noise:gaussian and textures, which are drawn. "
+    "Default: the data set's own, else these three.",
+)
 @click.option(
     "--train",
     metavar="SPEC",

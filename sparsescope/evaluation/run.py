@@ -70,7 +70,8 @@ def evaluate(
         skip: names of metrics to leave out.
         options: {metric: {option: value}}.
         config: a TOML file, or its content.
-        ood: specs of out-of-distribution sets, if `benchmark` is a spec.
+        ood: specs of out-of-distribution sets, if `benchmark` is a spec; default: the data set's own, else noise and
+            textures. A Benchmark has the sets it holds.
         train: spec of the training images, if `benchmark` is a spec.
         resize: shorter side in pixels to which images are resized.
         crop: side in pixels of the centre crop.
