@@ -2,6 +2,7 @@
 
 Commands:
     evaluate  measure dense and sparse models, and judge
+    corrupt   write corrupted copies of the test images, in the layout of CIFAR-10-C
     inspect   what is in a model or mask file
     report    render evaluation.json again, or compare several
     demo      train, prune, evaluate and report on embedded data

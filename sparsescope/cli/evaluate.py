@@ -47,6 +47,11 @@ def _output(context: click.Context, parameter: click.Parameter, value: str) -> i
 )
 @click.option("--ood", multiple=True, metavar="SPEC", help="Out-of-distribution images (repeatable).")
 @click.option(
+    "--corrupted",
+    metavar="SPEC",
+    help="Stored corrupted test images, cifar-c:DIR (NAME.npy and labels.npy). Default: made on the fly.",
+)
+@click.option(
     "--train",
     metavar="SPEC",
     help="Training images, for the generalization gap and loss geometry. "

@@ -8,6 +8,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 import sparsescope as package
+from sparsescope.cli.corrupt import corrupt
 from sparsescope.cli.demo import demo
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.inspect import inspect
@@ -53,7 +54,7 @@ def sparsescope() -> None:
     """
 
 
-for _command in (evaluate, inspect, report, demo):
+for _command in (evaluate, corrupt, inspect, report, demo):
     sparsescope.add_command(_command)
 
 
