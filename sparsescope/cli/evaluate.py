@@ -49,7 +49,7 @@ def _output(context: click.Context, parameter: click.Parameter, value: str) -> i
 @click.option(
     "--corrupted",
     metavar="SPEC",
-    help="Stored corrupted test images, cifar-c:DIR (NAME.npy and labels.npy). Default: made on the fly.",
+    help="Stored corrupted test images, cifar-c:DIR or imagenet-c:DIR. Default: made on the fly.",
 )
 @click.option(
     "--train",

@@ -30,7 +30,7 @@ def open_corrupted(spec: str, test: ImageSet) -> CorruptedSet:
     """Return the stored corrupted copies of `test`.
 
     Args:
-        spec: `cifar-c:DIR`, or the folder alone.
+        spec: `cifar-c:DIR`, or the folder alone; or `imagenet-c:DIR`, see `stored_folders`.
         test: the clean test images that were corrupted.
 
     Raises:
@@ -40,11 +40,15 @@ def open_corrupted(spec: str, test: ImageSet) -> CorruptedSet:
     scheme, colon, folder = spec.partition(":")
     if colon and scheme == "cifar-c" and folder:
         return CifarC(folder, test, spec)
+    if colon and scheme == "imagenet-c" and folder:
+        from sparsescope.corruptions.stored_folders import ImagenetC
+
+        return ImagenetC(folder, test, spec)
     if Path(spec).expanduser().is_dir():
         return CifarC(spec, test, spec)
     raise OptionError(
-        f"Expected corrupted images as cifar-c:DIR (with {LABELS} and NAME.npy per corruption), but got {spec!r}"
-        + ("." if colon else ", and there is no such folder.")
+        f"Expected corrupted images as cifar-c:DIR ({LABELS} and NAME.npy per corruption) or imagenet-c:DIR "
+        f"(CORRUPTION/SEVERITY/CLASS/FILE), but got {spec!r}" + ("." if colon else ", and there is no such folder.")
     )
 
 
