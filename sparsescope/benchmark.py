@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sparsescope.corrupted_set import CorruptedSet
 from sparsescope.errors import DataError
 from sparsescope.randomness import generator
 
@@ -41,6 +42,11 @@ class ImageSet(abc.ABC):
     @abc.abstractmethod
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> Tensor:
         """Return the images float32 (len(indices), C, H, W) in [0, 1], on the CPU, in the order asked."""
+
+    def read_uint8(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the images uint8 (len(indices), H, W, C), rounded: what corruptions are defined on."""
+        images: NDArray[np.uint8] = (self.read(indices) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        return images
 
     @property
     @abc.abstractmethod
@@ -145,10 +151,11 @@ class Benchmark:
         ood: out-of-distribution sets by name; labels are not used.
         classes: class names in label order; empty where unknown.
         ood_groups: `near`, `far` or `given` for out-of-distribution sets by name; `given` for those left out.
+        corrupted: stored corrupted copies of the test images; None: they are made on the fly.
 
     Raises:
-        DataError: test or training images without labels, sets of different image shapes, or a group that is none or
-            of no set; the text names the sets.
+        DataError: test or training images without labels, sets of different image shapes, a group that is none or of
+            no set, or corrupted images that are not those of the test set; the text names the sets.
     """
 
     name: str
@@ -157,6 +164,7 @@ class Benchmark:
     ood: dict[str, ImageSet] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     ood_groups: dict[str, OodGroup] = field(default_factory=dict)
+    corrupted: CorruptedSet | None = None
 
     def __post_init__(self) -> None:
         for name, group in self.ood_groups.items():
@@ -173,6 +181,16 @@ class Benchmark:
                     f"Expected every set to have the test images' shape {self.test.shape} (C, H, W), but {name} "
                     f"({images.source}) has {images.shape}. Bring it to that size first, or use --resize/--crop."
                 )
+        if self.corrupted is not None:
+            self._check_corrupted(self.corrupted)
+
+    def _check_corrupted(self, corrupted: CorruptedSet) -> None:
+        if corrupted.shape != self.test.shape or not np.array_equal(corrupted.labels, self.test.required_labels()):
+            raise DataError(
+                f"Expected the corrupted images of {corrupted.source} to be those of the test set ({self.test.source}):"
+                f" {len(self.test)} of shape {self.test.shape} (C, H, W) with the same labels in the same order, but "
+                f"got {len(corrupted.labels)} of shape {corrupted.shape}, or other labels."
+            )
 
     @property
     def sets(self) -> dict[str, ImageSet]:
@@ -183,8 +201,15 @@ class Benchmark:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the fingerprints of all sets."""
-        parts = [f"{name}={images.fingerprint}" for name, images in self.sets.items()]
+        names = [*self.sets, *(["corrupted"] if self.corrupted is not None else [])]
+        parts = [f"{name}={self.fingerprint_of(name)}" for name in names]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def fingerprint_of(self, name: str) -> str:
+        """Return the fingerprint of one set of `sets`, or of `corrupted`."""
+        if name == "corrupted" and self.corrupted is not None:
+            return self.corrupted.fingerprint
+        return self.sets[name].fingerprint
 
     def check_labels(self, classes: int) -> None:
         """Raise DataError, naming the first offending image, if a label is not below the number of model outputs."""

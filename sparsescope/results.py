@@ -69,7 +69,7 @@ class _Record(BaseModel):
 
 
 class ImageSetInfo(_Record):
-    """An image set: `n` images of `shape` (C, H, W); several out-of-distribution sets are `parts` of one."""
+    """An image set: `n` images of `shape` (C, H, W); out-of-distribution sets and corruptions are `parts` of one."""
 
     n: int
     shape: tuple[int, int, int]

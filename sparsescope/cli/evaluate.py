@@ -35,6 +35,11 @@ __all__ = ["evaluate"]
     "Default: the data set's own, else these three.",
 )
 @click.option(
+    "--corrupted",
+    metavar="SPEC",
+    help="Stored corrupted test images, cifar-c:DIR or imagenet-c:DIR. Default: made on the fly.",
+)
+@click.option(
     "--train",
     metavar="SPEC",
     help="Training images, for the generalization gap and loss geometry. "

@@ -8,6 +8,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 import sparsescope as package
+from sparsescope.cli.corrupt import corrupt
 from sparsescope.cli.crosscheck import crosscheck
 from sparsescope.cli.demo import demo
 from sparsescope.cli.evaluate import evaluate
@@ -54,7 +55,7 @@ def sparsescope() -> None:
     """
 
 
-for _command in (evaluate, inspect, report, crosscheck, demo):
+for _command in (evaluate, inspect, report, corrupt, crosscheck, demo):
     sparsescope.add_command(_command)
 
 

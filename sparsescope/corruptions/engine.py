@@ -22,6 +22,9 @@ Table = Literal["auto", "cifar", "imagenet"]
 SMALL = 64
 """Largest side, in pixels, that gets the CIFAR-C table under `parameters="auto"`."""
 
+VERSION = 1
+"""Raised whenever the pixels of a corruption change, so that stored sets of two versions are not mixed."""
+
 SMALLEST = 8
 CHUNK_VALUES = 1 << 19  # pixel values worked on at once: few enough to stay in the cache, many to share a matrix
 

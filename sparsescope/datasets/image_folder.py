@@ -17,7 +17,7 @@ from sparsescope.datasets.resizing import Resizing
 from sparsescope.datasets.source import WHOLE, Source
 from sparsescope.errors import DataError, SparsescopeWarning
 
-__all__ = ["EXTENSIONS", "FolderImages", "open_folder"]
+__all__ = ["EXTENSIONS", "FolderImages", "decode", "open_folder"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 _TEST_FOLDERS = ("test", "val")
@@ -92,6 +92,11 @@ class FolderImages(ImageSet):
     def __len__(self) -> int:
         return len(self._files)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The file of each image: its class folder and its path in there, joined by slashes."""
+        return tuple(self._files)
+
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> Tensor:
         """See `ImageSet.read`; raises DataError, naming the file, if one cannot be decoded."""
         images = np.stack([self._pixels(self._files[index]) for index in indices])
@@ -130,7 +135,7 @@ class FolderImages(ImageSet):
     def _pixels(self, name: str) -> NDArray[np.uint8]:
         """Return one image, uint8 (H, W, 3)."""
         try:
-            rgb = _decode(self._folder / name)
+            rgb = decode(self._folder / name)
         except Exception as error:  # decoders raise what they like
             raise self._unreadable(name, error) from error
         if self._resizing:
@@ -150,7 +155,8 @@ class FolderImages(ImageSet):
         )
 
 
-def _decode(file: Path) -> Image.Image:
+def decode(file: Path) -> Image.Image:
+    """Return an image file as RGB; raises what its decoder raises, and ValueError for more than 8 bits a channel."""
     with Image.open(file) as image:
         if image.mode.startswith(("I", "F")):  # PIL would cut 16 bits off at 255
             raise ValueError(f"its pixels have mode {image.mode}")

@@ -147,7 +147,7 @@ def _difference(
 
 
 def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
-    """Describe the benchmark; several out-of-distribution sets become parts of one entry `ood`."""
+    """Describe the benchmark; out-of-distribution sets, and stored corruptions, become parts of one entry each."""
     sets = {
         name: ImageSetInfo(n=len(images), shape=images.shape, source=images.source)
         for name, images in benchmark.sets.items()
@@ -160,6 +160,10 @@ def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
             source=", ".join(images.source for images in benchmark.ood.values()),
             parts={name: len(images) for name, images in benchmark.ood.items()},
         )
+    if benchmark.corrupted is not None:
+        stored = benchmark.corrupted
+        parts = {name: len(severities) * len(stored.labels) for name, severities in stored.cells.items()}
+        sets["corrupted"] = ImageSetInfo(n=sum(parts.values()), shape=stored.shape, source=stored.source, parts=parts)
     return BenchmarkInfo(name=benchmark.name, fingerprint=benchmark.fingerprint, classes=benchmark.classes, sets=sets)
 
 

@@ -41,7 +41,7 @@ def measurement_key(measurement: Measurement, benchmark: Benchmark, seed: int, m
     kind = type(measurement)
     # Dataclass hooks of later Python versions do not matter here: names and values of the options are what counts.
     options = [(item.name, getattr(measurement, item.name)) for item in fields(measurement)]  # type: ignore[arg-type]
-    sets = [(name, benchmark.sets[name].fingerprint) for name in measurement.image_sets(benchmark)]
+    sets = [(name, benchmark.fingerprint_of(name)) for name in measurement.image_sets(benchmark)]
     parts = (sparsescope.__version__, kind.__module__, kind.__qualname__, measurement.version, options, sets, seed)
     return hashlib.sha256(repr((parts, tuple(models))).encode()).hexdigest()
 

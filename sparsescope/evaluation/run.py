@@ -4,6 +4,7 @@ import datetime
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 
 import sparsescope
 from sparsescope.benchmark import Benchmark
+from sparsescope.corruptions.stored import open_corrupted
 from sparsescope.datasets import open_benchmark
 from sparsescope.errors import DataError, OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
@@ -41,6 +43,7 @@ def evaluate(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     config: str | Path | Mapping[str, Any] | None = None,
     ood: Sequence[str] = (),
+    corrupted: str | None = None,
     train: str | None = None,
     resize: int | None = None,
     crop: int | None = None,
@@ -72,6 +75,8 @@ def evaluate(
         config: a TOML file, or its content.
         ood: specs of out-of-distribution sets, if `benchmark` is a spec; default: the data set's own, else noise and
             textures. A Benchmark has the sets it holds.
+        corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
+            else they are made on the fly.
         train: spec of the training images, if `benchmark` is a spec.
         resize: shorter side in pixels to which images are resized.
         crop: side in pixels of the centre crop.
@@ -112,6 +117,8 @@ def evaluate(
     classifiers = open_models(dense, candidates, arch=arch, mean=mean, std=std, output=output)
     if isinstance(benchmark, str):
         benchmark = open_benchmark(benchmark, ood=ood, train=train, resize=resize, crop=crop)
+    if corrupted is not None:
+        benchmark = replace(benchmark, corrupted=open_corrupted(corrupted, benchmark.test))
     chosen = pick_device(device)
     setting = Setting(classifiers, benchmark, seed, pick_batch_size(batch_size, benchmark, chosen), chosen)
     _check_models(setting)

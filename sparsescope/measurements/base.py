@@ -41,7 +41,7 @@ class Measurement(abc.ABC):
         """Return roughly how many forward passes of one image a unit takes: sizes shards and the progress bar."""
 
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
-        """Return the names of the image sets that decide the result (see `Benchmark.sets`); part of the cache key."""
+        """Return the names of the sets that decide the result, as in `Benchmark.fingerprint_of`: the cache key."""
         return tuple(benchmark.sets)
 
     def requires(self) -> tuple["Measurement", ...]:

@@ -1,8 +1,8 @@
 """Predictions on corrupted test images: which images each model gets wrong under which corruption and severity."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -46,8 +46,8 @@ class CorruptedPredictions(Measurement):
     """Top-1 errors on corrupted test images.
 
     A cell is a corruption at a severity. With `cells_per_image` every image is seen under that many of the cells only,
-    planned by `plan_cells`: the same for every model. Images that are not uint8 are rounded to it first, as the
-    corruptions are defined on uint8.
+    planned by `plan_cells`: the same for every model. The corrupted images are the benchmark's stored ones where it has
+    some; else they are made here, of the test images rounded to uint8, as the corruptions are defined on uint8.
 
     Args:
         corruptions: names, as in `sparsescope.corruptions`.
@@ -74,8 +74,14 @@ class CorruptedPredictions(Measurement):
         return [(name, severity) for name in self.corruptions for severity in self.severities]
 
     def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`."""
+        """See `Measurement.unit_ids`; raises DataError if stored corrupted images lack some of the cells."""
+        if benchmark.corrupted is not None:
+            benchmark.corrupted.require(self.corruptions, self.severities)
         return stratified_sample(benchmark.test.required_labels(), self.images, seed, "sample/test")
+
+    def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
+        """See `Measurement.image_sets`."""
+        return ("test",) if benchmark.corrupted is None else ("test", "corrupted")
 
     def cost(self, benchmark: Benchmark) -> float:
         """See `Measurement.cost`."""
@@ -87,13 +93,14 @@ class CorruptedPredictions(Measurement):
         population = self.unit_ids(benchmark, seed)
         plan = plan_cells(labels[population], len(self._cells), self.cells_per_image, seed)
         observed = plan[np.searchsorted(population, ids)]
-        clean = _as_uint8(benchmark.test.read(ids))
         cells, rows = np.nonzero(observed.T)
-        images = np.empty((len(rows), *clean.shape[1:]), dtype=np.uint8)
+        channels, height, width = benchmark.test.shape
+        images = np.empty((len(rows), height, width, channels), dtype=np.uint8)
+        corrupted = _corrupted_images(benchmark, ids, seed)
         for cell in np.unique(cells):
             here = cells == cell
             name, severity = self._cells[cell]
-            images[here] = corrupt(clean[rows[here]], name, severity, seed=seed, ids=ids[rows[here]])
+            images[here] = corrupted(name, severity, rows[here])
         return Shown(ids, labels[ids], observed, images, rows, cells)
 
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
@@ -145,8 +152,15 @@ def _balanced_plan(labels: bytes, cells: int, cells_per_image: int, seed: int) -
     return observed
 
 
-def _as_uint8(images: Tensor) -> NDArray[Any]:
-    return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+def _corrupted_images(
+    benchmark: Benchmark, ids: NDArray[np.int64], seed: int
+) -> Callable[[str, int, NDArray[np.intp]], NDArray[np.uint8]]:
+    """Return what gives the images of some rows of `ids` under a corruption at a severity: stored ones, or made now."""
+    stored = benchmark.corrupted
+    if stored is not None:
+        return lambda name, severity, rows: stored.read(name, severity, ids[rows])
+    clean = benchmark.test.read_uint8(ids)
+    return lambda name, severity, rows: corrupt(clean[rows], name, severity, seed=seed, ids=ids[rows])
 
 
 def _as_float(images: NDArray[np.uint8]) -> Tensor:
