@@ -3,14 +3,15 @@
 import contextlib
 import hashlib
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from sparsescope.errors import InputError, OptionError
+from sparsescope.errors import ArtefactError, InputError, OptionError
 from sparsescope.mask import Mask, Sparsity, account, weight_tensors
+from sparsescope.userfiles import file_digests
 
 __all__ = ["Classifier", "Origin", "Passes"]
 
@@ -40,7 +41,7 @@ class Classifier:
         module: the network, on any device; it takes normalised images.
         mean: per-channel mean, in [0, 1] units; length C.
         std: per-channel standard deviation, > 0; length C.
-        mask: which weights are parameters; None means the non-zero entries of the weight tensors.
+        mask: which weights are parameters, already applied; None means the non-zero entries of the weight tensors.
         output: what `module` returns. `"logits"`; `"probabilities"` (their logarithm is taken); an index into a
             returned tuple; or a key of a returned dictionary.
         name: how results call it.
@@ -48,7 +49,8 @@ class Classifier:
         warnings: what was noticed while reading it.
 
     Raises:
-        OptionError: mean and std differ in length or std is not positive.
+        OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
+        ArtefactError: the mask does not fit, or weights that it removes are not zero.
     """
 
     module: nn.Module
@@ -62,13 +64,27 @@ class Classifier:
     passes: Passes = field(default_factory=Passes)
 
     def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or not self.mean or min(self.std) <= 0:
+        sizes = [*self.mean, *self.std]
+        if len(self.mean) != len(self.std) or not self.mean or min(self.std) <= 0 or not max(map(abs, sizes)) <= 1:
             raise OptionError(
-                f"Expected mean and std of one length, std > 0, but got mean={list(self.mean)}, std={list(self.std)}."
+                "Expected mean and std of one length in [0, 1] units, std > 0, but got "
+                f"mean={list(self.mean)}, std={list(self.std)}. Divide by 255 what is meant for levels 0 to 255."
             )
         if self.mask is None:
             self.mask = Mask.from_zeros(weight_tensors(self.module))
         self.mask.check(self.module)
+        self._check_applied(self.mask)
+
+    def _check_applied(self, mask: Mask) -> None:
+        """A mask that is not applied would be reported as sparsity while the dense network is measured."""
+        parameters = dict(self.module.named_parameters())
+        for name, kept in mask.items():
+            left = int(parameters[name].detach().cpu()[~kept].count_nonzero())
+            if left:
+                raise ArtefactError(
+                    f"The mask removes {int((~kept).sum())} weights of {name}, but {left} of them are not zero in "
+                    f"{self.name}. Apply it first: mask.apply(module)."
+                )
 
     @property
     def device(self) -> torch.device:
@@ -96,7 +112,12 @@ class Classifier:
         return self._adapt(self.module((images - mean) / std), len(images))
 
     def _adapt(self, output: object, n: int) -> Tensor:
-        if isinstance(self.output, int) or self.output not in ("logits", "probabilities"):
+        named = isinstance(output, Mapping) and self.output in output
+        if named or isinstance(self.output, int) or self.output not in ("logits", "probabilities"):
+            if isinstance(output, Tensor):
+                raise InputError(
+                    f"{self.name} returns {_describe(output)} already: leave --model-output {self.output} out."
+                )
             try:
                 output = output[self.output]  # type: ignore[index]
             except (LookupError, TypeError) as error:
@@ -139,7 +160,11 @@ class Classifier:
                 parameter.grad = grad
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over weights, mask, normalisation and the network's code: the cache key of a model."""
+        """Return a SHA-256 over weights, mask, normalisation, options and the network's code: a model's cache key.
+
+        The code is that of the network's classes and of every file imported by `FILE.py:function`; what such code
+        imports in turn from installed packages is taken as fixed.
+        """
         digest = hashlib.sha256()
         for name, tensor in self.module.state_dict().items():
             values = tensor.detach().cpu().contiguous()
@@ -148,12 +173,21 @@ class Classifier:
         for name, kept in (self.mask or {}).items():
             digest.update(f"mask {name}|".encode() + kept.numpy().tobytes())
         digest.update(repr((tuple(self.mean), tuple(self.std), self.output, repr(self.module))).encode())
+        digest.update(repr((self.origin.architecture, file_digests())).encode())
+        for child in self.module.modules():
+            attributes = {name: value for name, value in vars(child).items() if name[0] != "_" and name != "training"}
+            plain = [(name, attributes[name]) for name in sorted(attributes) if _is_plain(attributes[name])]
+            digest.update(repr(plain).encode())
         for kind in sorted({type(child) for child in self.module.modules()}, key=lambda kind: kind.__qualname__):
             digest.update(f"{kind.__module__}.{kind.__qualname__}".encode())
             if not kind.__module__.startswith("torch."):
                 with contextlib.suppress(OSError, TypeError):
                     digest.update(inspect.getsource(kind).encode())
         return digest.hexdigest()
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float | bool | None)
 
 
 def _describe(output: object) -> str:

@@ -16,7 +16,7 @@ from types import ModuleType
 
 from sparsescope.errors import InputError, OptionError
 
-__all__ = ["import_file", "imported_files", "is_object_spec", "load_object"]
+__all__ = ["file_digests", "import_file", "imported_files", "is_object_spec", "load_object"]
 
 _IMPORTED: dict[str, str] = {}  # absolute path -> SHA-256 of the source that was run
 
@@ -67,6 +67,11 @@ def import_file(path: str | Path) -> ModuleType:
 def imported_files() -> tuple[str, ...]:
     """Return the absolute paths imported so far, in order: what a worker process imports before it unpickles."""
     return tuple(_IMPORTED)
+
+
+def file_digests() -> tuple[str, ...]:
+    """Return the SHA-256 of every file imported so far, in order of their paths."""
+    return tuple(digest for _, digest in sorted(_IMPORTED.items()))
 
 
 def _module_name(file: Path) -> str:

@@ -32,7 +32,7 @@ def judge(metric: MetricResult, dense: str, candidate: str, confidence: float) -
     if difference.value is None:
         return outcome("not evaluated", "the difference is not defined")
     if difference.interval is None:
-        return outcome("inconclusive", f"no interval from n = {metric.values[candidate].n}")
+        return outcome("inconclusive", f"no interval: too few units (n = {metric.values[candidate].n})")
     margin = absolute_margin(metric, dense)
     low, high = oriented_interval(metric, difference.interval)
     if low >= -margin - ROUNDING:
@@ -163,7 +163,7 @@ def _statement(candidate: str, outcome: Outcome, judged: dict[str, MetricVerdict
     word = {"pass": "LTH-PASS" if complete else "PASS", "fail": "FAIL"}.get(outcome, "INCONCLUSIVE")
     parts = []
     if outcome == "pass":
-        parts.append(f"all {len(judged)} metrics match dense within their margins")
+        parts.append(f"{len(judged)} of {len(judged)} metrics match dense within their margins")
     if named("fail"):
         parts.append(f"worse than dense beyond the margin in {', '.join(named('fail'))}")
     if outcome != "fail" and named("inconclusive"):

@@ -82,7 +82,7 @@ def test_not_evaluated_gives_the_reason() -> None:
 
 def test_too_few_units_for_an_interval_are_inconclusive_however_good_the_value() -> None:
     judged = judge(make_metric(values=(0.5, 0.9), half_width=None, n=1), DENSE, SPARSE, 0.95)
-    assert (judged.outcome, judged.reason) == ("inconclusive", "no interval from n = 1")
+    assert (judged.outcome, judged.reason) == ("inconclusive", "no interval: too few units (n = 1)")
 
 
 def test_units_needed_worked_by_hand() -> None:
@@ -153,7 +153,7 @@ def verdict_of(*metrics: MetricResult, complete: bool = True):  # type: ignore[n
 def test_a_full_verdict_that_passes_is_an_lth_pass() -> None:
     verdict = verdict_of(make_metric("accuracy"), make_metric("ece", dimension="calibration"))
     assert (verdict.outcome, verdict.partial, verdict.policy) == ("pass", False, "margins")
-    assert verdict.statement == f"{SPARSE}: LTH-PASS — all 2 metrics match dense within their margins"
+    assert verdict.statement == f"{SPARSE}: LTH-PASS — 2 of 2 metrics match dense within their margins"
     assert verdict.dimensions == {"generalization": "pass", "calibration": "pass"}
 
 

@@ -31,7 +31,9 @@ __all__ = ["corrupt"]
 )
 @click.option("--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side first.")
 @click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side first.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Key of all random numbers.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Key of all random numbers."
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def corrupt(
     data: str,

@@ -15,7 +15,9 @@ __all__ = ["crosscheck"]
 @click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
 @click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
 @click.option("--images", type=click.IntRange(2), default=200, show_default=True, help="Images to compare on.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Key of all random numbers.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Key of all random numbers."
+)
 @click.pass_context
 def crosscheck(
     context: click.RichContext,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from sparsescope.cli.parameters import make_folder
 from sparsescope.cli.progress import progress_bar
 
 __all__ = ["demo"]
@@ -25,7 +26,9 @@ __all__ = ["demo"]
     show_default=True,
     help="Fraction of the weights removed.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Key of all random numbers.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Key of all random numbers."
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def demo(out: Path, sparsity: float, seed: int, quiet: bool) -> None:
     """Train a small network on the embedded digits, prune it, evaluate dense against sparse, write the report."""
@@ -34,7 +37,7 @@ def demo(out: Path, sparsity: float, seed: int, quiet: bool) -> None:
     from sparsescope.evaluation import evaluate
     from sparsescope.reporting import report
 
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with progress_bar(quiet=quiet) as progress:
         dense, sparse = make_models(out, sparsity, seed, progress)
     with progress_bar(quiet=quiet) as progress:

@@ -5,7 +5,7 @@ from typing import Any
 
 import rich_click as click
 
-from sparsescope.cli.parameters import batch_size, numbers, output
+from sparsescope.cli.parameters import batch_size, make_folder, numbers, output
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
 
@@ -85,7 +85,9 @@ __all__ = ["evaluate"]
     help="Images per forward pass; changes speed and memory, no result.",
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Key of all random numbers.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Key of all random numbers."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -136,7 +138,7 @@ def run(
         raise OptionError(
             "Expected --data SPEC (digits, cifar10:DIR, folder:DIR, npz:FILE …): the checkpoint names none."
         )
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with progress_bar(quiet=quiet) as progress:
         evaluation = measure(
             dense,
@@ -152,6 +154,9 @@ def run(
     paths = report(evaluation, out)
     if not quiet:
         click.echo("Written: " + ", ".join(str(path) for path in paths.values()) + "\n", err=True)
+    for model in evaluation.models:
+        for warning in model.warnings:
+            click.echo(f"Warning: {model.name}: {warning}", err=True)
     print_summary(evaluation)
     outcomes = {verdict.outcome for verdict in evaluation.verdicts.values()}
     missed = {"none": set(), "fail": {"fail"}, "inconclusive": {"fail", "inconclusive"}}[gate]

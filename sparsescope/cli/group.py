@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+import warnings
 from typing import Any
 
 import rich_click as click
@@ -14,7 +15,7 @@ from sparsescope.cli.demo import demo
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.inspect import inspect
 from sparsescope.cli.report import report
-from sparsescope.errors import InputError
+from sparsescope.errors import InputError, SparsescopeWarning
 
 __all__ = ["main", "sparsescope"]
 
@@ -25,6 +26,7 @@ class _Commands(click.RichGroup):
     """Turns exceptions of any command into the documented exit codes."""
 
     def invoke(self, context: click.Context) -> Any:
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
             return super().invoke(context)
         except InputError as error:
@@ -43,6 +45,12 @@ class _Commands(click.RichGroup):
             traceback.print_exc()
             click.echo("The evaluation broke: the traceback above says where. Please report it.", err=True)
             context.exit(BROKEN)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """Our own warnings in words, without the line of code they come from."""
+    if issubclass(category, SparsescopeWarning):
+        click.echo(f"Warning: {message}", err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

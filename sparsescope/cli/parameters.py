@@ -1,8 +1,15 @@
 """Values on the command line that click has no type for."""
 
+from pathlib import Path
+
 import rich_click as click
 
-__all__ = ["batch_size", "numbers", "output"]
+from sparsescope.errors import OptionError
+
+__all__ = ["SEED", "batch_size", "make_folder", "numbers", "output"]
+
+
+SEED = click.IntRange(0, 2**64 - 1)
 
 
 def numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -17,11 +24,19 @@ def numbers(context: click.Context, parameter: click.Parameter, value: str | Non
 
 def batch_size(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
     """Return `auto` or a number of images."""
-    if value == "auto" or (value.isdigit() and int(value) > 0):
-        return int(value) if value.isdigit() else value
+    if value == "auto" or (value.isdecimal() and int(value) > 0):
+        return int(value) if value.isdecimal() else value
     raise click.BadParameter("expected auto or a number of images >= 1")
 
 
 def output(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
     """Return an index where the value is a whole number, else the name or key."""
-    return int(value) if value.isdigit() else value
+    return int(value) if value.isdecimal() else value
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of `--out` before any work is done; raises OptionError if it cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error

@@ -1,13 +1,13 @@
 """From measured arrays to results: values, intervals, differences, and the description of models and data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, fields, is_dataclass
 
 import numpy as np
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.evaluation.bootstrap import bootstrap, estimate
+from sparsescope.evaluation.bootstrap import bootstrap, estimate, without_spread
 from sparsescope.evaluation.executor import Setting
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
@@ -39,8 +39,9 @@ def metric_results(settings: Settings, plan: Plan, results: Results, setting: Se
         units.append(found)
         reasons.append(missing)
     replicates = bootstrap(list(zip(settings.metrics, units, strict=True)), settings.replicates, setting.seed)
+    same = {name for name, print_ in zip(names, results.fingerprints, strict=True) if print_ == results.fingerprints[0]}
     return tuple(
-        _result(metric, settings, names, found, draws, missing)
+        _result(metric, settings, names, found, draws, missing, same)
         for metric, found, draws, missing in zip(settings.metrics, units, replicates, reasons, strict=True)
     )
 
@@ -70,7 +71,9 @@ def _result(
     units: Mapping[str, Units],
     replicates: Mapping[str, FloatArray],
     reasons: Mapping[str, str],
+    same: Set[str],
 ) -> MetricResult:
+    """One metric's result; `same` names the models that are the dense one, bit for bit."""
     values = {name: metric.value(rows) for name, rows in units.items()}
     estimates = {
         name: estimate(
@@ -99,7 +102,8 @@ def _result(
         margin_kind=margin.kind,
         values={name: _value(estimates.get(name), reasons.get(name)) for name in names},
         differences={
-            name: _difference(metric, settings, names[0], name, estimates, units, replicates) for name in names[1:]
+            name: _difference(metric, settings, names[0], name, estimates, units, replicates, same)
+            for name in names[1:]
         },
         details={name: plain(metric.details(rows)) for name, rows in units.items() if name in estimates},
         replicates=settings.replicates,
@@ -133,6 +137,7 @@ def _difference(
     estimates: Mapping[str, Estimate],
     units: Mapping[str, Units],
     replicates: Mapping[str, FloatArray],
+    same: Set[str],
 ) -> Difference:
     if dense not in estimates or candidate not in estimates:
         return Difference()
@@ -143,6 +148,9 @@ def _difference(
         confidence=settings.confidence,
         kind=metric.interval,
     )
+    low, high = metric.bounds
+    if found.standard_error == 0 and candidate not in same and low is not None and high is not None:
+        found = without_spread(found, min(units[candidate].strata.values()), high - low, settings.confidence)
     return Difference(value=found.value, interval=found.interval, standard_error=found.standard_error)
 
 

@@ -1,14 +1,16 @@
 """Paired bootstrap: the same resampling weights for dense, sparse and every metric of the same population."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+from scipy import stats
 
 from sparsescope.metrics.base import Metric
 from sparsescope.units import Estimate, FloatArray, Units, resampling_weights
 
-__all__ = ["bootstrap", "estimate", "interval"]
+__all__ = ["bootstrap", "estimate", "interval", "without_spread"]
 
 CHUNK_ELEMENTS = 2_000_000
 """Largest weight matrix held at once, in float64 elements (16 MB)."""
@@ -72,12 +74,39 @@ def estimate(
     kind: Literal["percentile", "basic"],
     bounds: tuple[float | None, float | None] = (None, None),
 ) -> Estimate:
-    """Return value, interval (clipped to the bounds) and standard error; no interval where a stratum has one unit."""
-    found = interval(value, replicates, confidence, kind) if min(units.strata.values()) > 1 else None
+    """Return value, interval and standard error; no interval where a stratum has one unit.
+
+    The bootstrap interval is too narrow for few units: its ends are moved away from the value by the factor
+    t / z * sqrt(n / (n - 1)), n the smallest stratum (Hesterberg 2015, section 4.1). It always holds the value, and is
+    clipped to the bounds.
+    """
+    smallest = min(units.strata.values())
+    found = interval(value, replicates, confidence, kind) if smallest > 1 else None
     if found is None:
         return Estimate(value, None, None, len(units), len(replicates))
-    low = -np.inf if bounds[0] is None else bounds[0]
-    high = np.inf if bounds[1] is None else bounds[1]
-    clipped = (float(np.clip(found[0], low, high)), float(np.clip(found[1], low, high)))
+    tail = (1 - confidence) / 2
+    wider = float(stats.t.isf(tail, smallest - 1) / stats.norm.isf(tail)) * (smallest / (smallest - 1)) ** 0.5
+    low = value - max(value - found[0], 0.0) * wider
+    high = value + max(found[1] - value, 0.0) * wider
+    if bounds[0] is not None:
+        low = max(low, bounds[0])
+    if bounds[1] is not None:
+        high = min(high, bounds[1])
     error = float(np.std(replicates[np.isfinite(replicates)], ddof=1))
-    return Estimate(value, clipped, error, len(units), len(replicates))
+    return Estimate(value, (low, high), error, len(units), len(replicates))
+
+
+def without_spread(found: Estimate, smallest: int, width: float, confidence: float) -> Estimate:
+    """Return the difference of two different models whose units all agree, with an interval that is not zero.
+
+    Zero differing units among n bound the share of differing ones by 1 - (alpha / 2)^(1/n) (Clopper & Pearson 1934),
+    and each can move the difference by at most the width of the metric's bounds.
+
+    Args:
+        found: the estimate, whose replicates do not spread.
+        smallest: number of units of the smallest stratum.
+        width: upper minus lower bound of the metric.
+        confidence: level of the interval.
+    """
+    reach = width * (1 - ((1 - confidence) / 2) ** (1 / smallest))
+    return replace(found, interval=(found.value - reach, found.value + reach))

@@ -1,5 +1,6 @@
 """Measured shards on disk, keyed by the content that decides them: reruns resume, the dense model is measured once."""
 
+import contextlib
 import hashlib
 import os
 import warnings
@@ -71,7 +72,8 @@ class Cache:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
             return None
         rows = shard.stop - shard.start
         return arrays if arrays and all(len(array) == rows for array in arrays.values()) else None

@@ -22,10 +22,11 @@ Progress = Callable[[float, float, str], None]
 
 @dataclass
 class Results:
-    """What a plan gave: per model the arrays of each measurement, or the reason why there are none; and the cost."""
+    """What a plan gave: per model its arrays, or the reason why there are none, and its fingerprint; and the cost."""
 
     measured: list[dict[Measurement, Arrays]]
     reasons: list[dict[Measurement, str]]
+    fingerprints: list[str]
     passes: Passes = field(default_factory=Passes)
     cached: int = 0
 
@@ -41,10 +42,10 @@ def measure(plan: Plan, setting: Setting, cache: Cache, workers: int, progress: 
         progress: told after every shard.
     """
     models = range(len(setting.classifiers))
-    results = Results([{} for _ in models], [{} for _ in models])
+    fingerprints = [classifier.fingerprint() for classifier in setting.classifiers]
+    results = Results([{} for _ in models], [{} for _ in models], fingerprints)
     executor: AbstractContextManager[LocalExecutor | WorkerExecutor]
     executor = LocalExecutor(setting) if workers == 1 else WorkerExecutor(setting, workers)
-    fingerprints = [classifier.fingerprint() for classifier in setting.classifiers]
     with executor as running:
         track = _Track(plan, progress)
         for tasks in plan.stages:

@@ -13,9 +13,10 @@ import torch
 
 import sparsescope
 from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Classifier
 from sparsescope.corruptions.stored import open_corrupted
 from sparsescope.datasets import open_benchmark
-from sparsescope.errors import DataError, OptionError
+from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
 from sparsescope.evaluation.cache import Cache, default_directory
 from sparsescope.evaluation.executor import Setting
@@ -100,8 +101,8 @@ def evaluate(
         InputError: models, data or options that cannot be used; the text says what to do.
     """
     started = time.perf_counter()
-    if seed < 0 or workers < 1:
-        raise OptionError(f"Expected seed >= 0 and workers >= 1, but got seed={seed}, workers={workers}.")
+    if not 0 <= seed < 2**64 or workers < 1:
+        raise OptionError(f"Expected 0 <= seed < 2**64 and workers >= 1, but got seed={seed}, workers={workers}.")
     settings = resolve(
         preset=preset,
         config=read_config(config) if isinstance(config, str | Path) else config,
@@ -153,7 +154,7 @@ def _check_models(setting: Setting) -> None:
     blank = torch.full((1, *setting.benchmark.test.shape), 0.5)
     for classifier in setting.classifiers:
         with classifier.prepared(setting.device):
-            widths[classifier.name] = predict(classifier, blank, 1).shape[1]
+            widths[classifier.name] = _width(classifier, blank)
     if len(set(widths.values())) > 1:
         raise DataError(
             "Expected all models to have the same number of outputs, but got "
@@ -161,6 +162,19 @@ def _check_models(setting: Setting) -> None:
             + ". Compare models of one task."
         )
     setting.benchmark.check_labels(next(iter(widths.values())))
+
+
+def _width(classifier: Classifier, blank: torch.Tensor) -> int:
+    try:
+        return int(predict(classifier, blank, 1).shape[1])
+    except InputError:
+        raise
+    except Exception as error:  # whatever a foreign network raises on images that are not for it
+        cause = str(error).partition("\n")[0] or type(error).__name__
+        raise DataError(
+            f"{classifier.name} cannot take images of shape {tuple(blank.shape[1:])} (C, H, W): {cause}. Check "
+            "--arch, the channels of --data, and --resize/--crop."
+        ) from error
 
 
 def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, candidate: str) -> Verdict:

@@ -320,7 +320,7 @@ def test_grey_images_for_a_colour_model(dense: Classifier, sparse: Classifier, s
 @pytest.mark.parametrize(
     ("keywords", "text"),
     [
-        ({"seed": -1}, "seed >= 0"),
+        ({"seed": -1}, "0 <= seed"),
         ({"workers": 0}, "workers >= 1"),
         ({"device": "tpu"}, "Expected a device of .*cpu.* but got 'tpu'"),
         ({"batch_size": 0}, "batch size >= 1 or auto"),
