@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -16,7 +16,11 @@ from sparsescope.corrupted_set import CorruptedSet
 from sparsescope.errors import DataError
 from sparsescope.randomness import generator
 
-__all__ = ["ArrayImages", "Benchmark", "ImageSet", "stratified_sample"]
+__all__ = ["ArrayImages", "Benchmark", "ImageSet", "OodGroup", "stratified_sample"]
+
+OodGroup = Literal["near", "far", "given"]
+"""How far an out-of-distribution set is from the test images: other classes in the same manner, or another kind of
+picture altogether; `given` where nobody said."""
 
 
 class ImageSet(abc.ABC):
@@ -146,11 +150,12 @@ class Benchmark:
         train: labelled training images without augmentation, where given.
         ood: out-of-distribution sets by name; labels are not used.
         classes: class names in label order; empty where unknown.
+        ood_groups: `near`, `far` or `given` for out-of-distribution sets by name; `given` for those left out.
         corrupted: stored corrupted copies of the test images; None: they are made on the fly.
 
     Raises:
-        DataError: test or training images without labels, sets of different image shapes, or corrupted images that are
-            not those of the test set; the text names the sets.
+        DataError: test or training images without labels, sets of different image shapes, a group that is none or of
+            no set, or corrupted images that are not those of the test set; the text names the sets.
     """
 
     name: str
@@ -158,9 +163,15 @@ class Benchmark:
     train: ImageSet | None = None
     ood: dict[str, ImageSet] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    ood_groups: dict[str, OodGroup] = field(default_factory=dict)
     corrupted: CorruptedSet | None = None
 
     def __post_init__(self) -> None:
+        for name, group in self.ood_groups.items():
+            if name not in self.ood or group not in get_args(OodGroup):
+                raise DataError(
+                    f"Expected ood_groups to say near, far or given of {list(self.ood)}, but got {name!r}: {group!r}."
+                )
         self.test.required_labels()
         if self.train is not None:
             self.train.required_labels()

@@ -65,7 +65,7 @@ PlainDict = Annotated[dict[str, Any], BeforeValidator(plain)]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)  # later versions may add fields
 
 
 class ImageSetInfo(_Record):

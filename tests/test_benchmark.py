@@ -158,6 +158,16 @@ def test_sets_of_another_shape_are_named(sets, name):
         Benchmark("task", _labelled(), **sets)
 
 
+@pytest.mark.parametrize(
+    ("groups", "got"), [({"b": "far"}, "'b': 'far'"), ({"a": "nearish"}, "'a': 'nearish'"), ({"a": None}, "'a': None")]
+)
+def test_groups_are_of_sets_and_near_far_or_given(groups, got):
+    with pytest.raises(
+        DataError, match=rf"^Expected ood_groups to say near, far or given of \['a'\], but got {got}\.$"
+    ):
+        Benchmark("task", _labelled(), ood={"a": _labelled()}, ood_groups=groups)
+
+
 def test_the_fingerprint_follows_every_set_and_its_name():
     base = {"test": _labelled(), "ood": {"a": _labelled(5)}}
     variants = [

@@ -168,3 +168,14 @@ def test_full_disk_keeps_the_older_file_and_leaves_no_half_one(tmp_path: Path, m
 def test_a_folder_that_does_not_exist_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Cannot write .*evaluation\.json: No such file or directory"):
         make_evaluation().save(tmp_path / "absent" / "evaluation.json")
+
+
+def test_fields_that_a_later_version_added_are_passed_over(tmp_path: Path) -> None:
+    evaluation = make_evaluation()
+    path = tmp_path / "evaluation.json"
+    evaluation.save(path)
+    content = json.loads(path.read_text())
+    content["carbon"] = {"grams": 3}
+    content["models"][0]["macs"] = 41_000_000
+    path.write_text(json.dumps(content))
+    assert Evaluation.load(path) == evaluation

@@ -1,11 +1,12 @@
 """The command line: one file per command, no logic of its own.
 
 Commands:
-    evaluate  measure dense and sparse models, and judge
-    corrupt   write corrupted copies of the test images, in the layout of CIFAR-10-C
-    inspect   what is in a model or mask file
-    report    render evaluation.json again, or compare several
-    demo      train, prune, evaluate and report on embedded data
+    evaluate    measure dense and sparse models, and judge
+    inspect     what is in a model or mask file
+    report      render evaluation.json again, or compare several
+    corrupt     write corrupted copies of the test images, in the layout of CIFAR-10-C
+    crosscheck  our engines beside netcal, lime, captum and PyHessian
+    demo        train, prune, evaluate and report on embedded data
 """
 
 from sparsescope.cli.group import main, sparsescope

@@ -5,29 +5,11 @@ from typing import Any
 
 import rich_click as click
 
+from sparsescope.cli.parameters import batch_size, numbers, output
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
 
 __all__ = ["evaluate"]
-
-
-def _numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
-    if value is None:
-        return None
-    try:
-        return tuple(float(part) for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter("expected numbers with commas between them, such as 0.485,0.456,0.406") from None
-
-
-def _batch_size(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
-    if value == "auto" or (value.isdigit() and int(value) > 0):
-        return int(value) if value.isdigit() else value
-    raise click.BadParameter("expected auto or a number of images >= 1")
-
-
-def _output(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
-    return int(value) if value.isdigit() else value
 
 
 @click.command()
@@ -45,7 +27,13 @@ def _output(context: click.Context, parameter: click.Parameter, value: str) -> i
     help="Architecture: a built-in name, torchvision:NAME or FILE.py:function. "
     "Default: from the checkpoint, else by names and shapes.",
 )
-@click.option("--ood", multiple=True, metavar="SPEC", help="Out-of-distribution images (repeatable).")
+@click.option(
+    "--ood",
+    multiple=True,
+    metavar="SPEC",
+    help="Out-of-distribution images (repeatable); also noise:uniform, noise:gaussian and textures, which are drawn. "
+    "Default: the data set's own, else these three.",
+)
 @click.option(
     "--corrupted",
     metavar="SPEC",
@@ -57,14 +45,14 @@ def _output(context: click.Context, parameter: click.Parameter, value: str) -> i
     help="Training images, for the generalization gap and loss geometry. "
     "Default: the data set's own, where it has some.",
 )
-@click.option("--mean", callback=_numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
-@click.option("--std", callback=_numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
+@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
+@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
 @click.option("--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side.")
 @click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side.")
 @click.option(
     "--model-output",
     default="logits",
-    callback=_output,
+    callback=output,
     metavar="WHAT",
     show_default=True,
     help="What the network returns: logits, probabilities, or the index or key of the logits in it.",
@@ -92,7 +80,7 @@ def _output(context: click.Context, parameter: click.Parameter, value: str) -> i
     "--batch-size",
     default="auto",
     show_default=True,
-    callback=_batch_size,
+    callback=batch_size,
     metavar="auto|N",
     help="Images per forward pass; changes speed and memory, no result.",
 )

@@ -9,6 +9,7 @@ from click.exceptions import Exit
 
 import sparsescope as package
 from sparsescope.cli.corrupt import corrupt
+from sparsescope.cli.crosscheck import crosscheck
 from sparsescope.cli.demo import demo
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.inspect import inspect
@@ -54,7 +55,7 @@ def sparsescope() -> None:
     """
 
 
-for _command in (evaluate, corrupt, inspect, report, demo):
+for _command in (evaluate, inspect, report, corrupt, crosscheck, demo):
     sparsescope.add_command(_command)
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sparsescope.reporting.format import MINUS
+from sparsescope.reporting.notes import out_of_distribution
 from sparsescope.reporting.rows import Row, groups
 from sparsescope.results import Evaluation
 
@@ -20,6 +21,8 @@ STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "not ev
 def print_summary(evaluation: Evaluation, console: Console | None = None) -> None:
     """Print a table metric · dense · sparse · difference · margin · outcome, and the verdict, for each candidate.
 
+    Before them stand the out-of-distribution sets, because what the OoD AUROC says depends on them.
+
     Numbers are never cut off: a table that is wider than the terminal runs over its edge. Without a terminal there are
     no colours and no line breaks inside of cells.
 
@@ -30,6 +33,10 @@ def print_summary(evaluation: Evaluation, console: Console | None = None) -> Non
     console = console or Console()
     if not console.is_terminal:
         console = Console(file=console.file, width=UNLIMITED, color_system=None)
+    ood = out_of_distribution(evaluation)
+    if ood:
+        sets = ood["negative class"].removeprefix("out-of-distribution: ")
+        _print(console, Text(f"Out-of-distribution sets: {sets}; score: {ood['score']}", style="dim"))
     for candidate in evaluation.candidates:
         _print(console, Text(f"{candidate.name} against {evaluation.dense.name}", style="bold"))
         _print_table(console, _table(console, evaluation, candidate.name))

@@ -6,6 +6,8 @@
 | `letters` | letters of matplotlib's fonts in the manner of `digits`; its OoD set | one | `letters.py` |
 | `cifar10:DIR`, `cifar100:DIR` | the published Python folders, read by torchvision | test, train | `cifar.py` |
 | `folder:DIR` | a sub-folder of image files per class, or `test/`, `train/` of such | as found | `image_folder.py` |
+| `noise:KIND` | noise, `uniform` or `gaussian`, in the shape of the test images; far OoD sets | one | `noise.py` |
+| `textures` | patterns, drawn in the shape of the test images; a far OoD set | one | `textures.py` |
 | `npz:FILE` | arrays `images`, `labels`, `classes` | one | `arrays.py` |
 | `FILE.py:function`, `package.module:function` | the user's own code | as returned | `user.py` |
 
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from sparsescope.datasets.open import open_benchmark, open_images
 
-__all__ = ["SOURCES", "USER_FORMS", "Entry", "open_benchmark", "open_images"]
+__all__ = ["FAR", "SOURCES", "USER_FORMS", "Entry", "open_benchmark", "open_images"]
 
 
 class Entry(NamedTuple):
@@ -33,8 +35,12 @@ SOURCES = {
     "cifar10": Entry("cifar10:DIR", "sparsescope.datasets.cifar:open_cifar10"),
     "cifar100": Entry("cifar100:DIR", "sparsescope.datasets.cifar:open_cifar100"),
     "folder": Entry("folder:DIR", "sparsescope.datasets.image_folder:open_folder"),
+    "noise": Entry("noise:KIND", "sparsescope.datasets.noise:open_noise"),
+    "textures": Entry("textures", "sparsescope.datasets.textures:open_textures"),
     "npz": Entry("npz:FILE", "sparsescope.datasets.arrays:open_npz"),
 }
+FAR = ("noise:uniform", "noise:gaussian", "textures")
+"""Out-of-distribution sets for data that has none of its own: far from any photograph, and never a download."""
 USER_FORMS = ("FILE.py:function", "package.module:function")
 
 

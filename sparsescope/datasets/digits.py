@@ -25,6 +25,7 @@ def open_digits(argument: str, resizing: Resizing) -> Source:
         splits={"test": lambda: resized(digits("test"), resizing), "train": lambda: resized(digits("train"), resizing)},
         classes=tuple("0123456789"),
         ood={"letters": lambda: resized(letters(), resizing)},
+        ood_groups={"letters": "near"},
     )
 
 

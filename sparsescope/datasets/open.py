@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from sparsescope.benchmark import Benchmark, ImageSet
-from sparsescope.datasets import SOURCES, USER_FORMS
+from sparsescope.benchmark import Benchmark, ImageSet, OodGroup
+from sparsescope.datasets import FAR, SOURCES, USER_FORMS
 from sparsescope.datasets.resizing import Resizing
-from sparsescope.datasets.source import Source
+from sparsescope.datasets.source import Shape, Source
 from sparsescope.datasets.user import open_user
 from sparsescope.errors import DataError, OptionError
 from sparsescope.userfiles import is_object_spec
@@ -51,7 +51,8 @@ def open_benchmark(
     Args:
         data: SPEC of the labelled test images, and of the training images where it has them.
         ood: SPECs of out-of-distribution sets, named after file, folder, function or scheme (`-2`, `-3` … if a name
-            comes again); none means those that belong to `data` itself, such as the letters of `digits`.
+            comes again); none means those that belong to `data` itself, such as the letters of `digits`, and where
+            it has none, the far sets `FAR`: noise and textures in the shape of the test images.
         train: SPEC of the training images, instead of those of `data`.
         resize: pixels of the shorter side after resizing, for every set; None leaves the sizes.
         crop: side of the centre crop, pixels, for every set; None leaves the sizes.
@@ -68,24 +69,34 @@ def open_benchmark(
         _check_same_labels(source, training)
     elif "train" in source.splits:
         training = source
+    test = source.images("test")
+    if ood or not source.ood:
+        sets, groups = _out_of_distribution(ood or FAR, resizing, test.shape)
+    else:
+        sets, groups = {name: read() for name, read in source.ood.items()}, dict(source.ood_groups)
     return Benchmark(
         name=source.name,
-        test=source.images("test"),
+        test=test,
         train=training.images("train") if training is not None else None,
-        ood=_out_of_distribution(ood, resizing) if ood else {name: read() for name, read in source.ood.items()},
+        ood=sets,
+        ood_groups=groups,
         classes=source.classes,
     )
 
 
-def _out_of_distribution(specs: Sequence[str], resizing: Resizing) -> dict[str, ImageSet]:
+def _out_of_distribution(
+    specs: Sequence[str], resizing: Resizing, shape: Shape
+) -> tuple[dict[str, ImageSet], dict[str, OodGroup]]:
     sets: dict[str, ImageSet] = {}
+    groups: dict[str, OodGroup] = {}
     for spec in specs:
         source = _open_source(spec, resizing)
         name, number = source.name, 2
         while name in sets:
             name, number = f"{source.name}-{number}", number + 1
-        sets[name] = source.images("test")
-    return sets
+        sets[name] = source.draw(shape) if source.draw else source.images("test")
+        groups[name] = "far" if source.draw else "given"
+    return sets, groups
 
 
 def _check_same_labels(test: Source, train: Source) -> None:

@@ -3,13 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sparsescope.benchmark import ImageSet
+from sparsescope.benchmark import ImageSet, OodGroup
+from sparsescope.datasets.resizing import Resizing, resized
 from sparsescope.errors import DataError
 
-__all__ = ["WHOLE", "Source"]
+__all__ = ["DEFAULT_SHAPE", "WHOLE", "Shape", "Source", "drawn_source"]
 
 WHOLE = "whole"
 """The split of a source that has only one: it serves as test set, training set or out-of-distribution set alike."""
+
+Shape = tuple[int, int, int]
+"""(C, H, W) of an image."""
+
+DEFAULT_SHAPE: Shape = (3, 32, 32)
+"""What a source that can draw any shape draws on its own."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,8 @@ class Source:
         splits: `"test"` and `"train"`, or `WHOLE` alone -> the function that reads the set.
         classes: class names in label order; empty where unknown.
         ood: its own out-of-distribution sets, used unless others are asked for.
+        ood_groups: their groups; see `Benchmark.ood_groups`.
+        draw: for a source that is drawn: the function that draws it in a shape, as an out-of-distribution set needs it.
     """
 
     spec: str
@@ -29,6 +38,8 @@ class Source:
     splits: Mapping[str, Callable[[], ImageSet]]
     classes: tuple[str, ...] = ()
     ood: Mapping[str, Callable[[], ImageSet]] = field(default_factory=dict)
+    ood_groups: Mapping[str, OodGroup] = field(default_factory=dict)
+    draw: Callable[[Shape], ImageSet] | None = None
 
     def images(self, split: str) -> ImageSet:
         """Return the images of `split`; raises DataError where there are none."""
@@ -38,3 +49,8 @@ class Source:
                 f"{self.spec} has no {split} images, only: {', '.join(self.splits)}. Choose another SPEC for them."
             )
         return read()
+
+
+def drawn_source(spec: str, name: str, draw: Callable[[Shape], ImageSet], resizing: Resizing) -> Source:
+    """Return a source of one set, drawn in the shape of the test images it stands beside; alone in DEFAULT_SHAPE."""
+    return Source(spec, name, {WHOLE: lambda: resized(draw(DEFAULT_SHAPE), resizing)}, draw=draw)

@@ -47,6 +47,7 @@ def _from_benchmark(benchmark: Benchmark, spec: str, resizing: Resizing) -> Sour
         splits={name: read for name, read in readers.items() if name in ("test", "train")},
         classes=benchmark.classes,
         ood={name: readers[f"ood:{name}"] for name in benchmark.ood},
+        ood_groups=benchmark.ood_groups,
     )
 
 

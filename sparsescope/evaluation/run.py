@@ -73,7 +73,8 @@ def evaluate(
         skip: names of metrics to leave out.
         options: {metric: {option: value}}.
         config: a TOML file, or its content.
-        ood: specs of out-of-distribution sets, if `benchmark` is a spec.
+        ood: specs of out-of-distribution sets, if `benchmark` is a spec; default: the data set's own, else noise and
+            textures. A Benchmark has the sets it holds.
         corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
             else they are made on the fly.
         train: spec of the training images, if `benchmark` is a spec.

@@ -1,6 +1,6 @@
-"""Out-of-distribution detection by the maximum softmax probability."""
+"""Out-of-distribution detection by a score of the logits: maximum softmax probability, maximum logit or energy."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic.dataclasses import dataclass
@@ -16,13 +16,26 @@ from sparsescope.units import FloatArray, Units
 
 __all__ = ["OodAuroc"]
 
+Score = Literal["max_softmax", "max_logit", "energy"]
+
+_IN_WORDS: dict[Score, str] = {
+    "max_softmax": "log max-softmax",
+    "max_logit": "maximum logit",
+    "energy": "negative energy (log-sum-exp of the logits)",
+}
+
 
 @dataclass(frozen=True, config=OPTIONS)
 class OodAuroc(Metric):
     """Area under the ROC curve of test against out-of-distribution images, the mean over the sets.
 
-    The test images are the positive class; the score is log max_k softmax(f(x))_k in float64, higher for the positive
-    class; ties count half. Source: Hendrycks & Gimpel 2017, as used by Chen et al. 2022.
+    The test images are the positive class; every score is higher for the positive class; ties count half. All scores
+    are float64. The sets count alike, whatever their sizes.
+
+    Args:
+        score: `max_softmax`, log max_k softmax(z)_k of the logits z (Hendrycks & Gimpel 2017, as used by Chen et al.
+            2022); `max_logit`, max_k z_k (Hendrycks et al. 2022); or `energy`, log sum_k exp(z_k), which is minus the
+            energy at temperature 1 of Liu et al. 2020.
     """
 
     name: ClassVar[str] = "ood_auroc"
@@ -34,6 +47,8 @@ class OodAuroc(Metric):
     source: ClassVar[str] = "Hendrycks & Gimpel 2017"
     margin: ClassVar[float] = 0.01
 
+    score: Score = "max_softmax"
+
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
         """See `Metric.measurements`."""
         if not benchmark.ood:
@@ -41,60 +56,76 @@ class OodAuroc(Metric):
         return Predictions("test"), *(Predictions(f"ood:{name}") for name in benchmark.ood)
 
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
-        """Strata `test` and `ood:NAME` of each set. Arrays: `score`, `energy` and `max_logit`, float64 (n,).
+        """Strata `test` and `ood:NAME` of each set.
 
-        `energy` is the negative energy log sum_k exp(z_k) (Liu et al. 2020): as the others, higher for test images.
+        Arrays: `max_softmax`, `max_logit` and `energy`, float64 (n,); `group`, the set's group as text (n,), empty for
+        test images.
         """
-        strata, logits = {}, []
+        strata, logits, groups = {}, [], []
         for measurement in self.measurements(benchmark):
+            name = measurement.population
             logits.append(own[measurement]["logits"])
-            strata[measurement.population] = len(logits[-1])
+            strata[name] = len(logits[-1])
+            group = "" if name == "test" else benchmark.ood_groups.get(name.removeprefix("ood:"), "given")
+            groups.append(np.full(strata[name], group, dtype="U5"))
         return Units(
             strata,
             {
-                "score": np.concatenate([log_max_softmax(chunk) for chunk in logits]),
-                "energy": np.concatenate([log_normaliser(chunk) for chunk in logits]),
+                "max_softmax": np.concatenate([log_max_softmax(chunk) for chunk in logits]),
                 "max_logit": np.concatenate([chunk.max(axis=1).astype(np.float64) for chunk in logits]),
+                "energy": np.concatenate([log_normaliser(chunk) for chunk in logits]),
+                "group": np.concatenate(groups),
             },
         )
 
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
         """See `Metric.reduce`."""
-        areas = [self._auroc(units, "score", stratum, weights) for stratum in _ood_strata(units)]
+        areas = [_auroc(units, self.score, stratum, weights) for stratum in _ood_strata(units)]
         mean: FloatArray = np.mean(areas, axis=0)
         return mean
 
     def details(self, units: Units) -> dict[str, Any]:
-        """Return sign, positive class and sets in words, and every set's AUROC, AUPR, FPR and other scores' AUROCs.
+        """Return sign, positive class and sets in words, and the numbers of every set, of every group and their means.
 
         `aupr_in` has the test images as the positive class, `aupr_out` the others with the score negated. `fpr95` is
-        the share of out-of-distribution images accepted where at least 95 % of the test images are.
+        the share of out-of-distribution images accepted where at least 95 % of the test images are. `NAME_auroc` is
+        the AUROC by each of the scores. `groups` holds means over the sets of a group.
         """
-        uniform = units.uniform_weights()
-        inside = units["score"][units.rows("test")]
-        sets = {}
-        for stratum in _ood_strata(units):
-            outside = units["score"][units.rows(stratum)]
-            sets[stratum.removeprefix("ood:")] = {
-                "n": len(outside),
-                "auroc": float(self._auroc(units, "score", stratum, uniform)),
-                "aupr_in": average_precision(inside, outside),
-                "aupr_out": average_precision(-outside, -inside),
-                "fpr95": false_positive_rate(inside, outside, 0.95),
-                "energy_auroc": float(self._auroc(units, "energy", stratum, uniform)),
-                "max_logit_auroc": float(self._auroc(units, "max_logit", stratum, uniform)),
-            }
+        sets = {stratum.removeprefix("ood:"): self._set_details(units, stratum) for stratum in _ood_strata(units)}
+        found = dict.fromkeys(numbers["group"] for numbers in sets.values())
+        members = {group: [name for name in sets if sets[name]["group"] == group] for group in found}
         return {
-            "score": "log max-softmax, higher = more in-distribution",
-            "positive_class": f"in-distribution: {len(inside)} test images",
+            "score": f"{_IN_WORDS[self.score]}, higher = more in-distribution",
+            "positive_class": f"in-distribution: {units.strata['test']} test images",
             "negative_class": "out-of-distribution: "
-            + ", ".join(f"{name} ({numbers['n']} images)" for name, numbers in sets.items()),
+            + ", ".join(f"{name} ({numbers['n']} images, {numbers['group']})" for name, numbers in sets.items()),
             "sets": sets,
+            "groups": {group: {"sets": names, **_means(sets, names)} for group, names in members.items()},
+            **{f"mean_{key}": value for key, value in _means(sets, list(sets)).items() if key != "auroc"},
         }
 
-    def _auroc(self, units: Units, score: str, stratum: str, weights: FloatArray) -> FloatArray:
-        inside, outside = units.rows("test"), units.rows(stratum)
-        return auroc(units[score][inside], units[score][outside], weights[..., inside], weights[..., outside])
+    def _set_details(self, units: Units, stratum: str) -> dict[str, Any]:
+        uniform = units.uniform_weights()
+        inside, outside = (units[self.score][units.rows(name)] for name in ("test", stratum))
+        return {
+            "group": str(units["group"][units.rows(stratum)][0]),
+            "n": len(outside),
+            "auroc": float(_auroc(units, self.score, stratum, uniform)),
+            "aupr_in": average_precision(inside, outside),
+            "aupr_out": average_precision(-outside, -inside),
+            "fpr95": false_positive_rate(inside, outside, 0.95),
+            **{f"{score}_auroc": float(_auroc(units, score, stratum, uniform)) for score in _IN_WORDS},
+        }
+
+
+def _auroc(units: Units, score: Score, stratum: str, weights: FloatArray) -> FloatArray:
+    inside, outside = units.rows("test"), units.rows(stratum)
+    return auroc(units[score][inside], units[score][outside], weights[..., inside], weights[..., outside])
+
+
+def _means(sets: dict[str, dict[str, Any]], names: list[str]) -> dict[str, float]:
+    keys = ("auroc", "aupr_in", "aupr_out", "fpr95")
+    return {key: float(np.mean([sets[name][key] for name in names])) for key in keys}
 
 
 def _ood_strata(units: Units) -> list[str]:

@@ -4,6 +4,7 @@ format    numbers as people read them
 rows      the table of one candidate, for terminal, HTML and Markdown alike
 notes     what a reader must know beside the numbers
 reading   one sentence on each metric
+sides     images and classes that changed sides
 figures   plots as SVG inside the HTML
 view      everything the templates show
 junit     the verdict for CI systems

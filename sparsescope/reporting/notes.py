@@ -3,10 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sparsescope.reporting.format import NumberFormat
+from sparsescope.reporting.format import NumberFormat, count
 from sparsescope.results import Evaluation, MetricResult
 
-__all__ = ["comparability", "headline", "not_evaluated", "out_of_distribution", "twins", "warnings"]
+__all__ = [
+    "comparability",
+    "headline",
+    "not_evaluated",
+    "out_of_distribution",
+    "out_of_distribution_sets",
+    "twins",
+    "warnings",
+]
 
 # Scale-free twins in a metric's details: name, metric, label, higher is better.
 TWINS = (
@@ -110,9 +118,30 @@ def _direction(change: float, better: bool) -> str:
 
 def out_of_distribution(evaluation: Evaluation) -> dict[str, str]:
     """Return sign, positive class and sets of the out-of-distribution metric, in words; empty if not measured."""
-    details = next((metric.details for metric in evaluation.metrics if metric.name == "ood_auroc"), {})
+    details = _ood_details(evaluation)
     own: dict[str, Any] = details.get(evaluation.dense.name) or next(iter(details.values()), {})
     return {key.replace("_", " "): value for key, value in own.items() if isinstance(value, str)}
+
+
+def out_of_distribution_sets(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return every out-of-distribution set: name, group, images, and each model's AUROC and FPR at 95 % TPR as text."""
+    details = _ood_details(evaluation)
+    tables = [details.get(model.name, {}).get("sets", {}) for model in evaluation.models]
+    first: dict[str, Any] = next((table for table in tables if table), {})
+    return [
+        {
+            "name": name,
+            "group": facts["group"],
+            "n": count(facts["n"]),
+            "auroc": [f"{table[name]['auroc']:.4f}" if name in table else "–" for table in tables],
+            "fpr95": [f"{table[name]['fpr95']:.4f}" if name in table else "–" for table in tables],
+        }
+        for name, facts in first.items()
+    ]
+
+
+def _ood_details(evaluation: Evaluation) -> dict[str, Any]:
+    return next((metric.details for metric in evaluation.metrics if metric.name == "ood_auroc"), {})
 
 
 def comparability(evaluations: Sequence[Evaluation]) -> list[str]:

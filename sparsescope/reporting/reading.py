@@ -9,7 +9,8 @@ SENTENCES = {
     "generalization_gap": "Test accuracy minus training accuracy: how much of what was learnt carries over.",
     "corruption_error": "Error under noise, blur, weather and compression: mean ratio to dense over corruptions.",
     "fgsm_accuracy": "Share of test images still right after one gradient step that raises the loss (FGSM).",
-    "ood_auroc": "Chance that a test image gets more confidence than an out-of-distribution image; 0.5 is guessing.",
+    "ood_auroc": "Chance that a test image gets a higher score (confidence, unless chosen otherwise) than an "
+    "out-of-distribution image, the mean over the sets; 0.5 is guessing.",
     "ece": "Mean gap between confidence and accuracy over bins of confidence.",
     "sce": "The same gap with every class binned by its own probability, averaged over classes.",
     "nll": "Mean negative log-probability of the right class: sure and wrong costs most.",

@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparsescope.reporting.format import count, duration, percent
-from sparsescope.reporting.notes import comparability, headline, not_evaluated, out_of_distribution, twins, warnings
+from sparsescope.reporting.notes import (
+    comparability,
+    headline,
+    not_evaluated,
+    out_of_distribution,
+    out_of_distribution_sets,
+    twins,
+    warnings,
+)
 from sparsescope.reporting.reading import how_to_read
 from sparsescope.reporting.rows import OUTCOME_WORDS, groups, ordered
+from sparsescope.reporting.sides import changed_sides
 from sparsescope.results import Evaluation, ImageSetInfo, MetricResult, ModelInfo, Outcome
 
 __all__ = ["comparison_view", "evaluation_view", "radar_stem"]
@@ -29,6 +38,7 @@ def evaluation_view(evaluation: Evaluation, number: int) -> dict[str, Any]:
         "not_evaluated": not_evaluated(evaluation),
         "twins": twins(evaluation),
         "ood": out_of_distribution(evaluation),
+        "ood_sets": out_of_distribution_sets(evaluation),
         "sets": [_image_set(name, images) for name, images in evaluation.benchmark.sets.items()],
         "measured": [_measured(metric) for metric in ordered(evaluation)],
         "beside": [row for metric in ordered(evaluation) for row in _beside(evaluation, metric)],
@@ -94,6 +104,7 @@ def _candidate(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
         "dimensions": {name: _word(outcome) for name, outcome in verdict.dimensions.items()},
         "paper": {**_word(verdict.paper.outcome), "failing": failing},
         "groups": groups(evaluation, model.name),
+        "sides": changed_sides(evaluation, model.name),
         "sparsity": percent(model.sparsity.prunable),
     }
 

@@ -50,6 +50,13 @@ def test_a_terminal_of_any_width_shows_every_digit(width: int) -> None:
         assert number in text
 
 
+def test_the_out_of_distribution_sets_are_named_first() -> None:
+    assert printed().splitlines()[0] == (
+        "Out-of-distribution sets: dtd (600 images, far), svhn (600 images, given); "
+        "score: log max-softmax, higher = more in-distribution"
+    )
+
+
 def test_colours_only_on_a_terminal() -> None:
     assert "\x1b[" in printed(force_terminal=True, width=120, color_system="standard")
 

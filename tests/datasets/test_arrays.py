@@ -28,7 +28,7 @@ def test_uint8_images(path):
     assert benchmark.name == "set"
     assert benchmark.classes == ("a", "b", "c")
     assert benchmark.train is None
-    assert benchmark.ood == {}
+    assert list(benchmark.ood) == ["uniform_noise", "gaussian_noise", "textures"]
     assert benchmark.test.shape == (3, 5, 4)
     assert benchmark.test.source == spec
     assert benchmark.test.labels.dtype == np.int64

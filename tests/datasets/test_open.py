@@ -5,7 +5,10 @@ import torch
 from sparsescope.datasets import open_benchmark, open_images
 from sparsescope.errors import DataError, OptionError
 
-_FORMS = "Expected one of: digits, letters, cifar10:DIR, cifar100:DIR, folder:DIR, npz:FILE, FILE.py:function, package"
+_FORMS = (
+    "Expected one of: digits, letters, cifar10:DIR, cifar100:DIR, folder:DIR, noise:KIND, textures, npz:FILE, "
+    "FILE.py:function, package"
+)
 
 
 def _npz(path, n=4, shape=(8, 8, 3), **others):
@@ -82,6 +85,29 @@ def test_ood_replaces_the_letters(tmp_path):
 
     assert list(open_benchmark("digits", ood=[spec]).ood) == ["grey"]
     assert list(open_benchmark("digits", ood=[spec, "letters"]).ood) == ["grey", "letters"]
+
+
+def test_data_without_sets_of_its_own_gets_far_ones_in_its_shape(tmp_path):
+    benchmark = open_benchmark(_npz(tmp_path / "a.npz", shape=(12, 10, 3), labels=[0, 1, 0, 1]), resize=20)
+
+    assert list(benchmark.ood) == ["uniform_noise", "gaussian_noise", "textures"]
+    assert {images.shape for images in benchmark.sets.values()} == {(3, 24, 20)}
+    assert set(benchmark.ood_groups.values()) == {"far"}
+    assert [images.source for images in benchmark.ood.values()] == ["noise:uniform", "noise:gaussian", "textures"]
+
+
+def test_groups_of_sets(tmp_path):
+    spec = _npz(tmp_path / "grey.npz", shape=(32, 32, 1))
+
+    assert open_benchmark("digits").ood_groups == {"letters": "near"}
+    benchmark = open_benchmark("digits", ood=[spec, "letters", "textures", "noise:uniform"])
+    assert benchmark.ood_groups == {"grey": "given", "letters": "given", "textures": "far", "uniform_noise": "far"}
+    assert benchmark.ood["textures"].shape == (1, 32, 32)
+
+
+def test_drawn_images_have_no_labels_to_test_with():
+    with pytest.raises(DataError, match=r"^textures has no labels, and they are needed here"):
+        open_benchmark("textures")
 
 
 def test_resizing_reaches_every_set(tmp_path):

@@ -42,7 +42,7 @@ class Empty(Noise):
 
 def whole():
     test, train = ArrayImages(pixels, labels), ArrayImages(pixels[:3], labels[:3])
-    return Benchmark("mine", test, train, {"noise": Noise()}, ("a", "b", "c"))
+    return Benchmark("mine", test, train, {"noise": Noise()}, ("a", "b", "c"), {"noise": "near"})
 
 def bright():
     return Benchmark("mine", ArrayImages(pixels, labels), None, {"too bright": Bright()})
@@ -91,6 +91,7 @@ def test_a_benchmark(file):
 
     assert benchmark.name == "mine"
     assert benchmark.classes == ("a", "b", "c")
+    assert benchmark.ood_groups == {"noise": "near"}
     assert {name: len(images) for name, images in benchmark.sets.items()} == {"test": 6, "train": 3, "ood:noise": 4}
 
 

@@ -44,3 +44,26 @@ def test_measured_from_model_and_images(small_classifier, small_benchmark):
         predicted = small_classifier(small_benchmark.test.read(range(40))).argmax(1).numpy()
     assert measured.strata == {"test": 40}
     assert Accuracy().value(measured) == (predicted == small_benchmark.test.labels).mean()
+
+
+def test_a_candidate_tells_who_changed_sides():
+    logits = np.eye(3, dtype=np.float32)
+    labels = np.array([0, 0, 1, 2])
+    dense = {Predictions("test"): {"logits": logits[[0, 0, 1, 1]], "label": labels}}
+    own = {Predictions("test"): {"logits": logits[[0, 1, 1, 2]], "label": labels}}
+    details = Accuracy().details(Accuracy().units(own, dense, None))
+    assert (details["classes"], details["correct"]) == (3, 3)
+    assert details["changed"] == {"lost": {"n": 1, "images": [1]}, "gained": {"n": 1, "images": [3]}}
+    assert details["by_class"]["difference"] == [-0.5, 0, 1]
+    assert details["by_class"]["confidence"] == 0.95
+
+
+def test_the_dense_model_itself_changes_nothing_and_lists_nothing():
+    assert Accuracy().details(units([[1, 0], [0, 1]], [0, 0])) == {"classes": 2, "correct": 1}
+
+
+def test_details_change_no_value():
+    own = {Predictions("test"): {"logits": np.eye(2, dtype=np.float32), "label": np.array([0, 0])}}
+    measured = Accuracy().units(own, dict(own), None)
+    assert Accuracy().value(measured) == Accuracy().value(Accuracy().units(own, own, None)) == 0.5
+    assert Accuracy().details(measured)["changed"]["lost"]["n"] == 0

@@ -7,12 +7,13 @@ import reference_ood as reference
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from sparsescope.benchmark import ArrayImages, Benchmark
-from sparsescope.errors import NotEvaluated
+from sparsescope.errors import NotEvaluated, OptionError
 from sparsescope.measurements.predictions import Predictions
+from sparsescope.metrics import create
 from sparsescope.metrics.ood_auroc import OodAuroc
 
 
-def units(inside, **outside):
+def units(inside, groups=None, **outside):
     """Units of test logits and the logits of out-of-distribution sets by name."""
     sets = {"test": inside} | {f"ood:{name}": logits for name, logits in outside.items()}
     own = {
@@ -20,7 +21,7 @@ def units(inside, **outside):
         for name, logits in sets.items()
     }
     image = ArrayImages(np.zeros((1, 2, 2, 1), np.uint8), np.zeros(1, int))
-    return OodAuroc().units(own, own, Benchmark("b", image, ood=dict.fromkeys(outside, image)))
+    return OodAuroc().units(own, own, Benchmark("b", image, ood=dict.fromkeys(outside, image), ood_groups=groups or {}))
 
 
 def random_units(seed=0):
@@ -63,7 +64,7 @@ def test_agrees_with_scikit_learn_under_weights():
         areas = []
         for stratum in ("ood:near", "ood:far"):
             rows = np.r_[measured.rows("test"), measured.rows(stratum)]
-            areas.append(roc_auc_score(rows < 40, measured["score"][rows], sample_weight=row[rows]))
+            areas.append(roc_auc_score(rows < 40, measured["max_softmax"][rows], sample_weight=row[rows]))
         expected.append(np.mean(areas))
     np.testing.assert_allclose(OodAuroc().reduce(measured, weights), expected)
 
@@ -76,7 +77,7 @@ def test_details_say_sign_positive_class_and_sets():
     details = OodAuroc().details(random_units())
     assert details["score"] == "log max-softmax, higher = more in-distribution"
     assert details["positive_class"] == "in-distribution: 40 test images"
-    assert details["negative_class"] == "out-of-distribution: near (30 images), far (20 images)"
+    assert details["negative_class"] == "out-of-distribution: near (30 images, given), far (20 images, given)"
     assert json.loads(json.dumps(details)) == details
 
 
@@ -84,9 +85,9 @@ def test_details_of_every_set():
     measured = random_units()
     details = OodAuroc().details(measured)["sets"]
     assert list(details) == ["near", "far"]
-    inside = measured["score"][:40]
+    inside = measured["max_softmax"][:40]
     for name, rows in (("near", slice(40, 70)), ("far", slice(70, 90))):
-        outside = measured["score"][rows]
+        outside = measured["max_softmax"][rows]
         positive = np.r_[np.ones(40), np.zeros(len(outside))]
         pooled = np.r_[inside, outside]
         assert details[name]["n"] == len(outside)
@@ -99,10 +100,68 @@ def test_details_of_every_set():
 
 def test_energy_and_max_logit_see_what_max_softmax_cannot():
     """Equal margins at different heights: one score cannot tell them apart, the other two can."""
-    sets = OodAuroc().details(units([[9, 8], [8, 7]], a=[[2, 1], [1, 0]]))["sets"]
-    assert sets["a"]["auroc"] == 0.5
-    assert sets["a"]["energy_auroc"] == 1
-    assert sets["a"]["max_logit_auroc"] == 1
+    measured = units([[9, 8], [8, 7]], a=[[2, 1], [1, 0]])
+    values = {score: OodAuroc(score=score).value(measured) for score in ("max_softmax", "max_logit", "energy")}
+    assert values == {"max_softmax": 0.5, "max_logit": 1, "energy": 1}
+    for score in values:
+        details = OodAuroc(score=score).details(measured)
+        assert details["sets"]["a"]["auroc"] == values[score]
+        assert {other: details["sets"]["a"][f"{other}_auroc"] for other in values} == values
+
+
+def test_energy_adds_up_all_classes_and_max_logit_sees_one():
+    """log(e^1 + e^1) = 1.69 > 1.5 = about log(e^1.5 + e^-9), though 1 < 1.5."""
+    measured = units([[1, 1]], a=[[1.5, -9]])
+    assert OodAuroc(score="energy").value(measured) == 1
+    assert OodAuroc(score="max_logit").value(measured) == 0
+
+
+@pytest.mark.parametrize("score", ["max_softmax", "max_logit", "energy"])
+def test_scores_agree_with_their_formulas(score):
+    rng = np.random.default_rng(2)
+    inside, outside = rng.normal(size=(25, 3)) * 2, rng.normal(size=(20, 3))
+    formula = {
+        "max_softmax": lambda z: max(reference_calibration.softmax(z)),
+        "max_logit": max,
+        "energy": lambda z: np.log(sum(np.exp(value) for value in z)),
+    }[score]
+    scores = [[formula(row) for row in rows.astype(np.float32).tolist()] for rows in (inside, outside)]
+    measured = units(inside, a=outside)
+    assert OodAuroc(score=score).value(measured) == pytest.approx(reference.auroc(*scores))
+    numbers = OodAuroc(score=score).details(measured)["sets"]["a"]
+    assert numbers["aupr_in"] == pytest.approx(reference.average_precision(*scores))
+    negated = [[-value for value in values] for values in scores]
+    assert numbers["aupr_out"] == pytest.approx(reference.average_precision(*reversed(negated)))
+    assert numbers["fpr95"] == reference.false_positive_rate(*scores, 0.95)
+
+
+def test_details_name_the_score():
+    words = {score: OodAuroc(score=score).details(random_units())["score"] for score in ("max_logit", "energy")}
+    assert words == {
+        "max_logit": "maximum logit, higher = more in-distribution",
+        "energy": "negative energy (log-sum-exp of the logits), higher = more in-distribution",
+    }
+
+
+def test_an_unknown_score_is_refused():
+    with pytest.raises(OptionError, match=r"ood_auroc.*'max_softmax', 'max_logit' or 'energy'"):
+        create("ood_auroc", score="entropy")
+
+
+def test_groups_have_the_means_of_their_sets():
+    logits = {"a": [[1, 0], [3, 0]], "b": [[1, 0]], "c": [[9, 0]]}
+    details = OodAuroc().details(units([[2, 0]], {"a": "far", "b": "far", "c": "near"}, **logits))
+    assert {name: numbers["group"] for name, numbers in details["sets"].items()} == {
+        "a": "far",
+        "b": "far",
+        "c": "near",
+    }
+    assert details["groups"]["far"]["sets"] == ["a", "b"]
+    assert details["groups"]["far"]["auroc"] == 0.75
+    assert details["groups"]["far"]["fpr95"] == 0.25
+    assert details["groups"]["near"]["auroc"] == 0
+    assert details["mean_fpr95"] == pytest.approx((0.5 + 0 + 1) / 3)
+    assert "c (1 images, near)" in details["negative_class"]
 
 
 def test_a_set_without_weight_is_nan():

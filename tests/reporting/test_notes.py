@@ -1,7 +1,15 @@
 import pytest
 from fake_evaluation import MODELS, make_evaluation, make_metric
 
-from sparsescope.reporting.notes import comparability, headline, not_evaluated, out_of_distribution, twins, warnings
+from sparsescope.reporting.notes import (
+    comparability,
+    headline,
+    not_evaluated,
+    out_of_distribution,
+    out_of_distribution_sets,
+    twins,
+    warnings,
+)
 from sparsescope.results import Evaluation
 from sparsescope.verdict import decide
 
@@ -73,8 +81,23 @@ def test_out_of_distribution_says_sign_positive_class_and_sets() -> None:
     found = out_of_distribution(make_evaluation())
     assert found["score"] == "log max-softmax, higher = more in-distribution"
     assert found["positive class"].startswith("in-distribution")
-    assert "dtd (600 images)" in found["negative class"]
+    assert "dtd (600 images, far)" in found["negative class"]
     assert out_of_distribution(with_metrics()) == {}
+
+
+def test_out_of_distribution_sets_have_each_models_numbers() -> None:
+    assert out_of_distribution_sets(make_evaluation()) == [
+        {"name": "dtd", "group": "far", "n": "600", "auroc": ["0.9120", "0.9050"], "fpr95": ["0.4100", "0.4200"]},
+        {"name": "svhn", "group": "given", "n": "600", "auroc": ["0.8800", "0.8730"], "fpr95": ["0.5000", "0.5000"]},
+    ]
+    assert out_of_distribution_sets(with_metrics()) == []
+
+
+def test_a_model_without_the_metric_has_a_dash() -> None:
+    sets = {"svhn": {"group": "near", "n": 5, "auroc": 0.5, "fpr95": 1.0}}
+    metric = make_metric("ood_auroc", (0.9, None), details={MODELS[0]: {"sets": sets}})
+    (row,) = out_of_distribution_sets(with_metrics(metric))
+    assert (row["auroc"], row["fpr95"]) == (["0.5000", "–"], ["1.0000", "–"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""`sparsescope crosscheck`."""
+
+import rich_click as click
+
+from sparsescope.cli.parameters import numbers
+from sparsescope.errors import OptionError
+
+__all__ = ["crosscheck"]
+
+
+@click.command()
+@click.argument("model")
+@click.option("--data", metavar="SPEC", help="Test images. Default: what the checkpoint names.")
+@click.option("--arch", metavar="SPEC", help="Architecture. Default: from the checkpoint, else by names and shapes.")
+@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
+@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
+@click.option("--images", type=click.IntRange(2), default=200, show_default=True, help="Images to compare on.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Key of all random numbers.")
+@click.pass_context
+def crosscheck(
+    context: click.RichContext,
+    /,
+    model: str,
+    data: str | None,
+    arch: str | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    images: int,
+    seed: int,
+) -> None:
+    """Compute ECE, LIME, FGSM and the weight Hessian twice: by our engines and by netcal, lime, captum and PyHessian.
+
+    Exit code 1 if any two disagree.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from sparsescope.checkpoints import load_classifier, stored_data_spec
+    from sparsescope.crosscheck import crosscheck as compare
+    from sparsescope.datasets import open_benchmark
+
+    data = data or stored_data_spec(model)
+    if data is None:
+        raise OptionError("Expected --data SPEC: the checkpoint names no data set.")
+    classifier = load_classifier(model, arch=arch, mean=mean, std=std)
+    checks = compare(classifier, open_benchmark(data), images=images, seed=seed)
+    table = Table("quantity", "ours", "theirs", "package", "", "how", box=None, pad_edge=False)
+    words = {True: "agree", False: "DISAGREE", None: "not compared"}
+    for check in checks:
+        ours, theirs = (f"{x:.6g}" if x is not None else "–" for x in (check.ours, check.theirs))
+        table.add_row(check.quantity, ours, theirs, check.package, words[check.agrees], check.note)
+    Console(width=160, soft_wrap=True).print(table)
+    if any(check.agrees is False for check in checks):
+        context.exit(1)
