@@ -1,8 +1,9 @@
-"""Predictions on corrupted test images: which images each model gets wrong under which corruption and severity."""
+"""Predictions on corrupted test images: errors, confidences and losses under each corruption and severity."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from sparsescope.corruptions import STANDARD, corrupt
 from sparsescope.measurements.base import Measurement
 from sparsescope.measurements.predictions import predict
 from sparsescope.randomness import generator
+from sparsescope.softmax import log_max_softmax, negative_log_likelihood
 from sparsescope.units import Arrays
 
 __all__ = ["CorruptedPredictions", "Shown", "plan_cells"]
@@ -43,7 +45,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class CorruptedPredictions(Measurement):
-    """Top-1 errors on corrupted test images.
+    """Top-1 errors, confidences and losses on corrupted test images, all from one pass.
 
     A cell is a corruption at a severity. With `cells_per_image` every image is seen under that many of the cells only,
     planned by `plan_cells`: the same for every model. The corrupted images are the benchmark's stored ones where it has
@@ -56,8 +58,11 @@ class CorruptedPredictions(Measurement):
         cells_per_image: how many different cells each image is seen under; None, or more than there are, means all.
 
     Arrays, for C corruptions and S severities: `error` bool (n, C, S), False where not observed; `observed` bool
-    (n, C, S); `image` int64 (n,), the index of the test image.
+    (n, C, S); `confidence` (the largest softmax probability) and `nll` (nats) float32 (n, C, S), 0 where not observed;
+    `image` int64 (n,), the index of the test image.
     """
+
+    version: ClassVar[int] = 2
 
     corruptions: tuple[str, ...] = STANDARD
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
@@ -106,13 +111,18 @@ class CorruptedPredictions(Measurement):
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
         """See `Measurement.measure`; batches are full, across cells."""
         errors = np.zeros(shown.observed.shape, dtype=bool)
+        confidence, nll = (np.zeros(shown.observed.shape, dtype=np.float32) for _ in range(2))
         for start in range(0, len(shown.images), batch_size):
             batch = slice(start, start + batch_size)
-            predicted = predict(classifier, _as_float(shown.images[batch]), batch_size).argmax(axis=1)
-            rows = shown.rows[batch]
-            errors[rows, shown.cells[batch]] = predicted != shown.labels[rows]
-        table = (-1, len(self.corruptions), len(self.severities))
-        return {"error": errors.reshape(table), "observed": shown.observed.reshape(table), "image": shown.ids}
+            logits = predict(classifier, _as_float(shown.images[batch]), batch_size)
+            rows, cells = shown.rows[batch], shown.cells[batch]
+            labels = shown.labels[rows]
+            errors[rows, cells] = logits.argmax(axis=1) != labels
+            confidence[rows, cells] = np.exp(log_max_softmax(logits))
+            nll[rows, cells] = negative_log_likelihood(logits, labels)
+        tables = {"error": errors, "observed": shown.observed, "confidence": confidence, "nll": nll}
+        shape = (-1, len(self.corruptions), len(self.severities))
+        return {name: table.reshape(shape) for name, table in tables.items()} | {"image": shown.ids}
 
 
 def plan_cells(labels: NDArray[np.int64], cells: int, cells_per_image: int | None, seed: int) -> NDArray[np.bool_]:

@@ -13,9 +13,12 @@ from sparsescope.measurements.base import Measured, Measurement
 from sparsescope.measurements.corrupted_predictions import CorruptedPredictions
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.calibration_bins import bin_index
 from sparsescope.units import FloatArray, Units
 
 __all__ = ["CorruptionError"]
+
+_BINS = 15  # of the ECE in the details: the default of the metric `ece`
 
 
 @dataclass(frozen=True, config=OPTIONS)
@@ -70,7 +73,10 @@ class CorruptionError(Metric):
         return CorruptedPredictions(self.corruptions, self.severities, self.images, self.cells_per_image)
 
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
-        """Arrays: `error`, `dense_error`, `observed` bool (n, C, S); `clean_error`, `dense_clean_error` bool (n,)."""
+        """Arrays: `error`, `dense_error`, `observed` bool and `confidence`, `nll` float32, all (n, C, S).
+
+        And `clean_error`, `dense_clean_error` bool (n,).
+        """
         arrays, parent = own[self._corrupted], dense[self._corrupted]
         return Units(
             {self._corrupted.population: len(arrays["image"])},
@@ -78,6 +84,8 @@ class CorruptionError(Metric):
                 "error": arrays["error"],
                 "dense_error": parent["error"],
                 "observed": arrays["observed"],
+                "confidence": arrays["confidence"],
+                "nll": arrays["nll"],
                 "clean_error": _clean_errors(own)[arrays["image"]],
                 "dense_clean_error": _clean_errors(dense)[arrays["image"]],
             },
@@ -92,7 +100,9 @@ class CorruptionError(Metric):
         """Return the corruption × severity table and the numbers read beside the mCE.
 
         `corruptions` holds, per corruption, the number of images and both models' error rates at every severity (None
-        where no image was seen), and `ce`, the ratio of their sums (None if left out). `mean_error` is not normalised.
+        where no image was seen), this model's `ece` and `nll` there, and `ce`, the ratio of the summed error rates
+        (None if left out). `mean_error` is not normalised. ECE (15 bins; biased upward where a cell has few images) and
+        NLL are those of the metrics of these names; `mean_ece`, `mean_nll` are means over the cells.
         `relative_mce` compares the rises over the clean error, (1/|C|) sum_c [sum_s (E_sc - E_clean)] / [the same of
         the dense model], over the corruptions that raise the dense model's error.
         """
@@ -104,6 +114,7 @@ class CorruptionError(Metric):
         rise = own.sum(axis=-1) - seen * clean
         dense_rise = dense.sum(axis=-1) - seen * dense_clean
         left_out = dense.sum(axis=-1) == 0
+        ece, nll = _ece(units), _mean_nll(units)
         return {
             "severities": list(self.severities),
             "corruptions": {
@@ -111,6 +122,8 @@ class CorruptionError(Metric):
                     "images": counts[row].tolist(),
                     "error": _shown(own[row], counts[row]),
                     "dense_error": _shown(dense[row], counts[row]),
+                    "ece": _shown(ece[row], counts[row]),
+                    "nll": _shown(nll[row], counts[row]),
                     "ce": None if left_out[row] else float(own[row].sum() / dense[row].sum()),
                 }
                 for row, name in enumerate(self.corruptions)
@@ -118,6 +131,8 @@ class CorruptionError(Metric):
             "left_out": [name for name, out in zip(self.corruptions, left_out, strict=True) if out],
             "mean_error": float(own.sum() / seen.sum()),
             "dense_mean_error": float(dense.sum() / seen.sum()),
+            "mean_ece": float(ece.sum() / seen.sum()),
+            "mean_nll": float(nll.sum() / seen.sum()),
             "clean_error": clean,
             "dense_clean_error": dense_clean,
             "relative_mce": float(_mean_ratio(rise, dense_rise)) if (dense_rise > 0).any() else None,
@@ -138,6 +153,26 @@ def _rates(units: Units, which: str, weights: FloatArray) -> FloatArray:
     wrong = weights @ units[which].reshape(n, -1).astype(np.float64)
     rates: FloatArray = wrong / np.where(seen > 0, seen, 1)
     return rates.reshape(*weights.shape[:-1], *table)
+
+
+def _ece(units: Units) -> FloatArray:
+    """Return the expected calibration error of every cell (C, S), as `ece` defines it; 0 where nobody was seen."""
+    observed = units["observed"]
+    n, *table = observed.shape
+    seen = observed.reshape(n, -1)
+    _, cells = np.nonzero(seen)
+    confidence = units["confidence"].reshape(n, -1)[seen].astype(np.float64)
+    gaps = ~units["error"].reshape(n, -1)[seen] - confidence
+    size = seen.shape[1] * _BINS
+    in_bins = np.bincount(cells * _BINS + bin_index(confidence, _BINS), gaps, size).reshape(*table, _BINS)
+    ece: FloatArray = np.abs(in_bins).sum(axis=-1) / np.maximum(observed.sum(axis=0), 1)
+    return ece
+
+
+def _mean_nll(units: Units) -> FloatArray:
+    """Return the mean negative log-likelihood of every cell (C, S), nats; 0 where nobody was seen."""
+    mean: FloatArray = units["nll"].sum(axis=0, dtype=np.float64) / np.maximum(units["observed"].sum(axis=0), 1)
+    return mean
 
 
 def _mean_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

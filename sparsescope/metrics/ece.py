@@ -11,7 +11,7 @@ from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
 from sparsescope.metrics.calibration_bins import absolute_gap, bin_edges, bin_index
-from sparsescope.metrics.softmax import brier_score, log_max_softmax
+from sparsescope.softmax import brier_score, log_max_softmax
 from sparsescope.units import FloatArray, Units
 
 __all__ = ["ECE"]

@@ -8,7 +8,7 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
-from sparsescope.metrics.softmax import negative_log_likelihood
+from sparsescope.softmax import negative_log_likelihood
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["NLL"]

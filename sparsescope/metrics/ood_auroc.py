@@ -11,7 +11,7 @@ from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
 from sparsescope.metrics.ranking import auroc, average_precision, false_positive_rate
-from sparsescope.metrics.softmax import log_max_softmax, log_normaliser
+from sparsescope.softmax import log_max_softmax, log_normaliser
 from sparsescope.units import FloatArray, Units
 
 __all__ = ["OodAuroc"]

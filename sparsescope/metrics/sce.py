@@ -12,7 +12,7 @@ from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
 from sparsescope.metrics.calibration_bins import absolute_gap
-from sparsescope.metrics.softmax import log_normaliser
+from sparsescope.softmax import log_normaliser
 from sparsescope.units import FloatArray, Units
 
 __all__ = ["SCE"]

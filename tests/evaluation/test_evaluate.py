@@ -217,6 +217,28 @@ def test_each_model_sees_each_image_set_once(
     assert evaluation.cost.forward_passes == 2 * (images - 1)
 
 
+def test_no_model_is_shown_an_image_twice_for_accuracy_and_calibration_clean_and_corrupted(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    shown: dict[str, list[bytes]] = {"dense": [], "sparse": []}
+
+    def keeper(name: str) -> Callable[..., None]:
+        def keep(module: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+            shown[name] += [image.cpu().numpy().tobytes() for image in inputs[0]]
+
+        return keep
+
+    for classifier in (dense, sparse):
+        classifier.module.register_forward_hook(keeper(classifier.name))
+    metrics = ["accuracy", "ece", "sce", "nll", "corruption_error"]
+    evaluation = evaluate(dense, sparse, benchmark, metrics=metrics, **settings)
+    for images in shown.values():
+        assert len(images) == len(set(images)) == 1 + 40 + 40 * 5  # the grey image that checks the model; clean; cells
+    for name in ("dense", "sparse"):
+        table = evaluation["corruption_error"].details[name]["corruptions"]
+        assert {len(row[what]) for row in table.values() for what in ("error", "ece", "nll")} == {5}
+
+
 def test_corruption_and_lime_passes_are_exactly_what_the_options_say(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
 ) -> None:

@@ -59,6 +59,23 @@ def test_every_error_is_that_of_the_corrupted_image(corrupt, small_benchmark):
     assert (wrong != wrong[:, :1, :1]).any()  # the corruptions matter
 
 
+def test_confidence_and_loss_are_those_of_the_corrupted_image(corrupt, small_benchmark):
+    classifier = Classifier(FourPixels())
+    arrays = run(some(), classifier, small_benchmark, seed=5, batch_size=7)
+    assert arrays["confidence"].dtype == arrays["nll"].dtype == np.float32
+    pixels = small_benchmark.test.read_uint8(range(40))
+    for c, name in enumerate(NAMES):
+        corrupted = corrupt(pixels, name, 3, seed=5, ids=np.arange(40))
+        logits = classifier(torch.from_numpy(corrupted.transpose(0, 3, 1, 2).astype(np.float32) / 255)).double()
+        seen = arrays["observed"][:, c, 1]
+        assert 0 < seen.sum() < 40
+        chances = torch.softmax(logits, dim=1)
+        picked = chances[range(40), small_benchmark.test.labels]
+        np.testing.assert_allclose(arrays["confidence"][seen, c, 1], chances.max(1).values[seen], rtol=1e-6)
+        np.testing.assert_allclose(arrays["nll"][seen, c, 1], -picked.log()[seen], rtol=1e-6)
+        assert (arrays["confidence"][~seen, c, 1] == 0).all() and (arrays["nll"][~seen, c, 1] == 0).all()
+
+
 def test_images_reach_the_corruptions_as_they_were_stored(corrupt, small_classifier):
     pixels = np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1).repeat(3, axis=3)
     benchmark = Benchmark("b", ArrayImages(pixels, np.arange(4)))

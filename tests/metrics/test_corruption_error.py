@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import reference_calibration as calibration
 import reference_corruption_error as reference
 
 from sparsescope.measurements.corrupted_predictions import CorruptedPredictions, plan_cells
@@ -12,7 +13,7 @@ from sparsescope.units import Units, resampling_weights
 TWO = CorruptionError(corruptions=("fog", "snow"), severities=(1, 2), cells_per_image=None)
 
 
-def units(error, dense_error, observed=None, clean_error=None, dense_clean_error=None):
+def units(error, dense_error, observed=None, clean_error=None, dense_clean_error=None, confidence=None):
     error, dense_error = np.asarray(error, bool), np.asarray(dense_error, bool)
     n = len(error)
     observed = np.ones_like(error) if observed is None else np.asarray(observed, bool)
@@ -22,6 +23,8 @@ def units(error, dense_error, observed=None, clean_error=None, dense_clean_error
             "error": error & observed,
             "dense_error": dense_error & observed,
             "observed": observed,
+            "confidence": np.where(observed, 0.8, 0).astype(np.float32) if confidence is None else confidence,
+            "nll": np.where(observed, 0.5, 0).astype(np.float32),
             "clean_error": np.zeros(n, bool) if clean_error is None else np.asarray(clean_error, bool),
             "dense_clean_error": np.zeros(n, bool)
             if dense_clean_error is None
@@ -102,7 +105,15 @@ def test_a_cell_nobody_was_seen_under_drops_out_of_both_sums():
     measured = units(rows < np.array([[2, 4], [1, 1]]), rows < np.array([[1, 3], [2, 2]]), observed)
     assert TWO.value(measured) == pytest.approx((2 / 1 + 2 / 4) / 2)
     fog = TWO.details(measured)["corruptions"]["fog"]
-    assert fog == {"images": [4, 0], "error": [0.5, None], "dense_error": [0.25, None], "ce": 2.0}
+    assert fog["ece"] == [pytest.approx(0.3), None]
+    assert fog["nll"] == [0.5, None]
+    del fog["ece"]
+    assert fog == {
+        "images": [4, 0], "error": [0.5, None], "dense_error": [0.25, None], "nll": [0.5, None], "ce": 2.0
+    }  # fmt: skip
+    # One cell of four drops out: snow has 1 error of 4 (gap 0.05) at both severities.
+    assert TWO.details(measured)["mean_ece"] == pytest.approx((0.3 + 0.05 + 0.05) / 3)
+    assert TWO.details(measured)["mean_nll"] == pytest.approx(0.5)
 
 
 def test_no_weight_is_nan():
@@ -115,7 +126,8 @@ def test_details_by_hand():
     measured = units(rows < np.array([[2, 4], [1, 1]]), rows < np.array([[1, 3], [0, 4]]), clean_error=[1, 0, 0, 0])
     details = TWO.details(measured)
     assert details["severities"] == [1, 2]
-    assert details["corruptions"]["fog"] == {
+    fog = details["corruptions"]["fog"]
+    assert {name: fog[name] for name in ("images", "error", "dense_error", "ce")} == {
         "images": [4, 4], "error": [0.5, 1.0], "dense_error": [0.25, 0.75], "ce": 1.5
     }  # fmt: skip
     assert details["mean_error"] == pytest.approx(8 / 16)
@@ -123,6 +135,21 @@ def test_details_by_hand():
     assert (details["clean_error"], details["dense_clean_error"]) == (0.25, 0.0)
     assert details["relative_mce"] == pytest.approx((1 + 0) / 2)
     assert json.loads(json.dumps(details)) == details
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_calibration_in_every_cell_agrees_with_the_literal_rewrite(seed):
+    rng = np.random.default_rng(seed)
+    observed = rng.random((60, 2, 2)) < 0.6
+    error = (rng.random((60, 2, 2)) < 0.4) & observed
+    confidence = np.where(observed, rng.beta(4, 1, (60, 2, 2)), 0).astype(np.float32)
+    confidence[0][observed[0]] = 1.0
+    details = TWO.details(units(error, error, observed, confidence=confidence))
+    for c, name in enumerate(("fog", "snow")):
+        for s in (0, 1):
+            seen = observed[:, c, s]
+            expected = calibration.ece(confidence[seen, c, s].tolist(), (~error[seen, c, s]).tolist())
+            assert details["corruptions"][name]["ece"][s] == pytest.approx(expected, abs=1e-12)
 
 
 def test_relative_mce_leaves_out_what_does_not_hurt_the_dense_model():
@@ -146,7 +173,13 @@ def test_units_take_dense_errors_and_the_clean_errors_of_the_sampled_images():
         error = (rng.random((2, 2, 2)) < 0.5) & observed
         logits = np.eye(2, dtype=np.float32)[predicted]
         return {
-            corrupted: {"error": error, "observed": observed, "image": np.array([1, 3])},
+            corrupted: {
+                "error": error,
+                "observed": observed,
+                "confidence": observed * np.float32(0.9),
+                "nll": observed * np.float32(rng.random()),
+                "image": np.array([1, 3]),
+            },
             clean: {"logits": logits, "label": np.array([0, 0, 0, 0])},
         }
 
@@ -155,6 +188,7 @@ def test_units_take_dense_errors_and_the_clean_errors_of_the_sampled_images():
     assert dict(measured.strata) == {"test": 2}
     np.testing.assert_array_equal(measured["error"], own[corrupted]["error"])
     np.testing.assert_array_equal(measured["dense_error"], dense[corrupted]["error"])
+    np.testing.assert_array_equal(measured["nll"], own[corrupted]["nll"])
     assert measured["clean_error"].tolist() == [True, False]
     assert measured["dense_clean_error"].tolist() == [False, True]
 
@@ -169,7 +203,8 @@ def test_standard_defaults():
 def test_a_sample_of_images_is_a_population_of_its_own():
     metric = CorruptionError(corruptions=("fog", "snow"), severities=(1, 2), images=2)
     (corrupted, clean) = metric.measurements(None)
-    arrays = {"error": np.zeros((2, 2, 2), bool), "observed": np.ones((2, 2, 2), bool), "image": np.array([0, 2])}
+    table = np.zeros((2, 2, 2), np.float32)
+    arrays = {"error": table > 0, "observed": table == 0, "confidence": table, "nll": table, "image": np.array([0, 2])}
     own = {corrupted: arrays, clean: {"logits": np.eye(3, dtype=np.float32), "label": np.arange(3)}}
     assert dict(metric.units(own, own, None).strata) == {"test/2": 2}
 

@@ -33,7 +33,8 @@ def random_units(metric, seed):
         observed = rng.random(table) < 0.7
         arrays = {name: (rng.random(table) < 0.5) & observed for name in ("error", "dense_error")}
         clean = {name: rng.random(n) < 0.5 for name in ("clean_error", "dense_clean_error")}
-        return Units({"test": n}, {**arrays, **clean, "observed": observed})
+        floats = {name: rng.random(table, dtype=np.float32) * observed for name in ("confidence", "nll")}
+        return Units({"test": n}, {**arrays, **floats, **clean, "observed": observed})
     own = {}
     for measurement in (*metric.measurements(BENCHMARK), Predictions("test")):
         n = 8 + len(measurement.image_set)

@@ -5,8 +5,8 @@ import pytest
 import reference_calibration as reference
 from scipy.special import log_softmax, logsumexp
 
-from sparsescope.metrics import softmax as module
-from sparsescope.metrics.softmax import brier_score, log_max_softmax, log_normaliser, negative_log_likelihood
+from sparsescope import softmax as module
+from sparsescope.softmax import brier_score, log_max_softmax, log_normaliser, negative_log_likelihood
 
 RNG = np.random.default_rng(0)
 LOGITS = (RNG.normal(size=(50, 7)) * 5).astype(np.float32)
