@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from sparsescope.errors import ArtefactError, InputError, OptionError
+from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask, Sparsity, account, weight_tensors
 from sparsescope.userfiles import file_digests
 
@@ -41,7 +41,7 @@ class Classifier:
         module: the network, on any device; it takes normalised images.
         mean: per-channel mean, in [0, 1] units; length C.
         std: per-channel standard deviation, > 0; length C.
-        mask: which weights are parameters, already applied; None means the non-zero entries of the weight tensors.
+        mask: which weights are parameters; None means the non-zero entries of the weight tensors.
         output: what `module` returns. `"logits"`; `"probabilities"` (their logarithm is taken); an index into a
             returned tuple; or a key of a returned dictionary.
         name: how results call it.
@@ -50,7 +50,7 @@ class Classifier:
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
-        ArtefactError: the mask does not fit, or weights that it removes are not zero.
+        ArtefactError: the mask does not fit.
     """
 
     module: nn.Module
@@ -73,18 +73,6 @@ class Classifier:
         if self.mask is None:
             self.mask = Mask.from_zeros(weight_tensors(self.module))
         self.mask.check(self.module)
-        self._check_applied(self.mask)
-
-    def _check_applied(self, mask: Mask) -> None:
-        """A mask that is not applied would be reported as sparsity while the dense network is measured."""
-        parameters = dict(self.module.named_parameters())
-        for name, kept in mask.items():
-            left = int(parameters[name].detach().cpu()[~kept].count_nonzero())
-            if left:
-                raise ArtefactError(
-                    f"The mask removes {int((~kept).sum())} weights of {name}, but {left} of them are not zero in "
-                    f"{self.name}. Apply it first: mask.apply(module)."
-                )
 
     @property
     def device(self) -> torch.device:

@@ -100,11 +100,23 @@ def test_images_with_other_channels(small_classifier: Classifier) -> None:
         small_classifier(torch.zeros(2, 1, 8, 8))
 
 
-@pytest.mark.parametrize(("mean", "std"), [((0.5, 0.5), (0.5,)), ((), ()), ((0.5,), (0.0,)), ((0.5,), (-1.0,))])
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [
+        ((0.5, 0.5), (0.5,)),
+        ((), ()),
+        ((0.5,), (0.0,)),
+        ((0.5,), (-1.0,)),
+        ((127.0,), (60.0,)),
+        ((float("nan"),), (1.0,)),
+    ],
+)
 def test_normalisation_that_cannot_be(
     small_network: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> None:
-    with pytest.raises(OptionError, match=r"Expected mean and std of one length, std > 0, but got mean=\["):
+    with pytest.raises(
+        OptionError, match=r"Expected mean and std of one length in \[0, 1\] units, std > 0, but got mean=\["
+    ):
         Classifier(small_network, mean, std)
 
 

@@ -104,11 +104,11 @@ class FolderImages(ImageSet):
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of names, sizes and times of change of the files, of the labels and of the resizing."""
+        """SHA-256 of names and content of the files, of the labels and of the resizing: the same on every machine."""
         digest = hashlib.sha256(repr(self._resizing).encode() + self.required_labels().tobytes())
         for name in self._files:
-            status = (self._folder / name).stat()
-            digest.update(f"{name}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+            content = hashlib.sha256((self._folder / name).read_bytes()).hexdigest()
+            digest.update(f"{name}|{content}\n".encode())
         return digest.hexdigest()
 
     def _common_size(self) -> tuple[int, int]:

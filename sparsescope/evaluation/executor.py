@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier, Passes
-from sparsescope.errors import NotEvaluated, OptionError
+from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.measurements.base import Measurement
 from sparsescope.units import Arrays
 from sparsescope.userfiles import import_file, imported_files
@@ -122,7 +122,8 @@ def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
     torch.set_num_threads(threads)
     _worker_stack.enter_context(_one_blas_thread())
     for file in files:
-        import_file(file)
+        with contextlib.suppress(InputError):  # one that does not run any more is missed only if a model needs it
+            import_file(file)
     setting: Setting = pickle.loads(pickled)
     for classifier in setting.classifiers:
         _worker_stack.enter_context(classifier.prepared(setting.device))

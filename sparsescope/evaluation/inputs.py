@@ -10,7 +10,7 @@ from torch import nn
 from sparsescope.benchmark import Benchmark
 from sparsescope.checkpoints import load_classifier
 from sparsescope.classifier import Classifier
-from sparsescope.errors import OptionError
+from sparsescope.errors import ArtefactError, OptionError
 
 __all__ = ["Model", "open_models", "pick_batch_size", "pick_device"]
 
@@ -29,10 +29,12 @@ def open_models(
     """Return classifiers, dense first, named uniquely: by file stem, else `dense`, `sparse`.
 
     Raises:
-        ArtefactError: a file that cannot be used; see `checkpoints.load_classifier`.
+        ArtefactError: a file that cannot be used (see `checkpoints.load_classifier`), or a mask that is not applied.
     """
     parent = _open(dense, "dense", arch, mean, std, output, None)
     models = [parent, *(_open(model, "sparse", arch, mean, std, output, parent) for model in candidates)]
+    for model in models:
+        _check_mask_applied(model)
     taken: set[str] = set()
     named = []
     for model in models:
@@ -43,6 +45,30 @@ def open_models(
         taken.add(name)
         named.append(replace(model, name=name, passes=type(model.passes)()))
     return named
+
+
+def _refuse_reparametrised(module: nn.Module) -> None:
+    """Weights that are computed in the forward pass are no parameters: sparsity and Hessian would miss them."""
+    for prefix, child in module.named_modules():
+        computed = hasattr(child, "parametrizations") or any(name.endswith("_orig") for name in child._parameters)
+        if computed:
+            raise ArtefactError(
+                f"The weights of {prefix or 'the module'} are computed from others (torch.nn.utils.prune or "
+                "parametrize). Make the pruning permanent first, with torch.nn.utils.prune.remove(layer, 'weight') or "
+                "parametrize.remove_parametrizations, or save the state_dict and hand over the file."
+            )
+
+
+def _check_mask_applied(classifier: Classifier) -> None:
+    """A mask that is not applied would be reported as sparsity while the dense network is measured."""
+    parameters = dict(classifier.module.named_parameters())
+    for name, kept in (classifier.mask or {}).items():
+        left = int(parameters[name].detach().cpu()[~kept].count_nonzero())
+        if left:
+            raise ArtefactError(
+                f"The mask removes {int((~kept).sum())} weights of {name}, but {left} of them are not zero in "
+                f"{classifier.name}. Apply it first: mask.apply(module)."
+            )
 
 
 def _open(
@@ -57,6 +83,7 @@ def _open(
     if isinstance(model, Classifier):
         return model if model.name != "model" else replace(model, name=name)
     if isinstance(model, nn.Module):
+        _refuse_reparametrised(model)
         return Classifier(model, mean or (0.0,), std or (1.0,), output=output, name=name)
     return load_classifier(model, arch=arch, mean=mean, std=std, output=output, dense=dense)
 

@@ -168,6 +168,8 @@ def test_fingerprint_follows_files_and_resizing(folder):
     assert open_images(spec).fingerprint == before
     prints = {before, open_images(spec, resize=9).fingerprint, open_images(spec, crop=4).fingerprint}
     os.utime(folder / "cat" / "b.png", (1, 1))
+    assert open_images(spec).fingerprint == before  # a copy of the folder is the same data
+    Image.open(folder / "cat" / "b.png").rotate(180).save(folder / "cat" / "b.png")
     prints.add(open_images(spec).fingerprint)
     (folder / "cat" / "b.png").rename(folder / "dog" / "b.png")
     prints.add(open_images(spec).fingerprint)

@@ -65,6 +65,14 @@ def test_bounds_clip_the_interval_but_not_the_value() -> None:
     assert (found.value, found.n, found.replicates) == (0.4, 9, 101)
 
 
+def test_few_units_widen_the_interval_and_it_holds_the_value() -> None:
+    replicates = np.arange(101) / 100
+    few = estimate(0.4, replicates, sample(np.zeros(5)), confidence=0.9, kind="percentile").interval
+    factor = 2.131847 / 1.644854 * (5 / 4) ** 0.5  # t and normal quantiles at 95 %, 4 degrees of freedom
+    assert few == pytest.approx((0.4 - 0.35 * factor, 0.4 + 0.55 * factor), rel=1e-5)
+    assert estimate(0.99, replicates, sample(np.zeros(9)), confidence=0.9, kind="percentile").interval[1] == 0.99  # type: ignore[index]
+
+
 def test_one_unit_has_no_interval() -> None:
     found = estimate(1.0, np.ones(200), sample([1.0]), confidence=0.95, kind="percentile")
     assert (found.interval, found.standard_error) == (None, None)

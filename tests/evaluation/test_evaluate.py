@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import DataError, InputError, OptionError
+from sparsescope.errors import ArtefactError, DataError, InputError, OptionError
 from sparsescope.evaluation import evaluate
 from sparsescope.metrics import CATALOGUE
+from sparsescope.pruning import omp
 from sparsescope.results import Evaluation
 
 TOLERANCE = 2e-4
@@ -362,3 +364,77 @@ def test_unusable_options(
 def test_no_candidate(dense: Classifier, benchmark: Benchmark) -> None:
     with pytest.raises(OptionError, match="at least one sparse model"):
         evaluate(dense, [], benchmark)
+
+
+def test_a_mask_that_is_not_applied(dense: Classifier, benchmark: Benchmark, settings: dict[str, Any]) -> None:
+    unapplied = Classifier(dense.module, mask=omp(dense.module, 0.5), name="unapplied")
+    with pytest.raises(ArtefactError, match=r"not zero in unapplied\. Apply it first: mask\.apply\(module\)"):
+        evaluate(dense, unapplied, benchmark, **settings)
+
+
+def test_modules_that_are_still_being_pruned(
+    small_network: nn.Module, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    pruned = copy.deepcopy(small_network)
+    prune.l1_unstructured(pruned[0], "weight", 0.5)  # type: ignore[index]
+    with pytest.raises(ArtefactError, match=r"weights of 0 are computed .*prune\.remove"):
+        evaluate(small_network, pruned, benchmark, **settings)
+    prune.remove(pruned[0], "weight")  # type: ignore[index]
+    evaluation = evaluate(small_network, pruned, benchmark, metrics=["accuracy"], **settings)
+    assert evaluation.models[1].sparsity.layers[0].sparsity == pytest.approx(0.5)
+
+
+def test_two_images_prove_nothing(dense: Classifier, sparse: Classifier, settings: dict[str, Any]) -> None:
+    """Two different models that are right on all of a handful of images are no match yet; the same model twice is."""
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+    few = ArrayImages(images, np.zeros(5, dtype=int))
+    with torch.no_grad():
+        for classifier in (dense, sparse):
+            classifier.module[7].bias[0] = 50.0  # type: ignore[index]
+    benchmark = Benchmark("few", few)
+    evaluation = evaluate(dense, [sparse, copy.deepcopy(dense)], benchmark, metrics=["accuracy"], **settings)
+    difference = evaluation["accuracy"].difference("sparse")
+    reach = 1 - 0.025 ** (1 / 5)
+    assert difference.interval == pytest.approx((-reach, reach))
+    assert evaluation.verdict("sparse").outcome == "inconclusive"
+    assert evaluation["accuracy"].difference("dense-2").interval == (0, 0)
+    assert evaluation.verdict("dense-2").outcome == "pass"
+
+
+def test_a_network_for_other_images(dense: Classifier, settings: dict[str, Any]) -> None:
+    other = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 4)), name="other")
+    images = ArrayImages(np.zeros((3, 16, 16, 3), dtype=np.uint8), np.array([0, 1, 2]))
+    with pytest.raises(DataError, match=r"other cannot take images of shape \(3, 16, 16\).*--resize"):
+        evaluate(dense, other, Benchmark("larger", images), **settings)
+
+
+def test_the_cache_knows_the_code_of_the_users_file(
+    benchmark: Benchmark, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """The same weights and classes under another helper function are another model."""
+    settings["cache"] = tmp_path / "cache"
+    source = (
+        "import torch\nfrom torch import nn\n\n\ndef act(x):\n    return {act}\n\n\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.head = nn.Linear(768, 4)\n\n    def forward(self, x):\n"
+        "        return self.head(act(x).flatten(1))\n\n\ndef build():\n    return Net()\n"
+    )
+    torch.manual_seed(0)
+    weights = nn.Linear(768, 4).state_dict()
+    torch.save({f"head.{name}": tensor for name, tensor in weights.items()}, tmp_path / "a.pt")
+    values = []
+    for act in ("x", "x.abs()"):
+        (tmp_path / "net.py").write_text(source.format(act=act))
+        evaluation = evaluate(
+            tmp_path / "a.pt",
+            tmp_path / "a.pt",
+            benchmark,
+            arch=f"{tmp_path}/net.py:build",
+            mean=(0.5,) * 3,
+            std=(0.2,) * 3,
+            metrics=["nll"],
+            **settings,
+        )
+        values.append(evaluation["nll"].value("a").value)
+        assert evaluation.cost.cached == 0
+    assert values[0] != values[1]
