@@ -28,7 +28,8 @@ def normalise(metrics: Sequence[MetricResult], models: Sequence[str]) -> Radar:
         for name in models:
             entry = metric.values[name]
             values[name].append(scale(entry.value))
-            ends = [scale(end) for end in entry.interval] if entry.interval else [None]
+            interval = _paired_interval(metric, models[0], name)
+            ends = [scale(end) for end in interval] if interval else [None]
             finite = [end for end in ends if end is not None]
             bands[name].append((min(finite), max(finite)) if len(finite) == 2 else None)
     return Radar(
@@ -37,6 +38,14 @@ def normalise(metrics: Sequence[MetricResult], models: Sequence[str]) -> Radar:
         values={name: tuple(row) for name, row in values.items()},
         bands={name: tuple(row) for name, row in bands.items()},
     )
+
+
+def _paired_interval(metric: MetricResult, dense: str, model: str) -> tuple[float, float] | None:
+    """The interval of dense + difference: what the comparison leaves open. Dense itself, the reference, has none."""
+    difference, value = metric.differences.get(model), metric.values[dense].value
+    if difference is None or difference.interval is None or value is None:
+        return None
+    return value + difference.interval[0], value + difference.interval[1]
 
 
 class _MinMax:

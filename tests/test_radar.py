@@ -1,7 +1,8 @@
 import pytest
-from fake_evaluation import MODELS, make_metric
+from fake_evaluation import MODELS, make_evaluation, make_metric
 
 from sparsescope.radar import normalise
+from sparsescope.results import Difference
 
 
 def test_two_models_are_ratios_to_dense_oriented_outwards() -> None:
@@ -64,3 +65,26 @@ def test_axes_are_verdict_metrics_measured_on_every_model() -> None:
 def test_no_interval_is_no_band() -> None:
     radar = normalise([make_metric(half_width=None)], MODELS[:2])
     assert radar.bands[MODELS[1]] == (None,)
+
+
+def test_bands_are_those_of_the_paired_comparison() -> None:
+    """Dense is the reference and has none; the same model again has a band of no width at 1."""
+    evaluation = make_evaluation()
+    dense, candidate = evaluation.dense.name, evaluation.candidates[0].name
+    metric = next(m for m in evaluation.metrics if m.in_verdict and m.values[dense].value is not None)
+    value = metric.values[dense].value
+    assert value is not None
+    twin = metric.model_copy(
+        update={
+            "values": {dense: metric.values[dense], candidate: metric.values[dense]},
+            "differences": {candidate: Difference(value=0.0, interval=(0.0, 0.0), standard_error=0.0)},
+        }
+    )
+    radar = normalise([twin], [dense, candidate])
+    assert radar.bands == {dense: (None,), candidate: ((1.0, 1.0),)}
+    spread = twin.model_copy(
+        update={"differences": {candidate: Difference(value=0.0, interval=(-0.1 * value, 0.2 * value))}}
+    )
+    (band,) = normalise([spread], [dense, candidate]).bands[candidate]
+    expected = (0.9, 1.2) if metric.higher_is_better else (1 / 1.2, 1 / 0.9)
+    assert band == pytest.approx(expected)

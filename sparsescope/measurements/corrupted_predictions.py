@@ -13,6 +13,8 @@ from torch import Tensor
 from sparsescope.benchmark import Benchmark, stratified_sample
 from sparsescope.classifier import Classifier
 from sparsescope.corruptions import STANDARD, corrupt
+from sparsescope.corruptions.engine import SMALLEST
+from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measurement
 from sparsescope.measurements.predictions import predict
 from sparsescope.randomness import generator
@@ -82,6 +84,8 @@ class CorruptedPredictions(Measurement):
         """See `Measurement.unit_ids`; raises DataError if stored corrupted images lack some of the cells."""
         if benchmark.corrupted is not None:
             benchmark.corrupted.require(self.corruptions, self.severities)
+        elif min(benchmark.test.shape[1:]) < SMALLEST:
+            raise NotEvaluated(f"images below {SMALLEST} x {SMALLEST} pixels are too small to be corrupted")
         return stratified_sample(benchmark.test.required_labels(), self.images, seed, "sample/test")
 
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.corruptions import STANDARD
 from sparsescope.corruptions import corrupt as corrupt_for_real
+from sparsescope.errors import NotEvaluated
 from sparsescope.measurements import corrupted_predictions as module
 from sparsescope.measurements.base import run
 from sparsescope.measurements.corrupted_predictions import CorruptedPredictions, plan_cells
@@ -199,3 +200,9 @@ def test_every_image_is_equally_likely_to_be_seen_under_every_cell():
 def test_all_cells_when_not_limited():
     assert plan_cells(np.arange(3), 5, None, 0).all()
     assert plan_cells(np.arange(3), 5, 5, 0).all()
+
+
+def test_images_too_small_to_be_corrupted_are_a_reason_not_an_error():
+    tiny = Benchmark("tiny", ArrayImages(np.zeros((3, 6, 9, 3), dtype=np.uint8), np.array([0, 1, 2])))
+    with pytest.raises(NotEvaluated, match="images below 8 x 8 pixels are too small"):
+        CorruptedPredictions().unit_ids(tiny, 0)
