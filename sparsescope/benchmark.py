@@ -152,10 +152,15 @@ class Benchmark:
         classes: class names in label order; empty where unknown.
         ood_groups: `near`, `far` or `given` for out-of-distribution sets by name; `given` for those left out.
         corrupted: stored corrupted copies of the test images; None: they are made on the fly.
+        outputs: the model outputs that are the classes of the test set, in label order; models are cut to these.
+            None means all.
+        ood_outputs: out-of-distribution sets that are judged on some of the outputs (after any cut) -> these; their
+            in-distribution side is the test images of these classes.
 
     Raises:
         DataError: test or training images without labels, sets of different image shapes, a group that is none or of
-            no set, or corrupted images that are not those of the test set; the text names the sets.
+            no set, outputs without test images, or corrupted images that are not those of the test set; the text names
+            the sets.
     """
 
     name: str
@@ -165,6 +170,8 @@ class Benchmark:
     classes: tuple[str, ...] = ()
     ood_groups: dict[str, OodGroup] = field(default_factory=dict)
     corrupted: CorruptedSet | None = None
+    outputs: tuple[int, ...] | None = None
+    ood_outputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, group in self.ood_groups.items():
@@ -172,7 +179,13 @@ class Benchmark:
                 raise DataError(
                     f"Expected ood_groups to say near, far or given of {list(self.ood)}, but got {name!r}: {group!r}."
                 )
-        self.test.required_labels()
+        labels = self.test.required_labels()
+        for name, outputs in self.ood_outputs.items():
+            if name not in self.ood or len(outputs) < 2 or not np.isin(labels, outputs).any():
+                raise DataError(
+                    f"Expected ood_outputs to give a set of {list(self.ood)} two or more of the classes that "
+                    f"{self.test.source} has images of, but got {name!r}: {len(outputs)} outputs ({outputs[:3]} …)."
+                )
         if self.train is not None:
             self.train.required_labels()
         for name, images in self.sets.items():
@@ -203,6 +216,7 @@ class Benchmark:
         """SHA-256 over the fingerprints of all sets."""
         names = [*self.sets, *(["corrupted"] if self.corrupted is not None else [])]
         parts = [f"{name}={self.fingerprint_of(name)}" for name in names]
+        parts += [f"outputs={part}" for part in (self.outputs, self.ood_outputs) if part]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def fingerprint_of(self, name: str) -> str:

@@ -44,6 +44,7 @@ class Classifier:
         mask: which weights are parameters; None means the non-zero entries of the weight tensors.
         output: what `module` returns. `"logits"`; `"probabilities"` (their logarithm is taken); an index into a
             returned tuple; or a key of a returned dictionary.
+        outputs: the outputs that are kept, in this order, for a task of some of the classes; None means all.
         name: how results call it.
         origin: file and architecture, for the report.
         warnings: what was noticed while reading it.
@@ -58,6 +59,7 @@ class Classifier:
     std: Sequence[float] = (1.0,)
     mask: Mask | None = None
     output: str | int = "logits"
+    outputs: tuple[int, ...] | None = None
     name: str = "model"
     origin: Origin = field(default_factory=Origin)
     warnings: tuple[str, ...] = ()
@@ -118,8 +120,15 @@ class Classifier:
                 f"{_describe(output)}. Choose the logits with --model-output (an index, a key, or 'probabilities')."
             )
         if self.output == "probabilities":
-            return output.clamp_min(torch.finfo(output.dtype).tiny).log()
-        return output
+            output = output.clamp_min(torch.finfo(output.dtype).tiny).log()
+        if self.outputs is None:
+            return output
+        if max(self.outputs) >= output.shape[1]:
+            raise InputError(
+                f"Expected {self.name} to have outputs 0–{max(self.outputs)}, as the data is about some of them, but "
+                f"it returns {_describe(output)}. Is this the data's model?"
+            )
+        return output[:, list(self.outputs)]
 
     @contextlib.contextmanager
     def prepared(self, device: torch.device | str | None = None) -> Iterator["Classifier"]:
@@ -160,7 +169,7 @@ class Classifier:
             digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes() if values.numel() else b"")
         for name, kept in (self.mask or {}).items():
             digest.update(f"mask {name}|".encode() + kept.numpy().tobytes())
-        digest.update(repr((tuple(self.mean), tuple(self.std), self.output, repr(self.module))).encode())
+        digest.update(repr((tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(self.module))).encode())
         digest.update(repr((self.origin.architecture, file_digests())).encode())
         for child in self.module.modules():
             attributes = {name: value for name, value in vars(child).items() if name[0] != "_" and name != "training"}

@@ -96,7 +96,8 @@ def crosscheck(classifier: Classifier, benchmark: Benchmark, *, images: int = 20
     """
     rows = stratified_sample(benchmark.test.required_labels(), images, seed, "sample/test")
     dense = Mask({name: torch.ones_like(kept) for name, kept in (classifier.mask or {}).items()})
-    own = replace(classifier, module=copy.deepcopy(classifier.module).cpu(), mask=dense)
+    outputs = benchmark.outputs or classifier.outputs
+    own = replace(classifier, module=copy.deepcopy(classifier.module).cpu(), mask=dense, outputs=outputs)
     sample = _Sample(own, benchmark.test.read(rows), benchmark.test.required_labels()[rows], seed)
     checks = []
     with own.prepared("cpu"):

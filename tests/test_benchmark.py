@@ -247,3 +247,17 @@ def test_the_sample_depends_on_seed_and_stream_alone():
 def test_the_whole_set_is_taken_in_order():
     assert stratified_sample(np.array([2, 0, 1]), None, 0, "s").tolist() == [0, 1, 2]
     assert stratified_sample(np.array([2, 0, 1]), 3, 0, "s").tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("outputs", [{"sea": (0, 1)}, {"noise": (1,)}, {"noise": (7, 8)}])
+def test_outputs_of_a_set_need_the_set_and_test_images(small_benchmark, outputs):
+    with pytest.raises(DataError, match=r"Expected ood_outputs to give a set of .* two or more of the classes"):
+        dataclasses.replace(small_benchmark, ood_outputs=outputs)
+
+
+def test_outputs_are_part_of_the_fingerprint(small_benchmark):
+    changed = [
+        dataclasses.replace(small_benchmark, ood_outputs={"noise": (0, 1)}),
+        dataclasses.replace(small_benchmark, outputs=(0, 1, 2, 4)),
+    ]
+    assert len({one.fingerprint for one in (small_benchmark, *changed)}) == 3

@@ -1,6 +1,7 @@
 """Classifier: what it computes, what it refuses, and that it leaves the network as it found it."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -202,3 +203,19 @@ def test_fingerprint_knows_everything_that_decides_the_outcome(small_network: nn
         fingerprint(nn.Sequential(*small_network[:2], nn.GELU(), *small_network[3:])),
     ]
     assert len({first, *others}) == len(others) + 1
+
+
+def test_outputs_can_be_cut_to_some_classes(small_classifier):
+    images = torch.rand(2, 3, 8, 8)
+    with small_classifier.prepared():
+        every = small_classifier(images)
+    cut = replace(small_classifier, outputs=(3, 1))
+    with cut.prepared():
+        assert torch.equal(cut(images), every[:, [3, 1]])
+    assert cut.fingerprint() != small_classifier.fingerprint()
+    lacking = replace(small_classifier, outputs=(0, 7))
+    with (
+        lacking.prepared(),
+        pytest.raises(InputError, match=r"Expected small to have outputs 0–7, .* returns a tensor"),
+    ):
+        lacking(images)

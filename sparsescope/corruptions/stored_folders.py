@@ -24,7 +24,7 @@ class ImagenetC(CorruptedSet):
 
     Args:
         folder: the folder.
-        test: the clean test images, of `folder:DIR`.
+        test: the clean test images, of `folder:DIR` or `imagenet:DIR`.
         source: how messages name the set.
 
     Raises:
@@ -34,7 +34,7 @@ class ImagenetC(CorruptedSet):
     def __init__(self, folder: str | Path, test: ImageSet, source: str) -> None:
         if not isinstance(test, FolderImages):
             raise DataError(
-                f"{source}: expected the clean test images as folder:DIR, whose file names tell which image is which, "
+                f"{source}: expected the clean test images as folder:DIR or imagenet:DIR, whose file names tell which is which, "
                 f"but got {test.source}."
             )
         self.source, self.shape, self.labels = source, test.shape, test.required_labels()

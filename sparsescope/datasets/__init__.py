@@ -6,6 +6,9 @@
 | `letters` | letters of matplotlib's fonts in the manner of `digits`; its OoD set | one | `letters.py` |
 | `cifar10:DIR`, `cifar100:DIR` | the published Python folders, read by torchvision | test, train | `cifar.py` |
 | `folder:DIR` | a sub-folder of image files per class, or `test/`, `train/` of such | as found | `image_folder.py` |
+| `imagenet:DIR` | class folders named by synset; any of the 1,000 classes | test, train | `imagenet.py` |
+| `imagenet-a:DIR`, `imagenet-r:DIR` | test sets of 200 classes, outputs cut to them | one | `imagenet.py` |
+| `imagenet-o:DIR` | an OoD set beside `imagenet:DIR`, outputs cut to 200 classes | one | `imagenet.py` |
 | `noise:KIND` | noise, `uniform` or `gaussian`, in the shape of the test images; far OoD sets | one | `noise.py` |
 | `textures` | patterns, drawn in the shape of the test images; a far OoD set | one | `textures.py` |
 | `npz:FILE` | arrays `images`, `labels`, `classes` | one | `arrays.py` |
@@ -35,6 +38,10 @@ SOURCES = {
     "cifar10": Entry("cifar10:DIR", "sparsescope.datasets.cifar:open_cifar10"),
     "cifar100": Entry("cifar100:DIR", "sparsescope.datasets.cifar:open_cifar100"),
     "folder": Entry("folder:DIR", "sparsescope.datasets.image_folder:open_folder"),
+    "imagenet": Entry("imagenet:DIR", "sparsescope.datasets.imagenet:open_imagenet"),
+    "imagenet-a": Entry("imagenet-a:DIR", "sparsescope.datasets.imagenet:open_imagenet_a"),
+    "imagenet-r": Entry("imagenet-r:DIR", "sparsescope.datasets.imagenet:open_imagenet_r"),
+    "imagenet-o": Entry("imagenet-o:DIR", "sparsescope.datasets.imagenet:open_imagenet_o"),
     "noise": Entry("noise:KIND", "sparsescope.datasets.noise:open_noise"),
     "textures": Entry("textures", "sparsescope.datasets.textures:open_textures"),
     "npz": Entry("npz:FILE", "sparsescope.datasets.arrays:open_npz"),

@@ -17,7 +17,7 @@ from sparsescope.datasets.resizing import Resizing
 from sparsescope.datasets.source import WHOLE, Source
 from sparsescope.errors import DataError, SparsescopeWarning
 
-__all__ = ["EXTENSIONS", "FolderImages", "decode", "open_folder"]
+__all__ = ["EXTENSIONS", "FolderImages", "decode", "open_folder", "split_folders", "sub_folders"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 _TEST_FOLDERS = ("test", "val")
@@ -37,7 +37,7 @@ def open_folder(argument: str, resizing: Resizing) -> Source:
         raise DataError(
             f"{spec}: expected a folder, but {folder} {'is a file' if folder.exists() else 'does not exist'}."
         )
-    splits = _splits(folder)
+    splits = split_folders(folder)
     classes = {split: _class_names(place, spec) for split, place in splits.items()}
     first = next(iter(classes.values()))
     for names in classes.values():
@@ -65,12 +65,20 @@ class FolderImages(ImageSet):
         classes: sub-folder names in label order.
         source: how messages name the set.
         resizing: what brings the images to one size; without it they must have one size.
+        labels: label of each class; default: its place.
 
     Raises:
         DataError: no images, or images of different sizes; the text names two of them.
     """
 
-    def __init__(self, folder: Path, classes: Sequence[str], source: str, resizing: Resizing) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        classes: Sequence[str],
+        source: str,
+        resizing: Resizing,
+        labels: Sequence[int] | None = None,
+    ) -> None:
         self.source, self._folder, self._resizing = source, folder, resizing
         per_class = [_image_files(folder, name) for name in classes]
         self._files = [file for files in per_class for file in files]
@@ -86,7 +94,8 @@ class FolderImages(ImageSet):
                 SparsescopeWarning,
                 stacklevel=2,
             )
-        self.labels = np.repeat(np.arange(len(classes)), [len(files) for files in per_class])
+        numbers = np.arange(len(classes)) if labels is None else np.asarray(labels, dtype=np.int64)
+        self.labels = np.repeat(numbers, [len(files) for files in per_class])
         self.shape = (3, *self._common_size())
 
     def __len__(self) -> int:
@@ -163,22 +172,24 @@ def decode(file: Path) -> Image.Image:
         return image.convert("RGB")
 
 
-def _splits(folder: Path) -> dict[str, Path]:
-    tests = [folder / name for name in _TEST_FOLDERS if _sub_folders(folder / name)]
+def split_folders(folder: Path) -> dict[str, Path]:
+    """Return where `test` (or `val`) and `train` lie in a folder, or the folder itself as `WHOLE`."""
+    tests = [folder / name for name in _TEST_FOLDERS if sub_folders(folder / name)]
     splits = {"test": tests[0]} if tests else {}
-    if _sub_folders(folder / "train"):
+    if sub_folders(folder / "train"):
         splits["train"] = folder / "train"
     return splits or {WHOLE: folder}
 
 
-def _sub_folders(folder: Path) -> list[str]:
+def sub_folders(folder: Path) -> list[str]:
+    """Return the names of the sub-folders but hidden ones, sorted; none where there is no such folder."""
     if not folder.is_dir():
         return []
     return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _class_names(folder: Path, spec: str) -> tuple[str, ...]:
-    names = _sub_folders(folder)
+    names = sub_folders(folder)
     if not names:
         raise DataError(f"{spec}: expected one sub-folder of images per class in {folder}, but it has no sub-folders.")
     return tuple(names)

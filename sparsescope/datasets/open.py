@@ -69,11 +69,13 @@ def open_benchmark(
         _check_same_labels(source, training)
     elif "train" in source.splits:
         training = source
+    if source.outputs is not None and len(source.outputs) != len(source.classes):
+        raise DataError(f"{data} shows none of the classes: it is an out-of-distribution set, for --ood.")
     test = source.images("test")
     if ood or not source.ood:
-        sets, groups = _out_of_distribution(ood or FAR, resizing, test.shape)
+        sets, groups, outputs = _out_of_distribution(ood or FAR, resizing, test.shape, source)
     else:
-        sets, groups = {name: read() for name, read in source.ood.items()}, dict(source.ood_groups)
+        sets, groups, outputs = {name: read() for name, read in source.ood.items()}, dict(source.ood_groups), {}
     return Benchmark(
         name=source.name,
         test=test,
@@ -81,22 +83,33 @@ def open_benchmark(
         ood=sets,
         ood_groups=groups,
         classes=source.classes,
+        outputs=source.outputs,
+        ood_outputs=outputs,
     )
 
 
 def _out_of_distribution(
-    specs: Sequence[str], resizing: Resizing, shape: Shape
-) -> tuple[dict[str, ImageSet], dict[str, OodGroup]]:
+    specs: Sequence[str], resizing: Resizing, shape: Shape, test: Source
+) -> tuple[dict[str, ImageSet], dict[str, OodGroup], dict[str, tuple[int, ...]]]:
+    """Return the sets, their groups, and the model outputs that those with outputs of their own are judged on."""
     sets: dict[str, ImageSet] = {}
     groups: dict[str, OodGroup] = {}
+    outputs: dict[str, tuple[int, ...]] = {}
     for spec in specs:
         source = _open_source(spec, resizing)
+        if source.outputs is not None and (source.classes != test.classes or test.outputs is not None):
+            raise DataError(
+                f"{spec} is defined on outputs for some of the 1,000 ImageNet classes, beside their validation "
+                f"images: expected test images imagenet:DIR, but got {test.spec}."
+            )
         name, number = source.name, 2
         while name in sets:
             name, number = f"{source.name}-{number}", number + 1
         sets[name] = source.draw(shape) if source.draw else source.images("test")
         groups[name] = "far" if source.draw else "given"
-    return sets, groups
+        if source.outputs is not None:
+            outputs[name] = source.outputs
+    return sets, groups, outputs
 
 
 def _check_same_labels(test: Source, train: Source) -> None:

@@ -31,6 +31,7 @@ class Source:
         ood: its own out-of-distribution sets, used unless others are asked for.
         ood_groups: their groups; see `Benchmark.ood_groups`.
         draw: for a source that is drawn: the function that draws it in a shape, as an out-of-distribution set needs it.
+        outputs: the model outputs that the set is about, where it is defined on some of them; see `Benchmark`.
     """
 
     spec: str
@@ -40,6 +41,7 @@ class Source:
     ood: Mapping[str, Callable[[], ImageSet]] = field(default_factory=dict)
     ood_groups: Mapping[str, OodGroup] = field(default_factory=dict)
     draw: Callable[[Shape], ImageSet] | None = None
+    outputs: tuple[int, ...] | None = None
 
     def images(self, split: str) -> ImageSet:
         """Return the images of `split`; raises DataError where there are none."""

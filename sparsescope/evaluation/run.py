@@ -120,6 +120,8 @@ def evaluate(
         benchmark = open_benchmark(benchmark, ood=ood, train=train, resize=resize, crop=crop)
     if corrupted is not None:
         benchmark = replace(benchmark, corrupted=open_corrupted(corrupted, benchmark.test))
+    if benchmark.outputs is not None:
+        classifiers = [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
     chosen = pick_device(device)
     setting = Setting(classifiers, benchmark, seed, pick_batch_size(batch_size, benchmark, chosen), chosen)
     _check_models(setting)

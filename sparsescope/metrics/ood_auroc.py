@@ -1,8 +1,10 @@
 """Out-of-distribution detection by a score of the logits: maximum softmax probability, maximum logit or energy."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from sparsescope.benchmark import Benchmark
@@ -18,6 +20,11 @@ __all__ = ["OodAuroc"]
 
 Score = Literal["max_softmax", "max_logit", "energy"]
 
+_SCORES: dict[Score, Callable[[NDArray[Any]], FloatArray]] = {
+    "max_softmax": log_max_softmax,
+    "max_logit": lambda logits: logits.max(axis=1).astype(np.float64),
+    "energy": log_normaliser,
+}
 _IN_WORDS: dict[Score, str] = {
     "max_softmax": "log max-softmax",
     "max_logit": "maximum logit",
@@ -30,7 +37,9 @@ class OodAuroc(Metric):
     """Area under the ROC curve of test against out-of-distribution images, the mean over the sets.
 
     The test images are the positive class; every score is higher for the positive class; ties count half. All scores
-    are float64. The sets count alike, whatever their sizes.
+    are float64. The sets count alike, whatever their sizes. A set in `Benchmark.ood_outputs`, such as ImageNet-O, is
+    judged on the logits of its classes, cut before the softmax, against the test images of these classes (Hendrycks et
+    al. 2021, Natural Adversarial Examples).
 
     Args:
         score: `max_softmax`, log max_k softmax(z)_k of the logits z (Hendrycks & Gimpel 2017, as used by Chen et al.
@@ -59,24 +68,31 @@ class OodAuroc(Metric):
         """Strata `test` and `ood:NAME` of each set.
 
         Arrays: `max_softmax`, `max_logit` and `energy`, float64 (n,); `group`, the set's group as text (n,), empty for
-        test images.
+        test images. A set that is judged on some of the outputs has its scores of these; `SCORE beside ood:NAME` then
+        holds the same scores of the test images of these classes, and nan elsewhere.
         """
-        strata, logits, groups = {}, [], []
-        for measurement in self.measurements(benchmark):
-            name = measurement.population
-            logits.append(own[measurement]["logits"])
-            strata[name] = len(logits[-1])
-            group = "" if name == "test" else benchmark.ood_groups.get(name.removeprefix("ood:"), "given")
-            groups.append(np.full(strata[name], group, dtype="U5"))
-        return Units(
-            strata,
-            {
-                "max_softmax": np.concatenate([log_max_softmax(chunk) for chunk in logits]),
-                "max_logit": np.concatenate([chunk.max(axis=1).astype(np.float64) for chunk in logits]),
-                "energy": np.concatenate([log_normaliser(chunk) for chunk in logits]),
-                "group": np.concatenate(groups),
-            },
-        )
+        test, *sets = self.measurements(benchmark)
+        strata = {test.population: len(own[test]["logits"])}
+        parts = {score: [score_of(own[test]["logits"])] for score, score_of in _SCORES.items()}
+        groups, beside = [np.full(strata["test"], "", dtype="U5")], {}
+        for measurement in sets:
+            stratum, logits = measurement.population, own[measurement]["logits"]
+            name = stratum.removeprefix("ood:")
+            strata[stratum] = len(logits)
+            groups.append(np.full(len(logits), benchmark.ood_groups.get(name, "given"), dtype="U5"))
+            outputs = benchmark.ood_outputs.get(name)
+            if outputs is not None:
+                rows = np.flatnonzero(np.isin(own[test]["label"], outputs))
+                beside[stratum] = (rows, own[test]["logits"][rows][:, list(outputs)])
+                logits = logits[:, list(outputs)]
+            for score, score_of in _SCORES.items():
+                parts[score].append(score_of(logits))
+        arrays: dict[str, NDArray[Any]] = {score: np.concatenate(chunks) for score, chunks in parts.items()}
+        for stratum, (rows, logits) in beside.items():
+            for score, score_of in _SCORES.items():
+                arrays[_beside(score, stratum)] = column = np.full(sum(strata.values()), np.nan)
+                column[rows] = score_of(logits)
+        return Units(strata, arrays | {"group": np.concatenate(groups)})
 
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
         """See `Metric.reduce`."""
@@ -96,7 +112,7 @@ class OodAuroc(Metric):
         members = {group: [name for name in sets if sets[name]["group"] == group] for group in found}
         return {
             "score": f"{_IN_WORDS[self.score]}, higher = more in-distribution",
-            "positive_class": f"in-distribution: {units.strata['test']} test images",
+            "positive_class": f"in-distribution: {units.strata['test']} test images" + _cut_in_words(units),
             "negative_class": "out-of-distribution: "
             + ", ".join(f"{name} ({numbers['n']} images, {numbers['group']})" for name, numbers in sets.items()),
             "sets": sets,
@@ -106,21 +122,43 @@ class OodAuroc(Metric):
 
     def _set_details(self, units: Units, stratum: str) -> dict[str, Any]:
         uniform = units.uniform_weights()
-        inside, outside = (units[self.score][units.rows(name)] for name in ("test", stratum))
+        inside, _ = _inside(units, self.score, stratum)
+        outside = units[self.score][units.rows(stratum)]
         return {
             "group": str(units["group"][units.rows(stratum)][0]),
             "n": len(outside),
+            "n_in": len(inside),
             "auroc": float(_auroc(units, self.score, stratum, uniform)),
             "aupr_in": average_precision(inside, outside),
             "aupr_out": average_precision(-outside, -inside),
             "fpr95": false_positive_rate(inside, outside, 0.95),
-            **{f"{score}_auroc": float(_auroc(units, score, stratum, uniform)) for score in _IN_WORDS},
+            **{f"{score}_auroc": float(_auroc(units, score, stratum, uniform)) for score in _SCORES},
         }
 
 
 def _auroc(units: Units, score: Score, stratum: str, weights: FloatArray) -> FloatArray:
-    inside, outside = units.rows("test"), units.rows(stratum)
-    return auroc(units[score][inside], units[score][outside], weights[..., inside], weights[..., outside])
+    inside, rows = _inside(units, score, stratum)
+    outside = units.rows(stratum)
+    return auroc(inside, units[score][outside], weights[..., rows], weights[..., outside])
+
+
+def _inside(units: Units, score: Score, stratum: str) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Return the scores (m,) of the test images that a set is held against, and their rows (m,)."""
+    column = units.arrays.get(_beside(score, stratum))
+    if column is None:
+        return units[score][units.rows("test")], np.arange(units.strata["test"])
+    rows = np.flatnonzero(np.isfinite(column))
+    return column[rows], rows
+
+
+def _beside(score: Score, stratum: str) -> str:
+    return f"{score} beside {stratum}"
+
+
+def _cut_in_words(units: Units) -> str:
+    cut = [name for name in _ood_strata(units) if _beside("max_softmax", name) in units.arrays]
+    numbers = [f"{len(_inside(units, 'max_softmax', name)[1])} beside {name.removeprefix('ood:')}" for name in cut]
+    return f" ({', '.join(numbers)}, on the outputs of its classes)" if cut else ""
 
 
 def _means(sets: dict[str, dict[str, Any]], names: list[str]) -> dict[str, float]:

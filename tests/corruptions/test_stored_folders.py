@@ -76,7 +76,7 @@ def test_every_missing_image_folder_is_listed(tmp_path: Path) -> None:
 def test_what_cannot_be_matched(tmp_path: Path) -> None:
     folder = write_set(tmp_path, groups=False)
     np.savez(tmp_path / "t.npz", images=np.zeros((3, 10, 12, 3), np.uint8), labels=[0, 0, 1])
-    with pytest.raises(DataError, match=r"expected the clean test images as folder:DIR.* got npz"):
+    with pytest.raises(DataError, match=r"expected the clean test images as folder:DIR or imagenet:DIR.* got npz"):
         open_corrupted(f"imagenet-c:{folder}", open_images(f"npz:{tmp_path}/t.npz"))
     with pytest.raises(DataError, match="found no folder with the name of a corruption"):
         open_corrupted(f"imagenet-c:{tmp_path}/val", open_images(f"folder:{tmp_path}/val"))

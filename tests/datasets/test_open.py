@@ -6,7 +6,8 @@ from sparsescope.datasets import open_benchmark, open_images
 from sparsescope.errors import DataError, OptionError
 
 _FORMS = (
-    "Expected one of: digits, letters, cifar10:DIR, cifar100:DIR, folder:DIR, noise:KIND, textures, npz:FILE, "
+    "Expected one of: digits, letters, cifar10:DIR, cifar100:DIR, folder:DIR, imagenet:DIR, "
+    "imagenet-a:DIR, imagenet-r:DIR, imagenet-o:DIR, noise:KIND, textures, npz:FILE, "
     "FILE.py:function, package"
 )
 

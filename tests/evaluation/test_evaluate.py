@@ -438,3 +438,26 @@ def test_the_cache_knows_the_code_of_the_users_file(
         values.append(evaluation["nll"].value("a").value)
         assert evaluation.cost.cached == 0
     assert values[0] != values[1]
+
+
+def test_a_test_set_of_some_classes_cuts_the_outputs_of_every_model(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    """The same as handing over models without the other outputs."""
+    outputs = (3, 0)
+    rows = np.flatnonzero(np.isin(benchmark.test.required_labels(), outputs))
+    images = (benchmark.test.read(rows) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    labels = np.array([outputs.index(label) for label in benchmark.test.required_labels()[rows]])
+
+    def headless(classifier: Classifier) -> Classifier:
+        module = copy.deepcopy(classifier.module)
+        head = [child for child in module.modules() if isinstance(child, nn.Linear)][-1]
+        head.weight = nn.Parameter(head.weight.detach()[list(outputs)])
+        head.bias = nn.Parameter(head.bias.detach()[list(outputs)])
+        return Classifier(module, classifier.mean, classifier.std, name=classifier.name)
+
+    part = ArrayImages(images, labels)
+    options: dict[str, Any] = settings | {"metrics": ["accuracy", "ece", "nll", "fgsm_accuracy", "input_trace"]}
+    cut = evaluate(dense, sparse, Benchmark("part", part, outputs=outputs), **options)
+    own = evaluate(headless(dense), headless(sparse), Benchmark("part", part), **options)
+    assert numbers(cut) == pytest.approx(numbers(own), rel=TOLERANCE)

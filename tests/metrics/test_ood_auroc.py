@@ -179,3 +179,45 @@ def test_measured_from_model_and_images(small_classifier, small_benchmark):
     assert dict(measured.strata) == {"test": 40, "ood:noise": 30}
     assert 0 < OodAuroc().value(measured) < 1
     assert small_classifier.passes.forward == 70
+
+
+def cut_units(inside, labels, outside, outputs):
+    """Units of one set that is judged on some of the outputs, beside one that is not."""
+    logits = {"test": inside, "ood:cut": outside, "ood:whole": outside}
+    own = {
+        Predictions(name): {"logits": np.asarray(rows, np.float32), "label": np.resize(labels, len(rows))}
+        for name, rows in logits.items()
+    }
+    images = ArrayImages(np.zeros((len(labels), 2, 2, 1), np.uint8), np.asarray(labels))
+    benchmark = Benchmark("b", images, ood={"cut": images, "whole": images}, ood_outputs={"cut": outputs})
+    return OodAuroc().units(own, own, benchmark)
+
+
+def test_a_set_of_some_outputs_is_judged_on_these_and_on_the_test_images_of_these_classes():
+    """As in the published evaluation of ImageNet-O: logits are cut before the softmax, images by their label."""
+    rng = np.random.default_rng(3)
+    inside, outside = rng.normal(size=(60, 6)) * 2, rng.normal(size=(40, 6)) * 2
+    labels, outputs = rng.integers(0, 6, 60), (1, 2, 5)
+    measured = cut_units(inside, labels, outside, outputs)
+    chosen = inside[np.isin(labels, outputs)][:, outputs].astype(np.float32).astype(float)
+    others = outside[:, outputs].astype(np.float32).astype(float)
+    confidence = [[max(reference_calibration.softmax(row)) for row in rows] for rows in (chosen, others)]
+    details = OodAuroc().details(measured)
+    assert details["sets"]["cut"]["auroc"] == pytest.approx(reference.auroc(*confidence))
+    assert details["sets"]["cut"]["n_in"] == len(chosen)
+    assert details["sets"]["whole"]["auroc"] == pytest.approx(
+        OodAuroc().details(units(inside, a=outside))["sets"]["a"]["auroc"]
+    )
+    assert f"({len(chosen)} beside cut, on the outputs of its classes)" in details["positive_class"]
+
+
+def test_weights_of_a_cut_set_repeat_its_test_images():
+    """Whole weights are the same as showing an image that often, also where only some test images take part."""
+    rng = np.random.default_rng(4)
+    inside, outside, labels = rng.normal(size=(20, 4)), rng.normal(size=(9, 4)), np.arange(20) % 4
+    often, often_outside = rng.integers(0, 4, 20), rng.integers(1, 3, 9)
+    measured = cut_units(inside, labels, outside, (0, 3))
+    repeated = cut_units(inside.repeat(often, 0), labels.repeat(often), outside.repeat(often_outside, 0), (0, 3))
+    weights = np.concatenate([often, often_outside, often_outside]).astype(float)
+    np.testing.assert_allclose(OodAuroc().reduce(measured, weights), OodAuroc().value(repeated))
+    assert OodAuroc().value(measured) != pytest.approx(OodAuroc().value(repeated))
