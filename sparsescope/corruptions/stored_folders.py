@@ -34,8 +34,8 @@ class ImagenetC(CorruptedSet):
     def __init__(self, folder: str | Path, test: ImageSet, source: str) -> None:
         if not isinstance(test, FolderImages):
             raise DataError(
-                f"{source}: expected the clean test images as folder:DIR or imagenet:DIR, whose file names tell which is which, "
-                f"but got {test.source}."
+                f"{source}: expected the clean test images as folder:DIR or imagenet:DIR, whose file names tell which "
+                f"image is which, but got {test.source}."
             )
         self.source, self.shape, self.labels = source, test.shape, test.required_labels()
         self._files = test.files
