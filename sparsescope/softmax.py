@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sparsescope.units import FloatArray
 
-__all__ = ["brier_score", "log_max_softmax", "log_normaliser", "negative_log_likelihood"]
+__all__ = ["brier_score", "log_max_softmax", "log_normaliser", "negative_log_likelihood", "softmax"]
 
 _BLOCK = 1 << 20
 """Logits brought to float64 at a time, so that memory stays bounded at 1,000 classes."""
@@ -21,6 +21,11 @@ def log_max_softmax(logits: NDArray[Any]) -> FloatArray:
     softmax from a margin of about 17 on, in a plain float64 log-softmax from 37 on; here from 745 on.
     """
     return _by_blocks(_log_max_softmax, logits)
+
+
+def softmax(logits: NDArray[Any]) -> FloatArray:
+    """Return exp(z_k) / sum_j exp(z_j) (N, K)."""
+    return _by_blocks(_softmax, logits)
 
 
 def log_normaliser(logits: NDArray[Any]) -> FloatArray:
@@ -58,8 +63,12 @@ def _log_max_softmax(logits: FloatArray) -> FloatArray:
     return result
 
 
-def _sum_of_squared_probabilities(logits: FloatArray) -> FloatArray:
-    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+def _softmax(logits: FloatArray) -> FloatArray:
+    probabilities: FloatArray = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    squares: FloatArray = np.square(probabilities).sum(axis=1)
+    return probabilities
+
+
+def _sum_of_squared_probabilities(logits: FloatArray) -> FloatArray:
+    squares: FloatArray = np.square(_softmax(logits)).sum(axis=1)
     return squares

@@ -18,10 +18,13 @@ from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measurement
 from sparsescope.measurements.predictions import predict
 from sparsescope.randomness import generator
-from sparsescope.softmax import log_max_softmax, negative_log_likelihood
+from sparsescope.softmax import log_max_softmax, negative_log_likelihood, softmax
 from sparsescope.units import Arrays
 
 __all__ = ["CorruptedPredictions", "Shown", "plan_cells"]
+
+MOST_CLASSES = 100
+"""Probabilities are kept of models with up to so many classes."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,12 @@ class CorruptedPredictions(Measurement):
 
     Arrays, for C corruptions and S severities: `error` bool (n, C, S), False where not observed; `observed` bool
     (n, C, S); `confidence` (the largest softmax probability) and `nll` (nats) float32 (n, C, S), 0 where not observed;
-    `image` int64 (n,), the index of the test image.
+    `image` int64 (n,), the index of the test image. And `probabilities` float32 (n, cells per image, K), the softmax
+    under the cells that the image is seen under, in their order: for K up to 100 classes only, as they would take
+    gigabytes at 1,000, where a cell has too few images of each class to say how well the class is calibrated.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     corruptions: tuple[str, ...] = STANDARD
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
@@ -116,6 +121,7 @@ class CorruptedPredictions(Measurement):
         """See `Measurement.measure`; batches are full, across cells."""
         errors = np.zeros(shown.observed.shape, dtype=bool)
         confidence, nll = (np.zeros(shown.observed.shape, dtype=np.float32) for _ in range(2))
+        chances: list[NDArray[np.float32]] = []
         for start in range(0, len(shown.images), batch_size):
             batch = slice(start, start + batch_size)
             logits = predict(classifier, _as_float(shown.images[batch]), batch_size)
@@ -124,9 +130,20 @@ class CorruptedPredictions(Measurement):
             errors[rows, cells] = logits.argmax(axis=1) != labels
             confidence[rows, cells] = np.exp(log_max_softmax(logits))
             nll[rows, cells] = negative_log_likelihood(logits, labels)
+            if logits.shape[1] <= MOST_CLASSES:
+                chances.append(softmax(logits).astype(np.float32))
         tables = {"error": errors, "observed": shown.observed, "confidence": confidence, "nll": nll}
         shape = (-1, len(self.corruptions), len(self.severities))
-        return {name: table.reshape(shape) for name, table in tables.items()} | {"image": shown.ids}
+        found = {name: table.reshape(shape) for name, table in tables.items()} | {"image": shown.ids}
+        return found | ({"probabilities": _by_unit(shown, np.concatenate(chances))} if chances else {})
+
+
+def _by_unit(shown: Shown, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rows (T, K), one per corrupted image, as (n, cells per image, K)."""
+    place = shown.observed.cumsum(axis=1) - 1
+    table = np.empty((len(shown.ids), place.max() + 1, rows.shape[1]), dtype=np.float32)
+    table[shown.rows, place[shown.rows, shown.cells]] = rows
+    return table
 
 
 def plan_cells(labels: NDArray[np.int64], cells: int, cells_per_image: int | None, seed: int) -> NDArray[np.bool_]:

@@ -13,12 +13,10 @@ from sparsescope.measurements.base import Measured, Measurement
 from sparsescope.measurements.corrupted_predictions import CorruptedPredictions
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
-from sparsescope.metrics.calibration_bins import bin_index
+from sparsescope.metrics.calibration_under_shift import ece_table, nll_table, sce_table
 from sparsescope.units import FloatArray, Units
 
 __all__ = ["CorruptionError"]
-
-_BINS = 15  # of the ECE in the details: the default of the metric `ece`
 
 
 @dataclass(frozen=True, config=OPTIONS)
@@ -75,7 +73,8 @@ class CorruptionError(Metric):
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Arrays: `error`, `dense_error`, `observed` bool and `confidence`, `nll` float32, all (n, C, S).
 
-        And `clean_error`, `dense_clean_error` bool (n,).
+        And `clean_error`, `dense_clean_error` bool (n,), `label` int64 (n,); `probabilities` as in
+        `CorruptedPredictions`.
         """
         arrays, parent = own[self._corrupted], dense[self._corrupted]
         return Units(
@@ -86,6 +85,8 @@ class CorruptionError(Metric):
                 "observed": arrays["observed"],
                 "confidence": arrays["confidence"],
                 "nll": arrays["nll"],
+                **{name: arrays[name] for name in ("probabilities",) if name in arrays},
+                "label": own[Predictions("test")]["label"][arrays["image"]],
                 "clean_error": _clean_errors(own)[arrays["image"]],
                 "dense_clean_error": _clean_errors(dense)[arrays["image"]],
             },
@@ -100,9 +101,10 @@ class CorruptionError(Metric):
         """Return the corruption × severity table and the numbers read beside the mCE.
 
         `corruptions` holds, per corruption, the number of images and both models' error rates at every severity (None
-        where no image was seen), this model's `ece` and `nll` there, and `ce`, the ratio of the summed error rates
-        (None if left out). `mean_error` is not normalised. ECE (15 bins; biased upward where a cell has few images) and
-        NLL are those of the metrics of these names; `mean_ece`, `mean_nll` are means over the cells.
+        where no image was seen), this model's `ece`, `sce` and `nll` there, and `ce`, the ratio of the summed error
+        rates (None if left out). `mean_error` is not normalised. ECE, SCE (15 bins; biased upward where a cell has few
+        images) and NLL are those of the metrics of these names; `mean_ece`, `mean_sce`, `mean_nll` are means over the
+        cells. The SCE is None with more classes than `CorruptedPredictions` keeps probabilities of.
         `relative_mce` compares the rises over the clean error, (1/|C|) sum_c [sum_s (E_sc - E_clean)] / [the same of
         the dense model], over the corruptions that raise the dense model's error.
         """
@@ -114,16 +116,15 @@ class CorruptionError(Metric):
         rise = own.sum(axis=-1) - seen * clean
         dense_rise = dense.sum(axis=-1) - seen * dense_clean
         left_out = dense.sum(axis=-1) == 0
-        ece, nll = _ece(units), _mean_nll(units)
+        calibration = {"ece": ece_table(units), "sce": sce_table(units), "nll": nll_table(units)}
         return {
             "severities": list(self.severities),
             "corruptions": {
                 name: {
                     "images": counts[row].tolist(),
-                    "error": _shown(own[row], counts[row]),
-                    "dense_error": _shown(dense[row], counts[row]),
-                    "ece": _shown(ece[row], counts[row]),
-                    "nll": _shown(nll[row], counts[row]),
+                    "error": _finite(np.where(counts[row] > 0, own[row], np.nan)),
+                    "dense_error": _finite(np.where(counts[row] > 0, dense[row], np.nan)),
+                    **{key: None if table is None else _finite(table[row]) for key, table in calibration.items()},
                     "ce": None if left_out[row] else float(own[row].sum() / dense[row].sum()),
                 }
                 for row, name in enumerate(self.corruptions)
@@ -131,8 +132,9 @@ class CorruptionError(Metric):
             "left_out": [name for name, out in zip(self.corruptions, left_out, strict=True) if out],
             "mean_error": float(own.sum() / seen.sum()),
             "dense_mean_error": float(dense.sum() / seen.sum()),
-            "mean_ece": float(ece.sum() / seen.sum()),
-            "mean_nll": float(nll.sum() / seen.sum()),
+            **{
+                f"mean_{key}": None if table is None else float(np.nanmean(table)) for key, table in calibration.items()
+            },
             "clean_error": clean,
             "dense_clean_error": dense_clean,
             "relative_mce": float(_mean_ratio(rise, dense_rise)) if (dense_rise > 0).any() else None,
@@ -155,26 +157,6 @@ def _rates(units: Units, which: str, weights: FloatArray) -> FloatArray:
     return rates.reshape(*weights.shape[:-1], *table)
 
 
-def _ece(units: Units) -> FloatArray:
-    """Return the expected calibration error of every cell (C, S), as `ece` defines it; 0 where nobody was seen."""
-    observed = units["observed"]
-    n, *table = observed.shape
-    seen = observed.reshape(n, -1)
-    _, cells = np.nonzero(seen)
-    confidence = units["confidence"].reshape(n, -1)[seen].astype(np.float64)
-    gaps = ~units["error"].reshape(n, -1)[seen] - confidence
-    size = seen.shape[1] * _BINS
-    in_bins = np.bincount(cells * _BINS + bin_index(confidence, _BINS), gaps, size).reshape(*table, _BINS)
-    ece: FloatArray = np.abs(in_bins).sum(axis=-1) / np.maximum(observed.sum(axis=0), 1)
-    return ece
-
-
-def _mean_nll(units: Units) -> FloatArray:
-    """Return the mean negative log-likelihood of every cell (C, S), nats; 0 where nobody was seen."""
-    mean: FloatArray = units["nll"].sum(axis=0, dtype=np.float64) / np.maximum(units["observed"].sum(axis=0), 1)
-    return mean
-
-
 def _mean_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Return the mean over the last axis of numerator / denominator where that is positive; nan where nowhere."""
     kept = denominator > 0
@@ -184,5 +166,5 @@ def _mean_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     return mean
 
 
-def _shown(rates: FloatArray, counts: NDArray[np.int64]) -> list[float | None]:
-    return [float(rate) if count else None for rate, count in zip(rates, counts, strict=True)]
+def _finite(numbers: FloatArray) -> list[float | None]:
+    return [float(number) if np.isfinite(number) else None for number in numbers]

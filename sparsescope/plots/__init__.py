@@ -6,6 +6,7 @@ Plots:
     reliability       accuracy by confidence of one model
     sparsity          sparsity by layer of one candidate
     corruption_table  error rates of one model, corruption × severity
+    under_shift       error, ECE, SCE or NLL of all models by severity
 
 Each accepts `ax=None` and then makes its own figure. `panels` puts several beside each other.
 """
@@ -17,5 +18,17 @@ from sparsescope.plots.radar import radar, save_radar
 from sparsescope.plots.reliability import reliability
 from sparsescope.plots.sparsity import sparsity
 from sparsescope.plots.style import png, svg
+from sparsescope.plots.under_shift import under_shift
 
-__all__ = ["corruption_table", "differences", "panels", "png", "radar", "reliability", "save_radar", "sparsity", "svg"]
+__all__ = [
+    "corruption_table",
+    "differences",
+    "panels",
+    "png",
+    "radar",
+    "reliability",
+    "save_radar",
+    "sparsity",
+    "svg",
+    "under_shift",
+]

@@ -10,6 +10,7 @@ from sparsescope.plots.corruption_table import corruption_errors, corruption_tab
 from sparsescope.plots.reliability import reliability_bins
 from sparsescope.plots.sparsity import sparsity_height
 from sparsescope.plots.style import CANDIDATES, DENSE, DIMENSIONS, GRID, INK, MUTED, OUTCOMES, PAPER, top_figure
+from sparsescope.plots.under_shift import SHIFTED, shift_table
 from sparsescope.results import Evaluation
 
 __all__ = ["figures"]
@@ -62,6 +63,12 @@ def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:
             lambda name, ax: plots.corruption_table(evaluation, name, ax), corrupted, width=3.4, height=height
         )
         drawn["corruptions"] = figure, "Error rates by corruption and severity"
+    shifted = [quantity for quantity in SHIFTED if shift_table(evaluation, quantity)]
+    if shifted:
+        figure = plots.panels(
+            lambda quantity, ax: plots.under_shift(evaluation, quantity, ax), shifted, width=3.6, height=2.9, columns=2
+        )
+        drawn["shift"] = figure, "Error and calibration by severity of the corruption"
     return {name: _inline(figure, f"{prefix}-{name}", title) for name, (figure, title) in drawn.items()}
 
 

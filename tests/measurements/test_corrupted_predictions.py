@@ -75,6 +75,15 @@ def test_confidence_and_loss_are_those_of_the_corrupted_image(corrupt, small_ben
         np.testing.assert_allclose(arrays["confidence"][seen, c, 1], chances.max(1).values[seen], rtol=1e-6)
         np.testing.assert_allclose(arrays["nll"][seen, c, 1], -picked.log()[seen], rtol=1e-6)
         assert (arrays["confidence"][~seen, c, 1] == 0).all() and (arrays["nll"][~seen, c, 1] == 0).all()
+        place = arrays["observed"].reshape(40, -1)[:, : 3 * c + 1].sum(axis=1)  # severity 3 is the second of three
+        np.testing.assert_allclose(arrays["probabilities"][seen, place[seen]], chances[seen], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("classes", "kept"), [(100, True), (101, False)])
+def test_probabilities_are_kept_of_up_to_a_hundred_classes(corrupt, small_benchmark, classes, kept):
+    classifier = Classifier(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, classes)))
+    arrays = run(CorruptedPredictions(("fog",), (1,), images=4), classifier, small_benchmark)
+    assert ("probabilities" in arrays) == kept
 
 
 def test_images_reach_the_corruptions_as_they_were_stored(corrupt, small_classifier):

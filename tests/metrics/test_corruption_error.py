@@ -108,6 +108,7 @@ def test_a_cell_nobody_was_seen_under_drops_out_of_both_sums():
     assert fog["ece"] == [pytest.approx(0.3), None]
     assert fog["nll"] == [0.5, None]
     del fog["ece"]
+    assert fog.pop("sce") is None  # no probabilities
     assert fog == {
         "images": [4, 0], "error": [0.5, None], "dense_error": [0.25, None], "nll": [0.5, None], "ce": 2.0
     }  # fmt: skip
@@ -150,6 +151,26 @@ def test_calibration_in_every_cell_agrees_with_the_literal_rewrite(seed):
             seen = observed[:, c, s]
             expected = calibration.ece(confidence[seen, c, s].tolist(), (~error[seen, c, s]).tolist())
             assert details["corruptions"][name]["ece"][s] == pytest.approx(expected, abs=1e-12)
+
+
+def test_sce_in_every_cell_agrees_with_the_literal_rewrite():
+    """Each of 50 images is seen under 2 of the 4 cells; its probabilities lie in the order of these."""
+    rng = np.random.default_rng(7)
+    observed = np.zeros((50, 4), bool)
+    for row in observed:
+        row[rng.permutation(4)[:2]] = True
+    logits, labels = rng.normal(size=(50, 2, 3)) * 3, rng.integers(0, 3, 50)
+    logits[0] = [50, 0, 0]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    measured = units(np.zeros((50, 2, 2)), np.zeros((50, 2, 2)), observed.reshape(50, 2, 2))
+    arrays = {**measured.arrays, "probabilities": probabilities, "label": labels}
+    details = TWO.details(Units(measured.strata, arrays))
+    found = np.array([details["corruptions"][name]["sce"] for name in ("fog", "snow")]).ravel()
+    for cell in range(4):
+        members = np.flatnonzero(observed[:, cell])
+        shown = [logits[i, int(observed[i, :cell].sum())] for i in members]
+        assert found[cell] == pytest.approx(calibration.sce(shown, labels[members].tolist()), abs=1e-12)
+    assert details["mean_sce"] == pytest.approx(found.mean())
 
 
 def test_relative_mce_leaves_out_what_does_not_hurt_the_dense_model():

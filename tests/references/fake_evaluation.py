@@ -219,11 +219,15 @@ def _detail(name: str, index: int) -> dict[str, Any]:
                     for severity in range(5)
                 ],
                 "dense_error": [0.1] * 5,
+                "ece": [0.02 * (1 + index) + 0.01 * kind * severity for severity in range(5)],
+                "sce": None,
+                "nll": [None if kind == 0 else 0.4 + 0.1 * severity for severity in range(5)],
                 "ce": 1.0,
             }
             for kind, corruption in enumerate(_CORRUPTIONS)
         }
-        return {"severities": [1, 2, 3, 4, 5], "corruptions": errors, "mean_error": 0.21 + 0.02 * index}
+        return {"severities": [1, 2, 3, 4, 5], "corruptions": errors, "mean_error": 0.21 + 0.02 * index,
+                "clean_error": 0.08}  # fmt: skip
     if name == "ood_auroc":
         return {
             "score": "log max-softmax, higher = more in-distribution",

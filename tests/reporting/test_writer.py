@@ -118,9 +118,10 @@ def test_page_shows_verdict_numbers_and_what_they_rest_on(full: Written, expecte
 
 
 def test_page_has_every_figure_with_a_description(full: Written) -> None:
-    assert full.page.tags.count("svg") == 1 + 2 + 3  # radar, one forest a candidate; reliability, sparsity, corruption
+    # The radar; one forest a candidate; reliability, sparsity, corruptions, shift.
+    assert full.page.tags.count("svg") == 1 + 2 + 4
     labels = [value for tag, name, value in full.page.attributes if (tag, name) == ("svg", "aria-label")]
-    assert len(set(labels)) == 6
+    assert len(set(labels)) == 7
 
 
 @pytest.mark.parametrize("name", ["full", "compared", "strange"])
