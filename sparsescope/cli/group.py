@@ -13,6 +13,7 @@ from sparsescope.cli.corrupt import corrupt
 from sparsescope.cli.crosscheck import crosscheck
 from sparsescope.cli.demo import demo
 from sparsescope.cli.evaluate import evaluate
+from sparsescope.cli.explain import explain
 from sparsescope.cli.inspect import inspect
 from sparsescope.cli.report import report
 from sparsescope.errors import InputError, SparsescopeWarning
@@ -63,7 +64,7 @@ def sparsescope() -> None:
     """
 
 
-for _command in (evaluate, inspect, report, corrupt, crosscheck, demo):
+for _command in (evaluate, inspect, report, explain, corrupt, crosscheck, demo):
     sparsescope.add_command(_command)
 
 

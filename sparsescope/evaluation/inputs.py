@@ -12,7 +12,7 @@ from sparsescope.checkpoints import load_classifier
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, OptionError
 
-__all__ = ["Model", "open_models", "pick_batch_size", "pick_device"]
+__all__ = ["Model", "cut_to_task", "open_models", "pick_batch_size", "pick_device"]
 
 Model = str | Path | nn.Module | Classifier
 
@@ -45,6 +45,13 @@ def open_models(
         taken.add(name)
         named.append(replace(model, name=name, passes=type(model.passes)()))
     return named
+
+
+def cut_to_task(classifiers: Sequence[Classifier], benchmark: Benchmark) -> list[Classifier]:
+    """Return the classifiers with the outputs of the benchmark's classes; see `Benchmark.outputs`."""
+    if benchmark.outputs is None:
+        return list(classifiers)
+    return [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
 
 
 def _refuse_reparametrised(module: nn.Module) -> None:

@@ -20,7 +20,7 @@ from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
 from sparsescope.evaluation.cache import Cache, default_directory
 from sparsescope.evaluation.executor import Setting
-from sparsescope.evaluation.inputs import Model, open_models, pick_batch_size, pick_device
+from sparsescope.evaluation.inputs import Model, cut_to_task, open_models, pick_batch_size, pick_device
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, read_config, resolve
@@ -120,8 +120,7 @@ def evaluate(
         benchmark = open_benchmark(benchmark, ood=ood, train=train, resize=resize, crop=crop)
     if corrupted is not None:
         benchmark = replace(benchmark, corrupted=open_corrupted(corrupted, benchmark.test))
-    if benchmark.outputs is not None:
-        classifiers = [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
+    classifiers = cut_to_task(classifiers, benchmark)
     chosen = pick_device(device)
     setting = Setting(classifiers, benchmark, seed, pick_batch_size(batch_size, benchmark, chosen), chosen)
     _check_models(setting)

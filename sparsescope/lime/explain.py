@@ -48,6 +48,7 @@ def explain(
     alpha: float = 1.0,
     pivots: int = 5,
     seed: int = 0,
+    image_id: int = 0,
     batch_size: int = 32,
 ) -> Explanation:
     """Explain one prediction by LIME (Ribeiro et al. 2016); the model is left as it was.
@@ -57,7 +58,8 @@ def explain(
         image: (C, H, W) in [0, 1], 1 or 3 channels.
         target: the class to explain; None: the model's own top-1.
         samples, superpixels, fill, distance, kernel_width, alpha, pivots: see `LimeSettings`.
-        seed: key of the random numbers. Image 0 of a data set gets the same ones in the metrics.
+        seed: key of the random numbers.
+        image_id: the image's index in its data set, if the perturbations are to be those of the metrics.
         batch_size: images per forward pass.
 
     Raises:
@@ -72,7 +74,7 @@ def explain(
     settings = LimeSettings(samples, pivots, alpha, kernel_width, distance, fill, superpixels)
     pixels = _checked(image)
     segments = segment(pixels.numpy(), superpixels)
-    shown = [Shown(pixels, segments, 0)]
+    shown = [Shown(pixels, segments, image_id)]
     targets = None if target is None else [target]
     with classifier.prepared():
         (fitted,) = explain_images(classifier, shown, settings, targets=targets, seed=seed, batch_size=batch_size)

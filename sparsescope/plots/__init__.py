@@ -7,12 +7,14 @@ Plots:
     sparsity          sparsity by layer of one candidate
     corruption_table  error rates of one model, corruption × severity
     under_shift       error, ECE, SCE or NLL of all models by severity
+    explanation       one image under its heat map (arrays in, not an evaluation)
 
 Each accepts `ax=None` and then makes its own figure. `panels` puts several beside each other.
 """
 
 from sparsescope.plots.corruption_table import corruption_table
 from sparsescope.plots.differences import differences
+from sparsescope.plots.explanation import explanation
 from sparsescope.plots.panels import panels
 from sparsescope.plots.radar import radar, save_radar
 from sparsescope.plots.reliability import reliability
@@ -23,6 +25,7 @@ from sparsescope.plots.under_shift import under_shift
 __all__ = [
     "corruption_table",
     "differences",
+    "explanation",
     "panels",
     "png",
     "radar",

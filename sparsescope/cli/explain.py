@@ -1,0 +1,106 @@
+"""`sparsescope explain`."""
+
+from pathlib import Path
+from typing import Literal
+
+import rich_click as click
+
+from sparsescope.cli.parameters import SEED, numbers
+from sparsescope.cli.progress import progress_bar
+from sparsescope.errors import OptionError
+
+__all__ = ["explain"]
+
+
+@click.command()
+@click.argument("dense")
+@click.argument("sparse", nargs=-1)
+@click.option("--data", metavar="SPEC", help="Test images. Default: what the dense checkpoint names.")
+@click.option(
+    "--image",
+    "indices",
+    type=click.IntRange(0),
+    multiple=True,
+    metavar="N",
+    help="Index of a test image (repeatable). Default: the first three that dense gets right and a sparse model wrong.",
+)
+@click.option(
+    "--target",
+    type=click.Choice(["dense", "own", "label"]),
+    default="dense",
+    show_default=True,
+    help="The explained class: the dense model's for all models, each model's own, or the label.",
+)
+@click.option("--samples", type=click.IntRange(2), default=1000, show_default=True, help="Perturbations per image.")
+@click.option(
+    "--superpixels",
+    type=click.Choice(["auto", "felzenszwalb", "quickshift", "slic", "grid"]),
+    default="auto",
+    show_default=True,
+    help="How images are cut into parts; auto: felzenszwalb up to 64 px, quickshift above.",
+)
+@click.option("--arch", metavar="SPEC", help="Architecture. Default: from the checkpoint, else by names and shapes.")
+@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
+@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
+@click.option("--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side.")
+@click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Key of all random numbers.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("explanations.png"),
+    show_default=True,
+    help="The picture, .png or .svg.",
+)
+@click.option("--quiet", is_flag=True, help="No progress.")
+def explain(
+    dense: str,
+    sparse: tuple[str, ...],
+    data: str | None,
+    indices: tuple[int, ...],
+    target: Literal["dense", "own", "label"],
+    samples: int,
+    superpixels: str,
+    arch: str | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    resize: int | None,
+    crop: int | None,
+    seed: int,
+    out: Path,
+    quiet: bool,
+) -> None:
+    """Draw what each model looks at: LIME heat maps of the same images, dense and sparse side by side.
+
+    Red superpixels speak for the explained class, blue ones against it; superpixels, perturbations and colour scale of
+    an image are the same for all models.
+    """
+    from sparsescope.checkpoints import stored_data_spec
+    from sparsescope.datasets import open_benchmark
+    from sparsescope.evaluation.inputs import cut_to_task, open_models
+    from sparsescope.explaining import explain_side_by_side, figure, lost_images
+    from sparsescope.files import write_atomically
+    from sparsescope.plots import png, svg
+
+    if out.suffix not in (".png", ".svg"):
+        raise OptionError(f"Expected --out to end in .png or .svg, but got {out}.")
+    data = data or stored_data_spec(dense)
+    if data is None:
+        raise OptionError("Expected --data SPEC: the checkpoint names no data set.")
+    benchmark = open_benchmark(data, resize=resize, crop=crop)
+    models = cut_to_task(open_models(dense, sparse, arch=arch, mean=mean, std=std), benchmark)
+    chosen = list(indices) or lost_images(models, benchmark.test, 3) or [0, 1, 2][: len(benchmark.test)]
+    with progress_bar(quiet=quiet) as progress:
+        rows = explain_side_by_side(
+            models,
+            benchmark.test,
+            chosen,
+            target=target,
+            samples=samples,
+            superpixels=superpixels,
+            seed=seed,
+            progress=progress,
+        )
+    picture = figure(rows, benchmark.classes)
+    write_atomically(out, png(picture) if out.suffix == ".png" else svg(picture))
+    click.echo(f"Written: {out} (test images {', '.join(map(str, chosen))})")
