@@ -6,10 +6,12 @@ Plots:
     reliability       accuracy by confidence of one model
     sparsity          sparsity by layer of one candidate
     corruption_table  error rates of one model, corruption × severity
+    attack_curve      accuracy of all models against the size of an adversarial step
 
 Each accepts `ax=None` and then makes its own figure. `panels` puts several beside each other.
 """
 
+from sparsescope.plots.attack_curve import attack_curve
 from sparsescope.plots.corruption_table import corruption_table
 from sparsescope.plots.differences import differences
 from sparsescope.plots.panels import panels
@@ -18,4 +20,15 @@ from sparsescope.plots.reliability import reliability
 from sparsescope.plots.sparsity import sparsity
 from sparsescope.plots.style import png, svg
 
-__all__ = ["corruption_table", "differences", "panels", "png", "radar", "reliability", "save_radar", "sparsity", "svg"]
+__all__ = [
+    "attack_curve",
+    "corruption_table",
+    "differences",
+    "panels",
+    "png",
+    "radar",
+    "reliability",
+    "save_radar",
+    "sparsity",
+    "svg",
+]

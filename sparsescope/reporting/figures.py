@@ -6,6 +6,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from sparsescope import plots
+from sparsescope.plots.attack_curve import attack_curve_points
 from sparsescope.plots.corruption_table import corruption_errors, corruption_table_height
 from sparsescope.plots.reliability import reliability_bins
 from sparsescope.plots.sparsity import sparsity_height
@@ -62,6 +63,8 @@ def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:
             lambda name, ax: plots.corruption_table(evaluation, name, ax), corrupted, width=3.4, height=height
         )
         drawn["corruptions"] = figure, "Error rates by corruption and severity"
+    if any(attack_curve_points(evaluation, name) for name in models):
+        drawn["attacks"] = top_figure(plots.attack_curve(evaluation)), "Accuracy against the size of an FGSM step"
     return {name: _inline(figure, f"{prefix}-{name}", title) for name, (figure, title) in drawn.items()}
 
 
