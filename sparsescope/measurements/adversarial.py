@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from sparsescope.attacks.ball import project
 from sparsescope.attacks.fgsm import RANDOM_START_STEP, fgsm_start
@@ -59,21 +60,26 @@ class Adversarial(AttackedImages):
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _batch(self, classifier: Classifier, shown: Shown) -> Arrays:
-        images, labels, ids, seed = shown
+        images, labels, _, _ = shown
+        fixed = None if self.random_start else self._direction(classifier, shown, self.epsilon)
+        alpha = RANDOM_START_STEP if self.random_start else 1.0
         curve: list[NDArray[np.bool_]] = []
         arrays: dict[str, NDArray[np.bool_]] = {}
-        start, logits, signs = images, images, [images]  # all set in the first round
         for epsilon in self.grid:
-            if self.random_start or not curve:
-                start = fgsm_start(images, epsilon, ids, seed) if self.random_start else images
-                logits, signs = gradient_signs(classifier, start, torch.from_numpy(labels), _LOSSES)
-            alpha = epsilon * (RANDOM_START_STEP if self.random_start else 1)
+            start, logits, signs = fixed or self._direction(classifier, shown, epsilon)
             right = []
             for sign in signs if epsilon == self.epsilon else signs[:1]:
-                moved = project(start + alpha * sign, images, epsilon)
+                moved = project(start + alpha * epsilon * sign, images, epsilon)
                 answer = predict(classifier, moved, len(moved)) if epsilon > 0 else logits.numpy()
                 right.append(answer.argmax(axis=1) == labels)
             curve.append(right[0])
             if epsilon == self.epsilon:
                 arrays = {"correct": right[0], "correct_margin": right[1]}
         return {**arrays, "curve": np.stack(curve, axis=1)}
+
+    def _direction(self, classifier: Classifier, shown: Shown, epsilon: float) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return where the steps begin, the logits there, and the signs for each of the losses."""
+        images, labels, ids, seed = shown
+        start = fgsm_start(images, epsilon, ids, seed) if self.random_start else images
+        logits, signs = gradient_signs(classifier, start, torch.from_numpy(labels), _LOSSES)
+        return start, logits, signs

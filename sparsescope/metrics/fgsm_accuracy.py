@@ -22,7 +22,7 @@ _CONFIDENCE = 0.95
 class FgsmAccuracy(Metric):
     """Top-1 accuracy on x + ε sign(∇_x L) clipped to [0, 1], L the cross-entropy with the true label.
 
-    One step, no random start; the perturbed images alone are counted. Details: `margin_loss_accuracy`, the same under
+    One step; the perturbed images alone are counted. Details: `margin_loss_accuracy`, the same under
     a step along the margin loss, whose direction does not depend on the model's confidence; `curve`, the accuracy for
     every ε of `epsilons`, with intervals of 95 %.
 

@@ -14,7 +14,7 @@ from sparsescope.attacks import Pgd, fgsm, pgd
 from sparsescope.attacks.ball import project, uniform_start
 from sparsescope.attacks.pgd import Search
 from sparsescope.classifier import Classifier
-from sparsescope.errors import NotEvaluated, OptionError
+from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.randomness import generator
 
 EPSILON = 8 / 255
@@ -236,6 +236,12 @@ def test_nothing_right_needs_no_gradient(small_classifier, batch):
 def test_options_outside_their_range(small_classifier, batch, options, text):
     with pytest.raises(OptionError, match=text):
         pgd(small_classifier, *batch, **options)
+
+
+def test_logits_must_be_finite(small_classifier, batch):
+    small_classifier.module[7].bias.data[2] = torch.nan
+    with small_classifier.prepared(), pytest.raises(InputError, match="small returns logits that are not finite"):
+        pgd(small_classifier, *batch)
 
 
 def test_a_model_without_gradient_is_not_evaluated():
