@@ -71,8 +71,8 @@ class FgsmAccuracy(Metric):
             "curve": {
                 "epsilon": list(self._attack.grid),
                 "accuracy": accuracy.tolist(),
-                "lower": lower.tolist(),
-                "upper": upper.tolist(),
+                "lower": np.clip(lower, 0, 1).tolist(),
+                "upper": np.clip(upper, 0, 1).tolist(),
                 "confidence": _CONFIDENCE,
             },
         }

@@ -38,11 +38,13 @@ def test_paper_has_the_sizes_of_the_paper() -> None:
     fidelity = by_name(settings, "fidelity")
     assert (fidelity.images, fidelity.samples, fidelity.selection, fidelity.target) == (1000, 1000, "first", "own")
     assert by_name(settings, "corruption_error").cells_per_image == 75
+    assert (by_name(settings, "pgd_accuracy").steps, by_name(settings, "pgd_accuracy").images) == (20, 1_000_000)
 
 
 def test_quick_is_smaller_than_standard() -> None:
     quick, standard = resolve(preset="quick"), resolve()
-    for name, option in (("fidelity", "images"), ("corruption_error", "cells_per_image"), ("weight_trace", "images")):
+    options = {"fidelity": "images", "corruption_error": "cells_per_image", "weight_trace": "images"}
+    for name, option in {**options, "pgd_accuracy": "images"}.items():
         assert getattr(by_name(quick, name), option) < getattr(by_name(standard, name), option)
 
 

@@ -49,6 +49,15 @@ def test_curve_ends_in_the_value_and_begins_with_the_clean_accuracy(small_classi
     assert started.details(started.measure(small_classifier, small_benchmark))["curve"]["epsilon"][0] == 1 / 255
 
 
+@pytest.mark.parametrize("share", [0, 1])
+@pytest.mark.parametrize("n", [3, 37, 1000])
+def test_intervals_of_the_curve_stay_among_the_shares(share, n):
+    answers = np.full(n, bool(share))
+    units = Units({"test": n}, {"correct": answers, "correct_margin": answers, "curve": np.tile(answers, (6, 1)).T})
+    curve = FgsmAccuracy().details(units)["curve"]
+    assert all(0 <= low < high <= 1 for low, high in zip(curve["lower"], curve["upper"], strict=True))
+
+
 def test_units_are_paired_with_the_clean_ones(small_classifier, small_benchmark):
     assert FgsmAccuracy().measure(small_classifier, small_benchmark).strata == {"test": 40}
 
