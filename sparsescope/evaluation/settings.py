@@ -118,7 +118,8 @@ def resolve(
         preset: name of a preset; default: the configuration's, else `standard`.
         config: content of a configuration file.
         options: {metric: {option: value}}; the option `margin` sets the metric's margin.
-        metrics: names or Metric objects; default: every metric of the catalogue.
+        metrics: names or Metric objects; default: every metric of the catalogue, those that are measured on request
+            only if the configuration or `options` name them.
         skip: names to leave out.
         confidence: level of the intervals, between 0.5 and 1.
         replicates: bootstrap replicates, at least 100.
@@ -142,8 +143,10 @@ def resolve(
         create(metric, **{name: value for name, value in values.items() if name != "margin"})  # refused if unknown
     margin_texts = {**base.margins, **user.margins}
     margin_texts |= {metric: values.pop("margin") for metric, values in merged.items() if "margin" in values}
-    chosen = _chosen(metrics, skip, merged)
     verdict = user.verdict if user.verdict is not None else base.verdict
+    named = {*user.metrics, *(options or {}), *(verdict or ())}
+    usual = [name for name in CATALOGUE if name in named or not metric_class(name).on_request]
+    chosen = _chosen(usual if metrics is None else metrics, skip, merged)
     default_verdict = {metric for metric in CATALOGUE if metric_class(metric).in_verdict}
     wanted = default_verdict if verdict is None else {metric_class(metric).name for metric in verdict}
     wanted |= {
@@ -174,11 +177,10 @@ def _validated(content: Mapping[str, Any], where: str) -> _Document:
 
 
 def _chosen(
-    metrics: Sequence[str | Metric] | None, skip: Sequence[str], options: Mapping[str, Mapping[str, Any]]
+    wanted: Sequence[str | Metric], skip: Sequence[str], options: Mapping[str, Mapping[str, Any]]
 ) -> list[Metric]:
     for name in skip:
         metric_class(name)
-    wanted = list(CATALOGUE) if metrics is None else list(metrics)
     asked = list(dict.fromkeys(name for name in wanted if isinstance(name, str)))
     for name in asked:
         metric_class(name)

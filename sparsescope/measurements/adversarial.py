@@ -1,4 +1,4 @@
-"""Predictions on adversarial images, each made against the model that is measured."""
+"""Predictions on images after one adversarial step (FGSM), over a grid of sizes."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sparsescope.attacks import Loss, gradient_signs, step
+from sparsescope.attacks.ball import project
+from sparsescope.attacks.fgsm import RANDOM_START_STEP, fgsm_start
+from sparsescope.attacks.gradients import Loss, gradient_signs
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.measurements.base import Measurement
-from sparsescope.measurements.predictions import Predictions, predict
+from sparsescope.measurements.attacked_images import AttackedImages, Shown
+from sparsescope.measurements.predictions import predict
 from sparsescope.units import Arrays
 
 __all__ = ["Adversarial"]
@@ -20,53 +22,64 @@ _LOSSES: tuple[Loss, ...] = ("cross_entropy", "margin")
 
 
 @dataclass(frozen=True)
-class Adversarial(Measurement):
+class Adversarial(AttackedImages):
     """Whether test images are still classified correctly after one gradient-sign step (FGSM).
 
     Args:
         epsilon: step in every pixel, in pixel units, >= 0.
         images: how many test images, drawn stratified by class; None means all.
+        epsilons: further sizes, for the curve of accuracy against ε. Without a random start the direction does not
+            depend on ε: one gradient serves them all.
+        random_start: whether to step from a random place within ε.
 
-    Arrays: `correct` bool (n,) after the cross-entropy step; `correct_margin` bool (n,) after the margin-loss step.
+    Arrays: `correct` bool (n,) after the cross-entropy step; `correct_margin` bool (n,) after the margin-loss step;
+    `curve` bool (n, len(grid)) after cross-entropy steps of every size of `grid`.
     """
 
     epsilon: float = 8 / 255
     images: int | None = None
+    epsilons: tuple[float, ...] = ()
+    random_start: bool = False
 
     @property
-    def population(self) -> str:
-        """See `Measurement.population`."""
-        return self._clean.population
-
-    @property
-    def _clean(self) -> Predictions:
-        return Predictions("test", self.images)
-
-    def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`."""
-        return self._clean.unit_ids(benchmark, seed)
+    def grid(self) -> tuple[float, ...]:
+        """All sizes, `epsilon` among them and 0 where it is free, ascending."""
+        free = () if self.random_start else (0.0,)  # the gradient's own forward pass is the clean prediction
+        return tuple(sorted({self.epsilon, *self.epsilons, *free}))
 
     def cost(self, benchmark: Benchmark) -> float:
-        """One forward and two backward passes for the gradients, two forward passes on the perturbed images."""
-        return 5.5
+        """One forward and two backward passes for a gradient, a forward pass for every perturbed image."""
+        sizes = len(self.grid)
+        return 4.5 * sizes + 1 if self.random_start else sizes + 3.5
 
-    def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> tuple[Tensor, NDArray[np.int64]]:
-        """Return (images, labels)."""
-        return self._clean.prepare(benchmark, ids, seed)
-
-    def measure(
-        self, classifier: Classifier, shown: tuple[Tensor, NDArray[np.int64]], given: Arrays, batch_size: int
-    ) -> Arrays:
+    def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
         """See `Measurement.measure`."""
-        images, labels = shown
-        correct: dict[Loss, list[NDArray[np.bool_]]] = {loss: [] for loss in _LOSSES}
-        for start in range(0, len(images), batch_size):
-            chunk, truth = images[start : start + batch_size], labels[start : start + batch_size]
-            signs = gradient_signs(classifier, chunk, torch.from_numpy(truth), _LOSSES)
-            for loss, sign in zip(_LOSSES, signs, strict=True):
-                logits = predict(classifier, step(chunk, sign.to(chunk.device), self.epsilon), batch_size)
-                correct[loss].append(logits.argmax(axis=1) == truth)
-        return {
-            "correct": np.concatenate(correct["cross_entropy"]),
-            "correct_margin": np.concatenate(correct["margin"]),
-        }
+        images, labels, ids, seed = shown
+        batches = [slice(first, first + batch_size) for first in range(0, len(images), batch_size)]
+        parts = [self._batch(classifier, (images[rows], labels[rows], ids[rows], seed)) for rows in batches]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _batch(self, classifier: Classifier, shown: Shown) -> Arrays:
+        images, labels, _, _ = shown
+        fixed = None if self.random_start else self._direction(classifier, shown, self.epsilon)
+        alpha = RANDOM_START_STEP if self.random_start else 1.0
+        curve: list[NDArray[np.bool_]] = []
+        arrays: dict[str, NDArray[np.bool_]] = {}
+        for epsilon in self.grid:
+            start, logits, signs = fixed or self._direction(classifier, shown, epsilon)
+            right = []
+            for sign in signs if epsilon == self.epsilon else signs[:1]:
+                moved = project(start + alpha * epsilon * sign, images, epsilon)
+                answer = predict(classifier, moved, len(moved)) if epsilon > 0 else logits.numpy()
+                right.append(answer.argmax(axis=1) == labels)
+            curve.append(right[0])
+            if epsilon == self.epsilon:
+                arrays = {"correct": right[0], "correct_margin": right[1]}
+        return {**arrays, "curve": np.stack(curve, axis=1)}
+
+    def _direction(self, classifier: Classifier, shown: Shown, epsilon: float) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return where the steps begin, the logits there, and the signs for each of the losses."""
+        images, labels, ids, seed = shown
+        start = fgsm_start(images, epsilon, ids, seed) if self.random_start else images
+        logits, signs = gradient_signs(classifier, start, torch.from_numpy(labels), _LOSSES)
+        return start, logits, signs

@@ -25,6 +25,8 @@ CATALOGUE: dict[str, str] = {
     "generalization_gap": "sparsescope.metrics.generalization_gap:GeneralizationGap",
     "corruption_error": "sparsescope.metrics.corruption_error:CorruptionError",
     "fgsm_accuracy": "sparsescope.metrics.fgsm_accuracy:FgsmAccuracy",
+    "pgd_accuracy": "sparsescope.metrics.pgd_accuracy:PgdAccuracy",
+    "autoattack_accuracy": "sparsescope.metrics.autoattack_accuracy:AutoattackAccuracy",
     "ood_auroc": "sparsescope.metrics.ood_auroc:OodAuroc",
     "ece": "sparsescope.metrics.ece:ECE",
     "sce": "sparsescope.metrics.sce:SCE",

@@ -41,6 +41,9 @@ class Metric(abc.ABC):
     """How much worse than dense still counts as a match."""
     margin_kind: ClassVar[Literal["absolute", "relative"]] = "absolute"
     in_verdict: ClassVar[bool] = True
+    """Whether it counts in the verdict unless the user chooses otherwise; else it is reported only."""
+    on_request: ClassVar[bool] = False
+    """Whether it is measured only where the user names it: as a metric, in the verdict, or by one of its options."""
     interval: ClassVar[Literal["percentile", "basic"]] = "percentile"
     """Kind of bootstrap interval; basic (reflected) for statistics that resampling biases, such as the ECE."""
 

@@ -9,21 +9,28 @@ from pydantic.dataclasses import dataclass
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.adversarial import Adversarial
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.paired import wilson_interval
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["FgsmAccuracy"]
+
+_Epsilon = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, config=OPTIONS)
 class FgsmAccuracy(Metric):
     """Top-1 accuracy on x + ε sign(∇_x L) clipped to [0, 1], L the cross-entropy with the true label.
 
-    One step, no random start; the perturbed images alone are counted. Details: `margin_loss_accuracy`, the same under
-    a step along the margin loss, whose direction does not depend on the model's confidence.
+    One step; the perturbed images alone are counted. Details: `margin_loss_accuracy`, the same under
+    a step along the margin loss, whose direction does not depend on the model's confidence; `curve`, the accuracy for
+    every ε of `epsilons`, with intervals of 95 %.
 
     Args:
         epsilon: step in every pixel, in pixel units, >= 0.
         images: how many test images, drawn stratified by class; None means all.
+        epsilons: further ε for the curve; each costs a forward pass, or a gradient too with a random start.
+        random_start: step by 1.25 ε from a random place within ε, back to within ε, as Wong et al. 2020 do.
 
     Source: Goodfellow et al. 2015; Chen et al. 2022, section 3.1.
     """
@@ -37,12 +44,18 @@ class FgsmAccuracy(Metric):
     source: ClassVar[str] = "Goodfellow et al. 2015"
     margin: ClassVar[float] = 0.01
 
-    epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 8 / 255
+    epsilon: _Epsilon = 8 / 255
     images: Annotated[int, Field(ge=1)] | None = None
+    epsilons: tuple[_Epsilon, ...] = (1 / 255, 2 / 255, 4 / 255, 8 / 255, 16 / 255)
+    random_start: bool = False
+
+    @property
+    def _attack(self) -> Adversarial:
+        return Adversarial(self.epsilon, self.images, self.epsilons, self.random_start)
 
     def measurements(self, benchmark: Benchmark) -> tuple[Adversarial, ...]:
         """See `Metric.measurements`."""
-        return (Adversarial(self.epsilon, self.images),)
+        return (self._attack,)
 
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
         """See `Metric.reduce`."""
@@ -50,4 +63,16 @@ class FgsmAccuracy(Metric):
 
     def details(self, units: Units) -> dict[str, Any]:
         """See `Metric.details`."""
-        return {"margin_loss_accuracy": float(np.mean(units["correct_margin"])), "images": len(units)}
+        accuracy = units["curve"].mean(axis=0)
+        lower, upper = wilson_interval(accuracy, np.full(len(accuracy), len(units)), _CONFIDENCE)
+        return {
+            "margin_loss_accuracy": float(np.mean(units["correct_margin"])),
+            "images": len(units),
+            "curve": {
+                "epsilon": list(self._attack.grid),
+                "accuracy": accuracy.tolist(),
+                "lower": np.clip(lower, 0, 1).tolist(),
+                "upper": np.clip(upper, 0, 1).tolist(),
+                "confidence": _CONFIDENCE,
+            },
+        }

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sparsescope.units import FloatArray
 
-__all__ = ["LISTED", "by_class", "changed_sides", "paired_interval"]
+__all__ = ["LISTED", "by_class", "changed_sides", "paired_interval", "wilson_interval"]
 
 LISTED = 100
 """At most so many image indices are listed; the counts are always complete."""
@@ -96,12 +96,9 @@ def paired_interval(
         n: images (K,), at least 1 each.
         level: confidence level of each interval.
     """
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + level) / 2))
     own, dense = (both + gained) / n, (both + lost) / n
-    own_lower, own_upper = _wilson(own, n, z)
-    dense_lower, dense_upper = _wilson(dense, n, z)
+    own_lower, own_upper = wilson_interval(own, n, level)
+    dense_lower, dense_upper = wilson_interval(dense, n, level)
     phi = _corrected_phi(both, lost, gained, n)
     below, above = own - own_lower, own_upper - own
     dense_below, dense_above = dense - dense_lower, dense_upper - dense
@@ -111,8 +108,11 @@ def paired_interval(
     return lower, upper
 
 
-def _wilson(share: FloatArray, n: NDArray[np.int64], z: float) -> tuple[FloatArray, FloatArray]:
-    """Return the score interval of a proportion. Source: Wilson 1927."""
+def wilson_interval(share: FloatArray, n: NDArray[np.int64], level: float) -> tuple[FloatArray, FloatArray]:
+    """Return the score intervals (lower, upper) of proportions (K,) of n (K,) units each. Source: Wilson 1927."""
+    from scipy.special import ndtri
+
+    z = float(ndtri((1 + level) / 2))
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return centre - half, centre + half

@@ -8,10 +8,12 @@ Plots:
     corruption_table  error rates of one model, corruption × severity
     under_shift       error, ECE, SCE or NLL of all models by severity
     explanation       one image under its heat map (arrays in, not an evaluation)
+    attack_curve      accuracy of all models against the size of an adversarial step
 
 Each accepts `ax=None` and then makes its own figure. `panels` puts several beside each other.
 """
 
+from sparsescope.plots.attack_curve import attack_curve
 from sparsescope.plots.corruption_table import corruption_table
 from sparsescope.plots.differences import differences
 from sparsescope.plots.explanation import explanation
@@ -23,6 +25,7 @@ from sparsescope.plots.style import png, svg
 from sparsescope.plots.under_shift import under_shift
 
 __all__ = [
+    "attack_curve",
     "corruption_table",
     "differences",
     "explanation",

@@ -6,6 +6,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from sparsescope import plots
+from sparsescope.plots.attack_curve import attack_curve_points
 from sparsescope.plots.corruption_table import corruption_errors, corruption_table_height
 from sparsescope.plots.reliability import reliability_bins
 from sparsescope.plots.sparsity import sparsity_height
@@ -69,6 +70,8 @@ def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:
             lambda quantity, ax: plots.under_shift(evaluation, quantity, ax), shifted, width=3.6, height=2.9, columns=2
         )
         drawn["shift"] = figure, "Error and calibration by severity of the corruption"
+    if any(attack_curve_points(evaluation, name) for name in models):
+        drawn["attacks"] = top_figure(plots.attack_curve(evaluation)), "Accuracy against the size of an FGSM step"
     return {name: _inline(figure, f"{prefix}-{name}", title) for name, (figure, title) in drawn.items()}
 
 

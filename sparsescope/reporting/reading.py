@@ -9,6 +9,8 @@ SENTENCES = {
     "generalization_gap": "Test accuracy minus training accuracy: how much of what was learnt carries over.",
     "corruption_error": "Error under noise, blur, weather and compression: mean ratio to dense over corruptions.",
     "fgsm_accuracy": "Share of test images still right after one gradient step that raises the loss (FGSM).",
+    "pgd_accuracy": "Share of test images that stay right at every one of several such steps (PGD): a stronger attack.",
+    "autoattack_accuracy": "Share of test images that stay right under AutoAttack, an ensemble of stronger attacks.",
     "ood_auroc": "Chance that a test image gets a higher score (confidence, unless chosen otherwise) than an "
     "out-of-distribution image, the mean over the sets; 0.5 is guessing.",
     "ece": "Mean gap between confidence and accuracy over bins of confidence.",

@@ -1,6 +1,7 @@
 import captum.robust
 import numpy as np
 import pytest
+import reference_attacks as iterated
 import reference_curvature as reference
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from sparsescope.architectures.cifar_resnet import resnet20s
 from sparsescope.attacks import fgsm
 from sparsescope.classifier import Classifier
 from sparsescope.errors import NotEvaluated, OptionError
+from sparsescope.randomness import generator
 
 EPSILON = 8 / 255
 
@@ -133,6 +135,71 @@ def test_leaves_the_model_as_it_was_and_counts_its_passes(small_classifier, batc
     assert all(torch.equal(before[name], value) for name, value in small_classifier.module.state_dict().items())
     assert all(parameter.grad is None for parameter in small_classifier.module.parameters())
     assert (small_classifier.passes.forward, small_classifier.passes.backward) == (12, 12)
+
+
+def start_of(image, epsilon, seed, unit):
+    draws = generator(seed, "attack/fgsm", unit).random(tuple(image.shape), dtype=np.float32)
+    return (image + epsilon * (2 * torch.from_numpy(draws) - 1)).clamp(0, 1)
+
+
+def test_random_start_by_hand():
+    # z = (x, -x): the margin of class 0 falls with x everywhere, so x' = max(x0 - 1.25 ε, x - ε, 0).
+    linear = nn.Linear(1, 2, bias=False)
+    linear.weight.data = torch.tensor([[1.0], [-1.0]])
+    classifier = Classifier(nn.Sequential(nn.Flatten(), linear))
+    images = torch.linspace(0.05, 0.95, 40).reshape(40, 1, 1, 1)
+    starts = torch.stack([start_of(image, 0.1, 7, 100 + row) for row, image in enumerate(images)])
+    with classifier.prepared():
+        attacked = fgsm(
+            classifier, images, torch.zeros(40).long(), 0.1, random_start=True, seed=7, ids=np.arange(100, 140)
+        )
+    expected = torch.maximum(starts - 0.125, images - 0.1).clamp(0, 1)
+    torch.testing.assert_close(attacked, expected)
+    assert 0 < (expected == (images - 0.1).clamp(0, 1)).float().mean() < 1  # some starts are too far to reach the edge
+
+
+@pytest.mark.parametrize("step_size", [None, 0.02])
+def test_random_start_against_the_literal_algorithm(small_classifier, batch, step_size):
+    images, labels = batch
+    with small_classifier.prepared():
+        attacked = fgsm(small_classifier, images, labels, 0.04, random_start=True, step_size=step_size, seed=2)
+    alpha = 0.05 if step_size is None else step_size
+    for row, (image, label) in enumerate(zip(images, labels, strict=True)):
+        _, expected = iterated.trajectory(small_classifier, image, label, start_of(image, 0.04, 2, row), 0.04, 1, alpha)
+        assert (attacked[row].double() - expected).abs().max() < 1e-6
+
+
+def test_random_start_stays_in_the_ball_and_follows_the_ids(small_classifier, batch):
+    images, labels = batch
+    ids = np.arange(12) + 50
+    with small_classifier.prepared():
+        whole = fgsm(small_classifier, images, labels, EPSILON, random_start=True, ids=ids)
+        part = fgsm(small_classifier, images[5:], labels[5:], EPSILON, random_start=True, ids=ids[5:], batch_size=3)
+    assert (part != whole[5:]).float().mean() < 1e-3
+    assert whole.min() >= 0 and whole.max() <= 1
+    assert (whole.double() - images.double()).abs().max() <= EPSILON + 2**-24
+
+
+@pytest.mark.parametrize("epsilon", [0.01, EPSILON])
+def test_against_foolbox(small_classifier, batch, epsilon):
+    foolbox = pytest.importorskip("foolbox")
+    images, labels = batch
+    classifier = reference.doubled(small_classifier)
+    with classifier.prepared():
+        model = foolbox.PyTorchModel(_AsModule(classifier).eval(), bounds=(0, 1), device="cpu")
+        expected = foolbox.attacks.LinfFastGradientAttack().run(
+            model, images.double(), foolbox.criteria.Misclassification(labels), epsilon=epsilon
+        )
+        torch.testing.assert_close(fgsm(classifier, images.double(), labels, epsilon), expected)
+
+
+class _AsModule(nn.Module):
+    def __init__(self, classifier):
+        super().__init__()
+        self.inner, self.classifier = classifier.module, classifier
+
+    def forward(self, images):
+        return self.classifier(images)
 
 
 @pytest.mark.parametrize("epsilon", [-0.1, float("nan")])

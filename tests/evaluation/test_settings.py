@@ -9,6 +9,8 @@ from sparsescope.errors import OptionError
 from sparsescope.evaluation.settings import Margin, parse_assignments, preset_names, read_config, resolve
 from sparsescope.metrics import CATALOGUE, create, metric_class
 
+USUAL = [name for name in CATALOGUE if not metric_class(name).on_request]
+
 
 def by_name(settings: Any, name: str) -> Any:
     return next(metric for metric in settings.metrics if metric.name == name)
@@ -17,7 +19,7 @@ def by_name(settings: Any, name: str) -> Any:
 def test_standard_is_the_metrics_own_defaults() -> None:
     settings = resolve()
     assert settings.preset == "standard"
-    assert settings.metrics == tuple(create(name) for name in CATALOGUE)
+    assert settings.metrics == tuple(create(name) for name in USUAL)
     assert settings.in_verdict == {name for name in CATALOGUE if metric_class(name).in_verdict}
     assert settings.complete
     assert not settings.customised
@@ -28,7 +30,7 @@ def test_standard_is_the_metrics_own_defaults() -> None:
 def test_every_preset_is_valid(preset: str) -> None:
     settings = resolve(preset=preset)
     assert settings.complete
-    assert [metric.name for metric in settings.metrics] == list(CATALOGUE)
+    assert [metric.name for metric in settings.metrics] == USUAL
 
 
 def test_paper_has_the_sizes_of_the_paper() -> None:
@@ -36,11 +38,13 @@ def test_paper_has_the_sizes_of_the_paper() -> None:
     fidelity = by_name(settings, "fidelity")
     assert (fidelity.images, fidelity.samples, fidelity.selection, fidelity.target) == (1000, 1000, "first", "own")
     assert by_name(settings, "corruption_error").cells_per_image == 75
+    assert (by_name(settings, "pgd_accuracy").steps, by_name(settings, "pgd_accuracy").images) == (20, 1_000_000)
 
 
 def test_quick_is_smaller_than_standard() -> None:
     quick, standard = resolve(preset="quick"), resolve()
-    for name, option in (("fidelity", "images"), ("corruption_error", "cells_per_image"), ("weight_trace", "images")):
+    options = {"fidelity": "images", "corruption_error": "cells_per_image", "weight_trace": "images"}
+    for name, option in {**options, "pgd_accuracy": "images"}.items():
         assert getattr(by_name(quick, name), option) < getattr(by_name(standard, name), option)
 
 
@@ -59,6 +63,27 @@ def test_which_metrics_count_can_be_chosen() -> None:
     settings = resolve(config={"verdict": ["accuracy", "weight_top_eigenvalue"]})
     assert settings.in_verdict == {"accuracy", "weight_top_eigenvalue"}
     assert not settings.complete
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"metrics": [*CATALOGUE]},
+        {"options": {"autoattack_accuracy": {"images": 7}}},
+        {"config": {"metrics": {"autoattack_accuracy": {}}}},
+        {"config": {"verdict": ["accuracy", "autoattack_accuracy"]}},
+    ],
+)
+def test_some_metrics_are_measured_only_where_they_are_named(asked: dict[str, Any]) -> None:
+    assert "autoattack_accuracy" not in USUAL
+    for preset in preset_names():  # that a preset has options for it is no request
+        names = [metric.name for metric in resolve(preset=preset, **asked).metrics]
+        assert names == list(CATALOGUE)
+    settings = resolve(**asked)
+    assert ("autoattack_accuracy" in settings.in_verdict) == ("verdict" in asked.get("config", {}))
+    assert "autoattack_accuracy" not in {
+        metric.name for metric in resolve(**asked, skip=["autoattack_accuracy"]).metrics
+    }
 
 
 def test_metric_and_skip() -> None:

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import reference_curvature as reference
 import torch
 
+from sparsescope.attacks import fgsm
 from sparsescope.measurements.adversarial import Adversarial
 from sparsescope.measurements.base import run
 from sparsescope.measurements.predictions import Predictions
@@ -45,3 +47,32 @@ def test_shares_the_units_of_the_clean_predictions(small_benchmark):
 def test_counts_its_passes(small_classifier, small_benchmark):
     run(Adversarial(), small_classifier, small_benchmark, batch_size=7)
     assert (small_classifier.passes.forward, small_classifier.passes.backward) == (3 * 40, 2 * 40)
+
+
+def test_a_grid_costs_one_forward_pass_for_every_further_size(small_classifier, small_benchmark):
+    run(Adversarial(8 / 255, epsilons=(0.01, 0.02, 8 / 255)), small_classifier, small_benchmark, batch_size=7)
+    assert (small_classifier.passes.forward, small_classifier.passes.backward) == (5 * 40, 2 * 40)
+
+
+@pytest.mark.parametrize("random_start", [False, True])
+def test_curve_is_what_each_size_gives_by_itself(small_classifier, small_benchmark, random_start):
+    sizes = (0.01, 0.03, 0.1)
+    grid = Adversarial(0.03, epsilons=sizes, random_start=random_start)
+    whole = run(grid, small_classifier, small_benchmark, seed=4)
+    assert grid.grid == (sizes if random_start else (0.0, *sizes))
+    images, labels = small_benchmark.test.read(range(40)), small_benchmark.test.labels
+    for size, column in zip(grid.grid, whole["curve"].T, strict=True):
+        with small_classifier.prepared(), torch.no_grad():
+            attacked = fgsm(small_classifier, images, torch.from_numpy(labels), size, random_start=random_start, seed=4)
+            np.testing.assert_array_equal(column, small_classifier(attacked).argmax(1).numpy() == labels)
+    np.testing.assert_array_equal(whole["curve"][:, grid.grid.index(0.03)], whole["correct"])
+
+
+def test_random_start_is_paired_by_image(small_classifier, small_benchmark):
+    random = Adversarial(0.03, random_start=True)
+    results = [run(random, small_classifier, small_benchmark, seed=4, batch_size=size) for size in (1, 7)]
+    np.testing.assert_array_equal(results[0]["correct"], results[1]["correct"])
+    ids, prepared = np.array([5, 30]), random.prepare(small_benchmark, np.array([5, 30]), 4)
+    with small_classifier.prepared():
+        part = random.measure(small_classifier, prepared, {}, 32)
+    np.testing.assert_array_equal(part["correct"], results[0]["correct"][ids])

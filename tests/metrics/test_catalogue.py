@@ -34,8 +34,8 @@ def entry_point(monkeypatch):
 
 def test_names_and_order():
     assert " ".join(names()) == (
-        "accuracy generalization_gap corruption_error fgsm_accuracy ood_auroc ece sce nll fidelity stability "
-        "composition weight_trace input_trace weight_top_eigenvalue input_top_eigenvalue"
+        "accuracy generalization_gap corruption_error fgsm_accuracy pgd_accuracy autoattack_accuracy ood_auroc ece sce "
+        "nll fidelity stability composition weight_trace input_trace weight_top_eigenvalue input_top_eigenvalue"
     )
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy.stats import binomtest
 from torch import nn
 
 from sparsescope.benchmark import ArrayImages, Benchmark
@@ -21,13 +22,40 @@ def test_by_hand():
     units = metric.measure(Classifier(nn.Sequential(nn.Flatten(), linear)), benchmark)
     np.testing.assert_array_equal(units["correct"], [True, False, False, False])
     assert metric.value(units) == 0.25
-    assert metric.details(units) == {"margin_loss_accuracy": 0.25, "images": 4}
+    details = metric.details(units)
+    assert (details["margin_loss_accuracy"], details["images"]) == (0.25, 4)
+    # The image at 0.9 is of the other class; steps of 16/255 = 0.063 take 0.45 and 0.55, those of 8/255 do not.
+    curve = details["curve"]
+    assert curve["epsilon"] == pytest.approx([0, 1 / 255, 2 / 255, 4 / 255, 8 / 255, 16 / 255, 0.1])
+    assert curve["accuracy"] == [0.75, 0.75, 0.75, 0.75, 0.75, 0.25, 0.25]
+    wilson = binomtest(3, 4).proportion_ci(0.95, method="wilson")
+    assert (curve["lower"][0], curve["upper"][0]) == pytest.approx((wilson.low, wilson.high))
 
 
 def test_epsilon_zero_is_the_clean_accuracy(small_classifier, small_benchmark):
     attacked, clean = FgsmAccuracy(epsilon=0), Accuracy()
     expected = clean.value(clean.measure(small_classifier, small_benchmark))
     assert attacked.value(attacked.measure(small_classifier, small_benchmark)) == expected
+
+
+def test_curve_ends_in_the_value_and_begins_with_the_clean_accuracy(small_classifier, small_benchmark):
+    metric, clean = FgsmAccuracy(), Accuracy()
+    units = metric.measure(small_classifier, small_benchmark)
+    curve = metric.details(units)["curve"]
+    assert curve["accuracy"][0] == clean.value(clean.measure(small_classifier, small_benchmark))
+    assert curve["accuracy"][curve["epsilon"].index(8 / 255)] == metric.value(units)
+    assert len(curve["epsilon"]) == 6
+    started = FgsmAccuracy(random_start=True)
+    assert started.details(started.measure(small_classifier, small_benchmark))["curve"]["epsilon"][0] == 1 / 255
+
+
+@pytest.mark.parametrize("share", [0, 1])
+@pytest.mark.parametrize("n", [3, 37, 1000])
+def test_intervals_of_the_curve_stay_among_the_shares(share, n):
+    answers = np.full(n, bool(share))
+    units = Units({"test": n}, {"correct": answers, "correct_margin": answers, "curve": np.tile(answers, (6, 1)).T})
+    curve = FgsmAccuracy().details(units)["curve"]
+    assert all(0 <= low < high <= 1 for low, high in zip(curve["lower"], curve["upper"], strict=True))
 
 
 def test_units_are_paired_with_the_clean_ones(small_classifier, small_benchmark):

@@ -228,6 +228,18 @@ def _detail(name: str, index: int) -> dict[str, Any]:
         }
         return {"severities": [1, 2, 3, 4, 5], "corruptions": errors, "mean_error": 0.21 + 0.02 * index,
                 "clean_error": 0.08}  # fmt: skip
+    if name == "fgsm_accuracy":
+        accuracy = [0.919 - 0.03 * index, 0.43, 0.142 + 0.01 * index]
+        return {
+            "margin_loss_accuracy": accuracy[2],
+            "curve": {
+                "epsilon": [0.0, 2 / 255, 8 / 255],
+                "accuracy": accuracy,
+                "lower": [value - 0.03 for value in accuracy],
+                "upper": [value + 0.03 for value in accuracy],
+                "confidence": 0.95,
+            },
+        }
     if name == "ood_auroc":
         return {
             "score": "log max-softmax, higher = more in-distribution",

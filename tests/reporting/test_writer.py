@@ -101,6 +101,8 @@ def test_all_files_are_written_and_the_same_bytes_each_time(full: Written, tmp_p
         "log max-softmax, higher = more in-distribution",
         f"700 of 10,000 images are right with {MODELS[0]} and wrong with {MODELS[2]}; 120 the other way round.",
         "airplane 3,000 92.0 68.7 −23.3 [−25.3, −21.3] 700 0",
+        "Accuracy under attack",
+        "8 14.2 [11.2, 17.2] 15.2 [12.2, 18.2] 16.2 [13.2, 19.2]",
         "svhn given 600 0.8800 0.5000 0.8730 0.5000 0.8410 0.5000",
         "conv1.weight",
         "83.2 % of prunable weights",
@@ -118,10 +120,10 @@ def test_page_shows_verdict_numbers_and_what_they_rest_on(full: Written, expecte
 
 
 def test_page_has_every_figure_with_a_description(full: Written) -> None:
-    # The radar; one forest a candidate; reliability, sparsity, corruptions, shift.
-    assert full.page.tags.count("svg") == 1 + 2 + 4
+    # The radar; one forest a candidate; reliability, sparsity, corruptions, shift, attacks.
+    assert full.page.tags.count("svg") == 1 + 2 + 5
     labels = [value for tag, name, value in full.page.attributes if (tag, name) == ("svg", "aria-label")]
-    assert len(set(labels)) == 7
+    assert len(set(labels)) == 8
 
 
 @pytest.mark.parametrize("name", ["full", "compared", "strange"])

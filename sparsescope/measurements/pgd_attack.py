@@ -1,0 +1,50 @@
+"""Predictions on images after projected gradient descent (PGD)."""
+
+from dataclasses import dataclass
+
+import torch
+
+from sparsescope.attacks.gradients import Loss
+from sparsescope.attacks.pgd import Pgd
+from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Classifier
+from sparsescope.measurements.attacked_images import AttackedImages, Shown
+from sparsescope.units import Arrays
+
+__all__ = ["PgdAttack"]
+
+
+@dataclass(frozen=True)
+class PgdAttack(AttackedImages):
+    """Whether test images are still classified correctly after PGD.
+
+    Args:
+        epsilon: largest change of a pixel, in pixel units, >= 0.
+        images: how many test images, drawn stratified by class; None means all.
+        steps: gradient steps.
+        step_size: of each, in pixel units; None means 2.5 ε / steps.
+        random_start: whether to start at a random place within ε.
+        restarts: random starts; an image must stand them all.
+        loss: which loss the steps raise.
+
+    Arrays: `correct` bool (n,) after the attack; `clean` bool (n,) before it.
+    """
+
+    epsilon: float = 8 / 255
+    images: int | None = None
+    steps: int = 10
+    step_size: float | None = None
+    random_start: bool = True
+    restarts: int = 1
+    loss: Loss = "cross_entropy"
+
+    def cost(self, benchmark: Benchmark) -> float:
+        """A forward and a backward pass for every step; most networks fall to the first few, and then it stops."""
+        return 2 + 2.25 * self.steps * self.restarts
+
+    def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
+        """See `Measurement.measure`."""
+        images, labels, ids, seed = shown
+        attack = Pgd(self.epsilon, self.steps, self.step_size, self.random_start, self.restarts, self.loss)
+        search = attack.search(classifier, images, torch.from_numpy(labels), seed=seed, ids=ids, batch_size=batch_size)
+        return {"correct": search.right_after.numpy(), "clean": search.right_before.numpy()}

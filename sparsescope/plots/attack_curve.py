@@ -1,0 +1,56 @@
+"""Accuracy under one gradient-sign step (FGSM) against the size of the step."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from sparsescope.errors import InputError
+from sparsescope.plots.style import INK, colours, new_axes, plain_axes, shortened
+from sparsescope.results import Evaluation
+
+__all__ = ["attack_curve", "attack_curve_points", "grey_levels"]
+
+
+def attack_curve_points(evaluation: Evaluation, model: str) -> dict[str, Any]:
+    """Return a model's curve (lists `epsilon`, `accuracy`, `lower`, `upper`); empty where it was not measured."""
+    details = next((metric.details for metric in evaluation.metrics if metric.name == "fgsm_accuracy"), {})
+    points: dict[str, Any] = details.get(model, {}).get("curve", {})
+    return points
+
+
+def grey_levels(epsilon: float) -> str:
+    """Return ε in grey levels of 255, such as `8`."""
+    return f"{255 * epsilon:.3g}"
+
+
+def attack_curve(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
+    """Draw the accuracy of all models against ε, with intervals.
+
+    Args:
+        evaluation: what to draw.
+        ax: Axes to draw on; default: those of a new figure.
+
+    Raises:
+        InputError: the evaluation holds no such curve.
+    """
+    names = [info.name for info in evaluation.models]
+    curves = {name: points for name in names if (points := attack_curve_points(evaluation, name))}
+    if not curves:
+        raise InputError("Expected the accuracy under FGSM to be measured, but the evaluation has no curve of it.")
+    ax = ax if ax is not None else new_axes(6.2, 3.6)
+    palette = colours(names)
+    for name, points in curves.items():
+        levels = [255 * epsilon for epsilon in points["epsilon"]]
+        ax.fill_between(levels, points["lower"], points["upper"], color=palette[name], alpha=0.15, linewidth=0)
+        ax.plot(
+            levels, points["accuracy"], color=palette[name], marker="o", markersize=4, linewidth=1.6,
+            label=shortened(name),
+        )  # fmt: skip
+    every = sorted({epsilon for points in curves.values() for epsilon in points["epsilon"]})
+    ax.set_xticks([255 * epsilon for epsilon in every], [grey_levels(epsilon) for epsilon in every])
+    ax.set(ylim=(0, 1), xlim=(0, None), xlabel="step ε, grey levels of 255", ylabel="accuracy")
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.legend(frameon=False, fontsize=9, labelcolor=INK)
+    plain_axes(ax, grid="both")
+    return ax
