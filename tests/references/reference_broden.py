@@ -1,4 +1,4 @@
-"""A literal reader of Broden's on-disk format: one mask per label number, PNGs decoded by the letter of their standard."""
+"""A literal reader of Broden's on-disk format; PNGs are decoded by the letter of their standard."""
 
 import csv
 import struct
@@ -42,7 +42,7 @@ def paeth(a, b, c):
 def read_broden(folder, index="index.csv"):
     """Yield, for every row of the index, (image path, {label number: bool (sh, sw)})."""
     folder = Path(folder)
-    with open(folder / index) as file:
+    with (folder / index).open() as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         height, width = int(row["sh"]), int(row["sw"])
@@ -65,7 +65,7 @@ def read_broden(folder, index="index.csv"):
 
 def read_labels(folder):
     """Return [(number, name, frequency, coverage)] of label.csv, in its order."""
-    with open(Path(folder) / "label.csv") as file:
+    with (Path(folder) / "label.csv").open() as file:
         return [
             (int(row["number"]), row["name"], int(row["frequency"]), float(row["coverage"]))
             for row in csv.DictReader(file)

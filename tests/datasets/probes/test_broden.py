@@ -106,7 +106,7 @@ def test_the_category_is_that_which_the_label_covers_most_of(folder):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_are_shown_whole(folder, channels):
-    """A gradient over the whole frame keeps both its ends, and halves of the picture stay halves: nothing is cropped."""
+    """A wide picture becomes square, and its halves stay halves: nothing is cropped."""
     ramp = np.zeros((20, 40, 3), np.uint8)
     ramp[:, 20:] = (200, 100, 50)
     Image.fromarray(ramp).save(folder / "images" / "a" / "one.jpg", quality=100, subsampling=0)
@@ -133,7 +133,12 @@ def test_an_image_of_the_models_size_is_not_touched(folder):
         ("category", CATEGORIES, None, ["category.csv does not exist"]),
         ("index", "image,split", "file,split", ["index.csv: no column image; its header is: file,split,ih,iw,sh,sw"]),
         ("index", "part,", "parts,", ["index.csv: no column part; its header is"]),
-        ("index", INDEX, "", ["index.csv: no column image, sh, sw, scene, object, part, material; its header is: empt"]),
+        (
+            "index",
+            INDEX,
+            "",
+            ["index.csv: no column image, sh, sw, scene, object, part, material; its header is: empt"],
+        ),
         ("index", INDEX[INDEX.index("a/one") :], "", ["index.csv has no rows"]),
         ("index", INDEX[INDEX.index("a/one") : INDEX.index("a/none")], "", []),
         ("index", "7;8", "7;8;55", ["index.csv, line 2: label 55 is not in label.csv"]),
@@ -206,7 +211,9 @@ def test_files_that_break_are_named_as_they_are_read(folder):
     probe = open_probe(f"broden:{folder}", SHAPE)
     images = folder / "images" / "a"
     write_map(images / "one_object.png", [[2, 4000, 0], [300, 4001, 0]])
-    with pytest.raises(DataError, match=r"one_object\.png to hold numbers of the label list .* also holds 4000, 4001\."):
+    with pytest.raises(
+        DataError, match=r"one_object\.png to hold numbers of the label list .* also holds 4000, 4001\."
+    ):
         probe.labels(0)
     write_map(images / "one_object.png", np.full((3, 3), 2))
     with pytest.raises(DataError, match=r"a label map of 2 x 3 .* but .*one_object\.png has 3 x 3 \(height x width\)"):
