@@ -108,10 +108,11 @@ def _records(
 
     Builders write sh = sw = 1 for images that have labels of the whole image only, so sizes count where there are maps.
     """
+    numbers = set(concepts) if not problems else None  # a broken label list is one problem, not one of every line
     records, sizes, without_maps = list[Record](), dict[tuple[int, int], int](), dict[tuple[int, int], int]()
     for line, row in read_rows(index, ("image", "sh", "sw", *categories), problems):
         record = _record(row, categories)
-        unknown = [str(number) for number in record.whole if number not in concepts]
+        unknown = [str(number) for number in record.whole if numbers is not None and number not in numbers]
         height, width = _whole_number(row["sh"]), _whole_number(row["sw"])
         if unknown:
             problems.append(f"{index}, line {line}: label {', '.join(unknown)} is not in label.csv")
@@ -152,4 +153,4 @@ def _missing_files(folder: Path, records: Sequence[Record]) -> list[str]:
 
 
 def _whole_number(cell: str) -> int | None:
-    return int(cell) if cell.isascii() and cell.isdecimal() else None
+    return int(cell) if cell.isascii() and cell.isdecimal() and len(cell) < 10 else None

@@ -75,7 +75,7 @@ def _concepts(file: Path, problems: list[str]) -> dict[int, Concept | None]:
 
 def _records(folder: Path, concepts: Mapping[int, Concept | None], problems: list[str]) -> list[Record]:
     images = _files(folder / "images", EXTENSIONS)
-    layers = sorted(place for place in folder.glob("labels*") if place.is_dir())
+    layers = sorted(place for place in (folder / "labels", *folder.glob("labels_*")) if place.is_dir())
     maps: dict[str, list[str]] = {}
     for layer in layers:
         for stem, names in _files(layer, (".png",)).items():

@@ -153,9 +153,10 @@ class DiskProbeSet(ProbeSet):
                 for old, new in zip(label_map.shape, self.label_shape, strict=True)
             )
             return label_map[np.ix_(rows, columns)]
+        height, width = self.label_shape
         raise DataError(
-            f"{self.source}: expected a label map of {self.label_shape[0]} x {self.label_shape[1]} (sh x sw of the "
-            f"index), but {self._folder / name} has {label_map.shape[0]} x {label_map.shape[1]} (height x width)."
+            f"{self.source}: expected a label map of {height} x {width}, the size of the set, but "
+            f"{self._folder / name} has {label_map.shape[0]} x {label_map.shape[1]} (height x width)."
         )
 
     def _known(self, numbers: list[int], name: str) -> list[int]:

@@ -32,6 +32,9 @@ def open_user_probe(spec: str, shape: Shape) -> ProbeSet:
         raise DataError(f"{spec} raised {type(error).__name__}: {error}") from error
     if not isinstance(probe, ProbeSet):
         raise DataError(f"{spec}: expected it to return a ProbeSet, but got a {type(probe).__name__}.")
+    missing = [name for name in ("source", "shape", "label_shape", "concepts") if not hasattr(probe, name)]
+    if missing:
+        raise DataError(f"{spec}: expected a ProbeSet with the attributes source, shape …, but it lacks {missing}.")
     if len(probe) == 0 or not probe.concepts:
         raise DataError(f"{spec}: expected images and concepts, but got {len(probe)} and {len(probe.concepts)}.")
     names = [concept.name for concept in probe.concepts]
@@ -49,7 +52,11 @@ def open_user_probe(spec: str, shape: Shape) -> ProbeSet:
 
 def _check_first(probe: ProbeSet, spec: str) -> None:
     """Check what a ProbeSet promises on its first image: a foreign set is looked at only here."""
-    image = probe.read([0])
+    try:
+        image = probe.read([0])
+        indices, masks = (np.asarray(part) for part in probe.labels(0))
+    except Exception as error:
+        raise DataError(f"{spec}: its first image cannot be read: {type(error).__name__}: {error}") from error
     wanted = (1, *probe.shape)
     if not isinstance(image, Tensor) or image.dtype != torch.float32 or tuple(image.shape) != wanted:
         got = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else f"a {type(image).__name__}"
@@ -59,7 +66,6 @@ def _check_first(probe: ProbeSet, spec: str) -> None:
             f"{spec}: expected images in [0, 1], but the first reaches from {float(image.min()):g} to "
             f"{float(image.max()):g}. Give pixels, not normalised values: the model normalises."
         )
-    indices, masks = (np.asarray(part) for part in probe.labels(0))
     ascending = indices.ndim == 1 and indices.dtype.kind in "iu" and bool((np.diff(indices) > 0).all())
     inside = ascending and (not len(indices) or 0 <= indices[0] <= indices[-1] < len(probe.concepts))
     if not inside or masks.dtype != bool or masks.shape != (len(indices), *probe.label_shape):

@@ -175,6 +175,12 @@ def test_everything_wrong_is_listed_at_once(folder):
         open_probe(f"broden:{folder}", SHAPE)
     lines = [line for line in str(error.value).splitlines() if line.startswith("- ")]
     assert len(lines) == 3
+    (folder / "label.csv").unlink()
+    with pytest.raises(DataError) as error:
+        open_probe(f"broden:{folder}", SHAPE)
+    assert [line.rpartition("/")[2] for line in str(error.value).splitlines()[1:]] == [
+        *("category.csv does not exist", "label.csv does not exist")
+    ]
     many = INDEX.splitlines()[0] + "\n" + "".join(f"a/{n}.jpg,train,8,12,2,3,7,,,\n" for n in range(30))
     for name, text in (("index", many), ("label", LABELS), ("category", CATEGORIES)):
         (folder / f"{name}.csv").write_text(text)
@@ -216,7 +222,10 @@ def test_files_that_break_are_named_as_they_are_read(folder):
     ):
         probe.labels(0)
     write_map(images / "one_object.png", np.full((3, 3), 2))
-    with pytest.raises(DataError, match=r"a label map of 2 x 3 .* but .*one_object\.png has 3 x 3 \(height x width\)"):
+    with pytest.raises(
+        DataError,
+        match=r"a label map of 2 x 3, the size of the set, but .*one_object\.png has 3 x 3 \(height x width\)",
+    ):
         probe.labels(0)
     (images / "one_object.png").write_bytes((images / "two_object.png").read_bytes()[:50])
     with pytest.raises(DataError, match=r"one_object\.png cannot be read \("):
@@ -249,6 +258,20 @@ def test_the_fingerprint_follows_shape_tables_and_files(folder, tmp_path):
     Image.new("RGB", (12, 8)).save(folder / "images" / "a" / "two.jpg")
     prints.add(fingerprint())
     assert len(prints) == 7
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_literal_reader_sees_the_same_in_random_layers(folder, seed):
+    rng = np.random.default_rng(seed)
+    for name in ("one_object", "one_part_1", "one_part_2", "two_object"):
+        write_map(folder / "images" / "a" / f"{name}.png", rng.choice([0, 2, 7, 8, 9, 300, 301], (2, 3)))
+    probe = open_probe(f"broden:{folder}", SHAPE)
+    rows = [masks for path, masks in read_broden(folder) if path.stem != "none"]
+    for index, expected in enumerate(rows[:2]):  # the third has sh x sw of its own
+        indices, masks = probe.labels(index)
+        assert [[2, 7, 8, 9, 300, 301][concept] for concept in indices] == sorted(expected)
+        for number, mask in zip(sorted(expected), masks, strict=True):
+            np.testing.assert_array_equal(mask, expected[number])
 
 
 def test_a_literal_reader_sees_the_same(shared_data):

@@ -66,6 +66,20 @@ def test_worked_by_hand(folder):
     assert probe.read([0]).shape == (1, *SHAPE)
 
 
+def test_a_map_that_changes_its_size_is_named(folder):
+    probe = open_probe(f"probe:{folder}", SHAPE)
+    save(folder / "labels" / "a.png", np.ones((4, 4), np.uint8))
+    with pytest.raises(DataError, match=r"a label map of 3 x 4, the size of the set, but .*labels/a\.png has 4 x 4"):
+        probe.labels(0)
+
+
+def test_other_folders_are_left_alone(folder):
+    before = open_probe(f"probe:{folder}", SHAPE).fingerprint
+    (folder / "labelsets").mkdir()
+    save(folder / "labelsets" / "z.png", MAP.astype(np.uint8))
+    assert open_probe(f"probe:{folder}", SHAPE).fingerprint == before
+
+
 def test_a_number_that_is_null_is_no_concept_and_no_error(folder):
     save(folder / "labels" / "a.png", np.full((3, 4), 3, np.uint8))
     (folder / "labels_parts" / "a.png").unlink()

@@ -35,6 +35,14 @@ def bright(): return Halves(value=1.5)
 def descending(): return Halves(indices=[1, 0])
 def foreign(): return Halves(indices=[0, 2])
 def misshapen(): return Halves(label_shape=(3, 3))
+def breaking(): return Halves(masks=5, indices=None)
+def bare():
+    probe = Halves()
+    del probe.shape
+    return probe
+class Broken(Halves):
+    def labels(self, index):
+        return 7
 class Doubled(Halves):
     def read(self, indices):
         return super().read(indices).double()
@@ -73,7 +81,10 @@ def test_what_the_function_returns(file, name, shape, value):
         ("same", "expected concepts with names of their own, but 'left' comes again"),
         ("bright", r"expected images in \[0, 1\], but the first reaches from 1\.5 to 1\.5"),
         ("Doubled", r"to return float32 \(1, 3, 8, 8\), but got torch\.float64"),
+        ("breaking", r"ascending indices \(p,\) of its 2 concepts"),
         ("descending", r"ascending indices \(p,\) of its 2 concepts"),
+        ("Broken", "its first image cannot be read: TypeError: 'int' object is not iterable"),
+        ("bare", r"but it lacks \['shape'\]"),
         ("foreign", r"ascending indices \(p,\) of its 2 concepts"),
         ("misshapen", r"bool masks \(p, 3, 3\), but got int64 \(2,\) and bool \(2, 2, 2\)"),
     ],
