@@ -76,7 +76,7 @@ class DiskProbeSet(ProbeSet):
         self.concepts = tuple(concept for concept in concepts.values() if concept is not None)
         self._numbered = dict(concepts)
         numbers = [number for number, concept in concepts.items() if concept is not None]
-        self._index = np.full(LARGEST + 1, _UNKNOWN)
+        self._index = np.full(LARGEST + 1, _UNKNOWN, dtype=np.int32)
         self._index[[0, *(number for number, concept in concepts.items() if concept is None)]] = _NONE
         self._index[numbers] = np.arange(len(numbers))
 
