@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from sparsescope.benchmark import ArrayImages, Benchmark, ImageSet
     from sparsescope.checkpoints import load_classifier, save_checkpoint
     from sparsescope.classifier import Classifier
-    from sparsescope.datasets import open_benchmark, open_images
+    from sparsescope.datasets import open_benchmark, open_images, open_probe
     from sparsescope.evaluation import evaluate
     from sparsescope.mask import Mask
+    from sparsescope.probe import Concept, ProbeSet
     from sparsescope.reporting import report
     from sparsescope.results import Evaluation, Verdict
     from sparsescope.units import Estimate, Units
@@ -30,10 +31,12 @@ __all__ = [
     "ArrayImages",
     "Benchmark",
     "Classifier",
+    "Concept",
     "Estimate",
     "Evaluation",
     "ImageSet",
     "Mask",
+    "ProbeSet",
     "Units",
     "Verdict",
     "corruptions",
@@ -43,6 +46,7 @@ __all__ = [
     "metrics",
     "open_benchmark",
     "open_images",
+    "open_probe",
     "plots",
     "report",
     "save_checkpoint",
@@ -52,16 +56,19 @@ _HOMES = {
     "ArrayImages": "benchmark",
     "Benchmark": "benchmark",
     "Classifier": "classifier",
+    "Concept": "probe",
     "Estimate": "units",
     "Evaluation": "results",
     "ImageSet": "benchmark",
     "Mask": "mask",
+    "ProbeSet": "probe",
     "Units": "units",
     "Verdict": "results",
     "evaluate": "evaluation",
     "load_classifier": "checkpoints",
     "open_benchmark": "datasets",
     "open_images": "datasets",
+    "open_probe": "datasets",
     "report": "reporting",
     "save_checkpoint": "checkpoints",
 }

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sparsescope.corrupted_set import CorruptedSet
 from sparsescope.errors import DataError
+from sparsescope.probe import ProbeSet
 from sparsescope.randomness import generator
 
 __all__ = ["ArrayImages", "Benchmark", "ImageSet", "OodGroup", "stratified_sample"]
@@ -156,6 +157,7 @@ class Benchmark:
             None means all.
         ood_outputs: out-of-distribution sets that are judged on some of the outputs (after any cut) -> these; their
             in-distribution side is the test images of these classes.
+        probe: images with labelled concepts, for compositional neurons; None: these cannot be measured.
 
     Raises:
         DataError: test or training images without labels, sets of different image shapes, a group that is none or of
@@ -172,6 +174,7 @@ class Benchmark:
     corrupted: CorruptedSet | None = None
     outputs: tuple[int, ...] | None = None
     ood_outputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    probe: ProbeSet | None = None
 
     def __post_init__(self) -> None:
         for name, group in self.ood_groups.items():
@@ -196,6 +199,11 @@ class Benchmark:
                 )
         if self.corrupted is not None:
             self._check_corrupted(self.corrupted)
+        if self.probe is not None and tuple(self.probe.shape) != tuple(self.test.shape):
+            raise DataError(
+                f"Expected the probe images ({self.probe.source}) to have the test images' shape {self.test.shape} "
+                f"(C, H, W), but they have {self.probe.shape}. Open them in that shape: open_probe(spec, shape)."
+            )
 
     def _check_corrupted(self, corrupted: CorruptedSet) -> None:
         if corrupted.shape != self.test.shape or not np.array_equal(corrupted.labels, self.test.required_labels()):
@@ -214,15 +222,18 @@ class Benchmark:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the fingerprints of all sets."""
-        names = [*self.sets, *(["corrupted"] if self.corrupted is not None else [])]
+        beside = {"corrupted": self.corrupted, "probe": self.probe}
+        names = [*self.sets, *(name for name, images in beside.items() if images is not None)]
         parts = [f"{name}={self.fingerprint_of(name)}" for name in names]
         parts += [f"outputs={part}" for part in (self.outputs, self.ood_outputs) if part]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def fingerprint_of(self, name: str) -> str:
-        """Return the fingerprint of one set of `sets`, or of `corrupted`."""
+        """Return the fingerprint of one set of `sets`, or of `corrupted` or `probe`."""
         if name == "corrupted" and self.corrupted is not None:
             return self.corrupted.fingerprint
+        if name == "probe" and self.probe is not None:
+            return self.probe.fingerprint
         return self.sets[name].fingerprint
 
     def check_labels(self, classes: int) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsescope.benchmark import ArrayImages, Benchmark, stratified_sample
+from sparsescope.datasets import open_probe
 from sparsescope.errors import DataError
 
 _RNG = np.random.default_rng(0)
@@ -166,6 +167,21 @@ def test_groups_are_of_sets_and_near_far_or_given(groups, got):
         DataError, match=rf"^Expected ood_groups to say near, far or given of \['a'\], but got {got}\.$"
     ):
         Benchmark("task", _labelled(), ood={"a": _labelled()}, ood_groups=groups)
+
+
+def test_a_probe_set_stands_beside_the_sets_and_in_the_fingerprint():
+    probe = open_probe("shapes", (3, 8, 8))
+    with_probe, without = Benchmark("task", _labelled(), probe=probe), Benchmark("task", _labelled())
+
+    assert list(with_probe.sets) == ["test"]
+    assert with_probe.fingerprint_of("probe") == probe.fingerprint
+    assert with_probe.fingerprint != without.fingerprint
+    with pytest.raises(KeyError):
+        without.fingerprint_of("probe")
+    with pytest.raises(
+        DataError, match=r"probe images \(shapes\) to have the test images' shape \(3, 8, 8\) .* \(3, 9, 8\)"
+    ):
+        Benchmark("task", _labelled(), probe=open_probe("shapes", (3, 9, 8)))
 
 
 def test_the_fingerprint_follows_every_set_and_its_name():

@@ -45,6 +45,12 @@ __all__ = ["evaluate"]
     help="Training images, for the generalization gap and loss geometry. "
     "Default: the data set's own, where it has some.",
 )
+@click.option(
+    "--probe",
+    metavar="SPEC",
+    help="Images with labelled concepts, for compositional neurons: broden:DIR, probe:DIR or FILE.py:function. "
+    "Default: shapes, which are drawn.",
+)
 @click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
 @click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
 @click.option("--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side.")

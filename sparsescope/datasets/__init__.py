@@ -15,22 +15,18 @@
 | `FILE.py:function`, `package.module:function` | the user's own code | as returned | `user.py` |
 
 To add a source: write one file with a function `(argument, resizing) -> Source`, and add its line to `SOURCES`.
+Images with labelled concepts have a catalogue of their own: `probes/`.
 """
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from sparsescope.datasets.specs import Entry
 
 if TYPE_CHECKING:
     from sparsescope.datasets.open import open_benchmark, open_images
+    from sparsescope.datasets.probes.open import open_probe
 
-__all__ = ["FAR", "SOURCES", "USER_FORMS", "Entry", "open_benchmark", "open_images"]
-
-
-class Entry(NamedTuple):
-    """A source in the catalogue: the form of its SPEC, and `module:function` that opens it (imported when needed)."""
-
-    form: str
-    opener: str
-
+__all__ = ["FAR", "SOURCES", "open_benchmark", "open_images", "open_probe"]
 
 SOURCES = {
     "digits": Entry("digits", "sparsescope.datasets.digits:open_digits"),
@@ -48,7 +44,6 @@ SOURCES = {
 }
 FAR = ("noise:uniform", "noise:gaussian", "textures")
 """Out-of-distribution sets for data that has none of its own: far from any photograph, and never a download."""
-USER_FORMS = ("FILE.py:function", "package.module:function")
 
 
 def __getattr__(name: str) -> Any:
@@ -57,4 +52,8 @@ def __getattr__(name: str) -> Any:
         from sparsescope.datasets import open as module
 
         return getattr(module, name)
+    if name == "open_probe":
+        from sparsescope.datasets.probes.open import open_probe
+
+        return open_probe
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

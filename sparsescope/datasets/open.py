@@ -1,19 +1,19 @@
 """From data SPECs to image sets: `open_images` for one set, `open_benchmark` for a task."""
 
-import difflib
-import importlib
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from sparsescope.benchmark import Benchmark, ImageSet, OodGroup
-from sparsescope.datasets import FAR, SOURCES, USER_FORMS
+from sparsescope.datasets import FAR, SOURCES
+from sparsescope.datasets.probes import CHANNELS, EMBEDDED
+from sparsescope.datasets.probes.open import open_probe
 from sparsescope.datasets.resizing import Resizing
 from sparsescope.datasets.source import Shape, Source
+from sparsescope.datasets.specs import find_opener
 from sparsescope.datasets.user import open_user
-from sparsescope.errors import DataError, OptionError
-from sparsescope.userfiles import is_object_spec
+from sparsescope.errors import DataError
+from sparsescope.probe import ProbeSet
 
 __all__ = ["open_benchmark", "open_images"]
 
@@ -43,6 +43,7 @@ def open_benchmark(
     *,
     ood: Sequence[str] = (),
     train: str | None = None,
+    probe: str | None = None,
     resize: int | None = None,
     crop: int | None = None,
 ) -> Benchmark:
@@ -54,6 +55,8 @@ def open_benchmark(
             comes again); none means those that belong to `data` itself, such as the letters of `digits`, and where
             it has none, the far sets `FAR`: noise and textures in the shape of the test images.
         train: SPEC of the training images, instead of those of `data`.
+        probe: SPEC of the probe set (`sparsescope.datasets.probes`); none means that of `data`, and where it has none,
+            the embedded scenes, in the shape of the test images.
         resize: pixels of the shorter side after resizing, for every set; None leaves the sizes.
         crop: side of the centre crop, pixels, for every set; None leaves the sizes.
 
@@ -85,7 +88,17 @@ def open_benchmark(
         classes=source.classes,
         outputs=source.outputs,
         ood_outputs=outputs,
+        probe=_probe(probe, source.probe, test.shape),
     )
+
+
+def _probe(spec: str | None, own: ProbeSet | None, shape: Shape) -> ProbeSet | None:
+    """Return the probe set that is asked for, else the data's own, else the embedded one if it can be drawn so."""
+    if spec is not None:
+        return open_probe(spec, shape)
+    if own is None and shape[0] in CHANNELS:
+        return open_probe(EMBEDDED, shape)
+    return own
 
 
 def _out_of_distribution(
@@ -122,39 +135,13 @@ def _check_same_labels(test: Source, train: Source) -> None:
 
 
 def _open_source(spec: str, resizing: Resizing) -> Source:
-    scheme, _, argument = spec.partition(":")
-    if scheme in SOURCES:
-        form, opener = SOURCES[scheme]
-        if (":" in form) != bool(argument):
-            raise OptionError(f"Expected {form}, but got {spec!r}.")
-        module, _, function = opener.partition(":")
-        source: Source = getattr(importlib.import_module(module), function)(argument, resizing)
-        return source
-    if is_object_spec(spec) and not _is_misspelt(scheme):
-        return open_user(spec, resizing)
-    raise OptionError(f"Unknown data {spec!r}. {_suggestion(spec)}Expected one of: {', '.join(_forms())}.")
+    opener, argument = find_opener(spec, SOURCES, "data", _hint)
+    source: Source = (opener or open_user)(argument, resizing)
+    return source
 
 
-def _is_misspelt(scheme: str) -> bool:
-    """Return whether a name before a colon looks like a scheme and there is no module of that name."""
-    return scheme.isidentifier() and bool(_close(scheme)) and importlib.util.find_spec(scheme) is None
-
-
-def _close(scheme: str) -> list[str]:
-    return difflib.get_close_matches(scheme.lower(), SOURCES, n=3)
-
-
-def _forms() -> list[str]:
-    return [*(entry.form for entry in SOURCES.values()), *USER_FORMS]
-
-
-def _suggestion(spec: str) -> str:
+def _hint(spec: str) -> str:
     path = Path(spec).expanduser()
     if ":" not in spec and path.suffix == ".npz":
         return f"Did you mean npz:{spec}? "
-    if ":" not in spec and path.suffix == ".py":
-        return f"Did you mean {spec}:function, with the function's name? "
-    if spec and path.is_dir():
-        return f"Did you mean folder:{spec}? "
-    close = _close(spec.partition(":")[0])
-    return f"Did you mean {' or '.join(SOURCES[name].form for name in close)}? " if close else ""
+    return f"Did you mean folder:{spec}? " if spec and path.is_dir() else ""

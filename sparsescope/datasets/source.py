@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sparsescope.benchmark import ImageSet, OodGroup
 from sparsescope.datasets.resizing import Resizing, resized
 from sparsescope.errors import DataError
+from sparsescope.probe import ProbeSet
 
 __all__ = ["DEFAULT_SHAPE", "WHOLE", "Shape", "Source", "drawn_source"]
 
@@ -30,6 +31,7 @@ class Source:
         classes: class names in label order; empty where unknown.
         ood: its own out-of-distribution sets, used unless others are asked for.
         ood_groups: their groups; see `Benchmark.ood_groups`.
+        probe: its own probe set, used unless another is asked for.
         draw: for a source that is drawn: the function that draws it in a shape, as an out-of-distribution set needs it.
         outputs: the model outputs that the set is about, where it is defined on some of them; see `Benchmark`.
     """
@@ -40,6 +42,7 @@ class Source:
     classes: tuple[str, ...] = ()
     ood: Mapping[str, Callable[[], ImageSet]] = field(default_factory=dict)
     ood_groups: Mapping[str, OodGroup] = field(default_factory=dict)
+    probe: ProbeSet | None = None
     draw: Callable[[Shape], ImageSet] | None = None
     outputs: tuple[int, ...] | None = None
 

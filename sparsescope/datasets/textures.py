@@ -11,7 +11,7 @@ from sparsescope.datasets.resizing import Resizing
 from sparsescope.datasets.source import DEFAULT_SHAPE, Shape, Source, drawn_source
 from sparsescope.randomness import generator
 
-__all__ = ["PATTERNS", "open_textures", "textures"]
+__all__ = ["PATTERNS", "Field", "coordinates", "open_textures", "rotated", "textures"]
 
 Field = NDArray[np.float64]
 """A picture (H, W) of one number per pixel."""
@@ -42,7 +42,7 @@ def _image(shape: Shape, index: int) -> NDArray[np.uint8]:
     rng = generator(0, "datasets/textures", index)
     channels, height, width = shape
     draw = PATTERNS[index % len(PATTERNS)]
-    field = np.clip(draw(rng, *_coordinates(rng, height, width)), 0, 1)[..., None]
+    field = np.clip(draw(rng, *rotated(rng, *coordinates(height, width))), 0, 1)[..., None]
     ends = np.stack([rng.uniform(0, 0.4, channels), rng.uniform(0.6, 1, channels)])
     swapped = rng.random(channels) < 0.5
     first, second = np.where(swapped, ends[::-1], ends)
@@ -50,12 +50,17 @@ def _image(shape: Shape, index: int) -> NDArray[np.uint8]:
     return levels
 
 
-def _coordinates(rng: np.random.Generator, height: int, width: int) -> tuple[Field, Field]:
-    """Return x and y of every pixel, 0 in the centre and 1 per shorter side, rotated by a random angle."""
+def coordinates(height: int, width: int) -> tuple[Field, Field]:
+    """Return x and y of every pixel's centre, 0 in the middle of the image and 1 per shorter side; y goes downwards."""
     side = min(height, width)
     y, x = np.meshgrid(
         (np.arange(height) + 0.5 - height / 2) / side, (np.arange(width) + 0.5 - width / 2) / side, indexing="ij"
     )
+    return x, y
+
+
+def rotated(rng: np.random.Generator, x: Field, y: Field) -> tuple[Field, Field]:
+    """Return the coordinates, turned about the origin by a random angle."""
     angle = rng.uniform(0, 2 * np.pi)
     return np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y
 

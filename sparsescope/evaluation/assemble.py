@@ -172,6 +172,8 @@ def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
         stored = benchmark.corrupted
         parts = {name: len(severities) * len(stored.labels) for name, severities in stored.cells.items()}
         sets["corrupted"] = ImageSetInfo(n=sum(parts.values()), shape=stored.shape, source=stored.source, parts=parts)
+    if (probe := benchmark.probe) is not None:
+        sets["probe"] = ImageSetInfo(n=len(probe), shape=probe.shape, source=probe.source)
     return BenchmarkInfo(name=benchmark.name, fingerprint=benchmark.fingerprint, classes=benchmark.classes, sets=sets)
 
 

@@ -15,7 +15,7 @@ import sparsescope
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.corruptions.stored import open_corrupted
-from sparsescope.datasets import open_benchmark
+from sparsescope.datasets import open_benchmark, open_probe
 from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
 from sparsescope.evaluation.cache import Cache, default_directory
@@ -46,6 +46,7 @@ def evaluate(
     ood: Sequence[str] = (),
     corrupted: str | None = None,
     train: str | None = None,
+    probe: str | None = None,
     resize: int | None = None,
     crop: int | None = None,
     arch: str | None = None,
@@ -79,6 +80,8 @@ def evaluate(
         corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
             else they are made on the fly.
         train: spec of the training images, if `benchmark` is a spec.
+        probe: spec of the probe set, such as `"broden:DIR"`; default: the benchmark's own; if `benchmark` is a spec,
+            else the embedded scenes.
         resize: shorter side in pixels to which images are resized.
         crop: side in pixels of the centre crop.
         arch: architecture spec for model files.
@@ -117,7 +120,9 @@ def evaluate(
         raise OptionError("Expected at least one sparse model, but got none.")
     classifiers = open_models(dense, candidates, arch=arch, mean=mean, std=std, output=output)
     if isinstance(benchmark, str):
-        benchmark = open_benchmark(benchmark, ood=ood, train=train, resize=resize, crop=crop)
+        benchmark = open_benchmark(benchmark, ood=ood, train=train, probe=probe, resize=resize, crop=crop)
+    elif probe is not None:
+        benchmark = replace(benchmark, probe=open_probe(probe, benchmark.test.shape))
     if corrupted is not None:
         benchmark = replace(benchmark, corrupted=open_corrupted(corrupted, benchmark.test))
     classifiers = cut_to_task(classifiers, benchmark)

@@ -71,6 +71,19 @@ def test_files_to_files(folder: Path) -> None:
     assert "Written: out/evaluation.json" in result.stderr
 
 
+def test_a_probe_set_is_named(folder: Path) -> None:
+    for out, more, source in (("own", (), "shapes"), ("probed", ("--probe", "probes.py:few"), "few shapes")):
+        (folder / "probes.py").write_text(
+            "from sparsescope.datasets.probes.shapes import Shapes\n\n\ndef few(shape):\n"
+            "    probe = Shapes(shape, images=7)\n    probe.source = 'few shapes'\n    return probe\n"
+        )
+        result = run("sparse.pt", *more, "--out", out)
+        assert result.exit_code == 0, result.output
+        entry = json.loads((folder / out / "evaluation.json").read_text())["benchmark"]["sets"]["probe"]
+        assert (entry["source"], entry["shape"], entry["n"]) == (source, [3, 12, 12], 7 if more else 400)
+        assert source in (folder / out / "report.md").read_text()
+
+
 def test_a_mask_file_is_applied_to_dense(folder: Path) -> None:
     result = run("sparse.pt", "mask.safetensors", "--out", "out")
     assert result.exit_code == 0, result.output
@@ -136,6 +149,7 @@ def test_the_data_of_the_checkpoint_is_the_default(folder: Path) -> None:
         (["absent.pt"], "absent.pt"),
         (["net.py"], "net.py"),
         (["sparse.pt", "--ood", "npz:absent.npz"], "absent.npz"),
+        (["sparse.pt", "--probe", "brodn:x"], "Did you mean broden:DIR?"),
         (["sparse.pt", "--set", "ece.n_bin=3"], "n_bin"),
         (["sparse.pt", "--metric", "acuracy"], "accuracy"),
         (["sparse.pt", "--config", "absent.toml"], "absent.toml"),
