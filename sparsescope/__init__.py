@@ -13,13 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sparsescope import corruptions, lime, metrics, plots
+    from sparsescope import corruptions, lime, metrics, plots, pruning
     from sparsescope.benchmark import ArrayImages, Benchmark, ImageSet
     from sparsescope.checkpoints import load_classifier, save_checkpoint
     from sparsescope.classifier import Classifier
     from sparsescope.datasets import open_benchmark, open_images
     from sparsescope.evaluation import evaluate
     from sparsescope.mask import Mask
+    from sparsescope.pruning import prune
     from sparsescope.reporting import report
     from sparsescope.results import Evaluation, Verdict
     from sparsescope.units import Estimate, Units
@@ -44,6 +45,8 @@ __all__ = [
     "open_benchmark",
     "open_images",
     "plots",
+    "prune",
+    "pruning",
     "report",
     "save_checkpoint",
 ]
@@ -62,6 +65,7 @@ _HOMES = {
     "load_classifier": "checkpoints",
     "open_benchmark": "datasets",
     "open_images": "datasets",
+    "prune": "pruning",
     "report": "reporting",
     "save_checkpoint": "checkpoints",
 }
