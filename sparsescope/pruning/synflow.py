@@ -27,6 +27,8 @@ def synflow(subject: Subject, *, input_shape: Sequence[int] | None = None) -> Sc
     Raises:
         InputError: neither `input_shape` nor batches are given, or R overflows float64.
     """
+    if input_shape is None and subject.data is None:
+        raise InputError("SynFlow takes the shape of an image: give batches, or input_shape=(channels, height, width).")
     shape = tuple(input_shape) if input_shape is not None else subject.image_shape
     working = copy.deepcopy(subject.module).eval()
     device = subject.device if subject.device.type != "mps" else torch.device("cpu")  # mps has no float64
