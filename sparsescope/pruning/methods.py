@@ -73,8 +73,8 @@ def prune(
 ) -> Mask:
     """Return the mask of a pruning method; `model` is left exactly as it is (`Mask.apply` sets weights to zero).
 
-    A mask of s = `sparsity` removes exactly round(s x number of prunable weights). With several steps the k-th of n
-    removes 1 - (1 - s)^(k/n) of them.
+    A mask of s = `sparsity` removes exactly round(s x number of prunable weights). Several steps remove the same
+    fraction of what is left each: without `within`, the k-th of n reaches 1 - (1 - s)^(k/n).
 
     Args:
         method: `"omp"`, `"random"`, `"snip"`, `"grasp"`, `"synflow"`, `"n_m"`; or a scoring function of your own, from
@@ -87,7 +87,8 @@ def prune(
         steps: how often scores are computed; 1 for all but SynFlow (100).
         prune_head: prune the classification head too.
         skip_first: leave the first layer alone.
-        within: a mask to stay within, so that masks nest; scores are computed with its removed weights at zero.
+        within: a mask to stay within, so that masks nest; scores are computed with its removed weights at zero. That of
+            a sparse Classifier is `classifier.mask`; it is not taken unasked.
         options: of the method, as its scoring function documents them: `seed` (random), `temperature` (grasp),
             `batch_norm` (snip, grasp), `input_shape` (synflow).
 
@@ -108,10 +109,14 @@ def prune(
     if steps < 1:
         raise OptionError(f"Expected steps of at least 1, but got {steps}.")
     subject = Subject.of(model, _repeatable(batches, steps), prune_head=prune_head, skip_first=skip_first)
+    start = 1.0
     if within is not None:
         within.apply(subject.module)
+        start = _kept_fraction(within, subject)
     for step in range(1, steps + 1):
-        target = sparsity if sparsity is None or step == steps else 1 - (1 - sparsity) ** (step / steps)
+        target = sparsity
+        if sparsity is not None and step < steps:
+            target = 1 - start ** (1 - step / steps) * (1 - sparsity) ** (step / steps)
         within = make_mask(chosen.scores(subject, **options), target, scope=scope, method=name, within=within)
         within.apply(subject.module)
     assert within is not None
@@ -157,6 +162,11 @@ def _check_options(name: str, method: Method, options: dict[str, Any]) -> None:
             hint = f" Did you mean {close[0]}?" if close else ""
             said = f"Its own options: {', '.join(known)}." if known else "It has no options of its own."
             raise OptionError(f"Method {name} has no option {option!r}.{hint} {said}")
+
+
+def _kept_fraction(mask: Mask, subject: Subject) -> float:
+    size = sum(weight.numel() for weight in subject.weights.values())
+    return 1 - sum(int((~mask[name]).sum()) for name in subject.weights if name in mask) / size
 
 
 def _repeatable(batches: Iterable[Batch] | None, steps: int) -> Iterable[Batch] | None:

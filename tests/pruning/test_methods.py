@@ -204,6 +204,13 @@ def test_scores_within_a_mask_see_its_zeros(tiny: nn.Module, make_batches: Make)
     assert same(ss.prune("snip", tiny, make_batches(), 0.8, within=within), dict(expected))
 
 
+def test_several_steps_go_on_from_the_mask_to_stay_within(tiny: nn.Module) -> None:
+    half = ss.prune("omp", tiny, sparsity=0.5)
+    mask = ss.prune("synflow", tiny, sparsity=0.75, within=half, input_shape=(3, 6, 6))
+    assert sum(int(kept.sum()) for kept in mask.values()) == 72
+    assert not any(bool((kept & ~half[name]).any()) for name, kept in mask.items())
+
+
 def test_classifiers_take_pixels_and_count_their_passes(small_classifier: ss.Classifier, make_batches: Make) -> None:
     images, labels = make_batches(shape=(3, 8, 8), dtype=torch.float32)[0]
     mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (small_classifier.mean, small_classifier.std))
