@@ -156,13 +156,13 @@ class RigL:
 
     @torch.no_grad()
     def _change(self, fraction: float) -> None:
+        """Choose the new mask and clear the optimiser's buffers; `_apply` clears dropped weights, grown ones are 0."""
         for name, weight in self._weights.items():
             if weight.grad is None:  # the loss does not depend on this layer: nothing says what to grow
                 continue
             kept = _dropped_and_grown(weight, weight.grad, self._kept[name], fraction)
             changed = kept ^ self._kept[name]
             self._kept[name] = kept
-            weight.masked_fill_(changed, 0)
             for buffer in self.optimizer.state.get(weight, {}).values():
                 if isinstance(buffer, Tensor) and buffer.shape == weight.shape:
                     buffer.masked_fill_(changed, 0)

@@ -14,7 +14,7 @@ def tiny() -> nn.Module:
     """A seeded convolutional network with BatchNorm in float64, for 3 x 6 x 6 images and 4 classes."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        return nn.Sequential(
+        network = nn.Sequential(
             nn.Conv2d(3, 4, 3, padding=1, bias=False),
             nn.BatchNorm2d(4),
             nn.ReLU(),
@@ -25,6 +25,13 @@ def tiny() -> nn.Module:
             nn.Flatten(),
             nn.Linear(5, 4),
         ).double()
+        for layer in network:
+            if isinstance(layer, nn.BatchNorm2d):  # statistics and offsets of a network that has been trained
+                layer.running_mean.normal_()
+                layer.running_var.uniform_(0.5, 2)
+                nn.init.normal_(layer.weight)
+                nn.init.normal_(layer.bias)
+        return network
 
 
 @pytest.fixture

@@ -99,6 +99,18 @@ def test_masks_nest_and_are_exact(tiny: nn.Module, make_batches: Make) -> None:
     assert removed == [0, *(round(s * 288) for s in (0.2, 0.36, 0.488, 0.5904, 0.67232, 0.737856, 0.75))]
 
 
+def test_masks_nest_where_weights_are_trained_to_zero() -> None:
+    network = nn.Sequential(nn.Linear(4, 1, bias=False), nn.Linear(1, 2))
+    trained = iter([[4.0, 3.0, 2.0, 1.0], [0.0, 3.0, 2.0, 0.0], [1.0, 0.0, 0.0, 0.0], [1.0] * 4])
+
+    def train(module: nn.Module, mask: Mask, first: int, stop: int | None) -> None:
+        module[0].weight.data = torch.tensor([next(trained)])
+        mask.apply(module)
+
+    masks = [ticket.mask["0.weight"].flatten().tolist() for ticket in lth(network, train, 0.5, rate=0.25)]
+    assert masks[1:] == [[True, True, True, False], *[[False, True, True, False]] * 2]
+
+
 def test_rewinding_is_to_epoch_k_and_never_further(tiny: nn.Module, make_batches: Make) -> None:
     start, train = copy.deepcopy(tiny.state_dict()), Trainer(make_batches())
     seen: list[dict[str, Tensor]] = []

@@ -41,6 +41,14 @@ def test_masks_equal_the_papers_on_a_small_network(tiny: nn.Module, make_batches
     assert same(ss.prune("synflow", tiny, batches, sparsity), reference.synflow(tiny, (3, 6, 6), sparsity))
 
 
+def test_scores_equal_the_papers(tiny: nn.Module, make_batches: Make) -> None:
+    batches = make_batches()
+    for name, value in reference.snip(tiny, *batches[0]).items():
+        torch.testing.assert_close(score("snip", tiny, batches)[name], value, rtol=1e-9, atol=1e-18)
+    for name, value in reference.grasp(tiny, *batches[0]).items():
+        torch.testing.assert_close(score("grasp", tiny, batches)[name], -value, rtol=1e-6, atol=1e-18)
+
+
 def test_masks_equal_the_papers_on_resnet20(make_batches: Make) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
