@@ -1,11 +1,12 @@
 """`prune` and `score`: every method that needs no training, by its name."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+import torch
 from torch import nn
 
 from sparsescope.classifier import Classifier
@@ -37,6 +38,11 @@ class Method:
     scores: Callable[..., Scores]
     scope: str = "global"
     steps: int = 1
+
+    def of(self, subject: Subject, options: Mapping[str, Any]) -> Scores:
+        """Return the scores, also where the caller has switched gradients off."""
+        with torch.enable_grad():
+            return self.scores(subject, **options)
 
 
 METHODS: dict[str, Method] = {
@@ -117,7 +123,7 @@ def prune(
         target = sparsity
         if sparsity is not None and step < steps:
             target = 1 - start ** (1 - step / steps) * (1 - sparsity) ** (step / steps)
-        within = make_mask(chosen.scores(subject, **options), target, scope=scope, method=name, within=within)
+        within = make_mask(chosen.of(subject, options), target, scope=scope, method=name, within=within)
         within.apply(subject.module)
     assert within is not None
     warn_of_collapse(within)
@@ -136,7 +142,7 @@ def score(
     """Return the scores of every prunable weight by parameter name, higher is kept; arguments as in `prune`."""
     name, chosen = _find(method)
     _check_options(name, chosen, options)
-    return chosen.scores(Subject.of(model, batches, prune_head=prune_head, skip_first=skip_first), **options)
+    return chosen.of(Subject.of(model, batches, prune_head=prune_head, skip_first=skip_first), options)
 
 
 def _find(method: str | Callable[..., Scores]) -> tuple[str, Method]:

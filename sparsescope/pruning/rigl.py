@@ -25,8 +25,8 @@ class RigL:
             rigl.step()
         rigl.mask  # at the end
 
-    It starts with a random mask of ERK densities. Every `every` steps t, until `until` of `total_steps` (T), the
-    optimiser's step is left out and each layer instead drops the fraction alpha / 2 (1 + cos(pi t / T)) of its weights,
+    It starts with a random mask of ERK densities. Every `every` steps t, before T = until x total_steps, the step of
+    the optimiser is left out. Instead each layer drops the fraction alpha / 2 (1 + cos(pi t / T)) of its weights,
     rounded down, those smallest in absolute value, and grows as many, those with the largest dense gradient among the
     removed ones. Grown weights start at 0, and the optimiser's buffers (momentum, Adam's moments) at grown and dropped
     weights too; a weight that is dropped and grown at once stays as it is. Sparsity never changes. Source: Evci et al.
@@ -46,7 +46,7 @@ class RigL:
         total_steps: number of optimiser steps of the whole training.
         every: steps between two changes of the mask, delta T in the paper.
         alpha: fraction of a layer's weights that is dropped at the start.
-        until: fraction of the training after which the mask stays.
+        until: fraction of the training, 0 to 1, after which the mask stays.
         scope: how sparsity is spread over layers, `"erk"`, `"layerwise"` or `"global"`.
         seed: key of the random start.
         prune_head: prune the classification head too.

@@ -35,7 +35,8 @@ def synflow(subject: Subject, *, input_shape: Sequence[int] | None = None) -> Sc
     working = working.to(device, torch.float64)
     with torch.no_grad():
         for tensor in [*working.parameters(), *working.buffers()]:
-            tensor.abs_()
+            if tensor.is_floating_point():
+                tensor.abs_()
     known = dict(working.named_parameters())
     weights = {name: known[name] for name in subject.weights}
     total = subject.outputs(torch.ones(1, *shape, dtype=torch.float64, device=device), working).sum()

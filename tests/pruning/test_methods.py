@@ -94,6 +94,7 @@ def test_synflow_by_hand() -> None:
     network = nn.Sequential(nn.Linear(1, 2, bias=False), nn.ReLU(), nn.Linear(2, 2, bias=False))
     network[0].weight.data = torch.tensor([[-1.0], [2.0]])
     network[2].weight.data = torch.tensor([[3.0, 0.0], [0.0, -4.0]])
+    network.register_buffer("flags", torch.tensor([True]))  # has no absolute value
     scores = score("synflow", network, input_shape=(1,), prune_head=True)
     assert scores["0.weight"].flatten().tolist() == [3.0, 8.0]
     assert scores["2.weight"].flatten().tolist() == [3.0, 0.0, 0.0, 8.0]
@@ -159,6 +160,13 @@ def test_the_model_is_left_exactly_as_it_was(tiny: nn.Module, make_batches: Make
     assert not tiny[0].weight.requires_grad and tiny[3].weight.requires_grad
     assert list(tiny[3]._forward_hooks) == [handle.id]
     assert torch.equal(random_state, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("method", ["snip", "grasp", "synflow"])
+def test_gradients_may_be_switched_off_outside(tiny: nn.Module, make_batches: Make, method: str) -> None:
+    expected = ss.prune(method, tiny, make_batches(), 0.5)
+    with torch.no_grad():
+        assert same(ss.prune(method, tiny, make_batches(), 0.5), dict(expected))
 
 
 def test_dropout_draws_nothing(make_batches: Make) -> None:
