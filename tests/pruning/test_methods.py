@@ -41,6 +41,18 @@ def test_masks_equal_the_papers_on_a_small_network(tiny: nn.Module, make_batches
     assert same(ss.prune("synflow", tiny, batches, sparsity), reference.synflow(tiny, (3, 6, 6), sparsity))
 
 
+@pytest.mark.parametrize("method", ["omp", "snip"])
+def test_global_masks_equal_those_of_torch(tiny: nn.Module, make_batches: Make, method: str) -> None:
+    mask = ss.prune(method, tiny, make_batches(), 0.7)
+    layers = [(tiny[0], "weight"), (tiny[3], "weight")]
+    scores = {(tiny[int(name[0])], "weight"): value for name, value in score(method, tiny, make_batches()).items()}
+    torch_prune.global_unstructured(
+        layers, torch_prune.L1Unstructured, importance_scores=scores, amount=round(0.7 * 288)
+    )
+    assert torch.equal(tiny[0].weight_mask.bool(), mask["0.weight"])
+    assert torch.equal(tiny[3].weight_mask.bool(), mask["3.weight"])
+
+
 def test_scores_equal_the_papers(tiny: nn.Module, make_batches: Make) -> None:
     batches = make_batches()
     for name, value in reference.snip(tiny, *batches[0]).items():
