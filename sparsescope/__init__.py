@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sparsescope import corruptions, lime, metrics, plots
+    from sparsescope import corruptions, lime, metrics, plots, pruning
     from sparsescope.benchmark import ArrayImages, Benchmark, ImageSet
     from sparsescope.checkpoints import load_classifier, save_checkpoint
     from sparsescope.classifier import Classifier
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sparsescope.evaluation import evaluate
     from sparsescope.mask import Mask
     from sparsescope.probe import Concept, ProbeSet
+    from sparsescope.pruning import prune
     from sparsescope.reporting import report
     from sparsescope.results import Evaluation, Verdict
     from sparsescope.units import Estimate, Units
@@ -48,6 +49,8 @@ __all__ = [
     "open_images",
     "open_probe",
     "plots",
+    "prune",
+    "pruning",
     "report",
     "save_checkpoint",
 ]
@@ -69,6 +72,7 @@ _HOMES = {
     "open_benchmark": "datasets",
     "open_images": "datasets",
     "open_probe": "datasets",
+    "prune": "pruning",
     "report": "reporting",
     "save_checkpoint": "checkpoints",
 }

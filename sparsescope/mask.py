@@ -19,6 +19,7 @@ __all__ = [
     "account",
     "head_weight",
     "prunable_weights",
+    "refuse_computed_weights",
     "weight_tensors",
 ]
 
@@ -170,6 +171,18 @@ def prunable_weights(module: nn.Module) -> dict[str, nn.Parameter]:
     weights = weight_tensors(module)
     head = head_weight(module)
     return {name: weight for name, weight in weights.items() if name != head or len(weights) == 1}
+
+
+def refuse_computed_weights(module: nn.Module) -> None:
+    """Raise ArtefactError if weights are computed in the forward pass: they are no parameters and would be missed."""
+    for prefix, child in module.named_modules():
+        computed = hasattr(child, "parametrizations") or any(name.endswith("_orig") for name in child._parameters)
+        if computed:
+            raise ArtefactError(
+                f"The weights of {prefix or 'the module'} are computed from others (torch.nn.utils.prune or "
+                "parametrize). Make the pruning permanent first, with torch.nn.utils.prune.remove(layer, 'weight') or "
+                "parametrize.remove_parametrizations, or save the state_dict and hand over the file."
+            )
 
 
 def account(module: nn.Module, mask: Mask | None = None) -> Sparsity:

@@ -11,6 +11,7 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.checkpoints import load_classifier
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, OptionError
+from sparsescope.mask import refuse_computed_weights
 
 __all__ = ["Model", "cut_to_task", "open_models", "pick_batch_size", "pick_device"]
 
@@ -54,18 +55,6 @@ def cut_to_task(classifiers: Sequence[Classifier], benchmark: Benchmark) -> list
     return [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
 
 
-def _refuse_reparametrised(module: nn.Module) -> None:
-    """Weights that are computed in the forward pass are no parameters: sparsity and Hessian would miss them."""
-    for prefix, child in module.named_modules():
-        computed = hasattr(child, "parametrizations") or any(name.endswith("_orig") for name in child._parameters)
-        if computed:
-            raise ArtefactError(
-                f"The weights of {prefix or 'the module'} are computed from others (torch.nn.utils.prune or "
-                "parametrize). Make the pruning permanent first, with torch.nn.utils.prune.remove(layer, 'weight') or "
-                "parametrize.remove_parametrizations, or save the state_dict and hand over the file."
-            )
-
-
 def _check_mask_applied(classifier: Classifier) -> None:
     """A mask that is not applied would be reported as sparsity while the dense network is measured."""
     parameters = dict(classifier.module.named_parameters())
@@ -90,7 +79,7 @@ def _open(
     if isinstance(model, Classifier):
         return model if model.name != "model" else replace(model, name=name)
     if isinstance(model, nn.Module):
-        _refuse_reparametrised(model)
+        refuse_computed_weights(model)
         return Classifier(model, mean or (0.0,), std or (1.0,), output=output, name=name)
     return load_classifier(model, arch=arch, mean=mean, std=std, output=output, dense=dense)
 

@@ -1,4 +1,7 @@
-"""From scores to a mask: keep the highest-scored weights, exactly as many as the sparsity says."""
+"""From scores to a mask: keep the highest-scored weights, exactly as many as the sparsity says.
+
+Among equal scores those that come first in the network are removed first, so that a mask depends on nothing else.
+"""
 
 from collections.abc import Mapping
 
@@ -7,35 +10,105 @@ from torch import Tensor
 
 from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask
+from sparsescope.pruning.n_m import n_m_mask, pattern
+from sparsescope.pruning.quotas import quotas
 
-__all__ = ["global_mask"]
+__all__ = ["make_mask"]
 
 
-def global_mask(scores: Mapping[str, Tensor], sparsity: float, *, method: str) -> Mask:
-    """Return the mask that removes the lowest-scored fraction of all weights together.
-
-    Exactly round(sparsity x number of weights) are removed; among equal scores those that come first in the network.
+def make_mask(
+    scores: Mapping[str, Tensor], sparsity: float | None, *, scope: str, method: str, within: Mask | None = None
+) -> Mask:
+    """Return the mask that keeps the weights with the highest scores.
 
     Args:
         scores: parameter name -> score of every weight, higher is kept; shaped like the parameter.
-        sparsity: fraction removed, 0 <= sparsity < 1.
+        sparsity: fraction removed of all of them, 0 <= sparsity < 1; round(sparsity x weights) are removed. None where
+            the scope is N:M, which fixes it.
+        scope: which weights compete. `"global"`: all. `"layerwise"`: those of a layer, every layer gets the same
+            sparsity. `"erk"`: those of a layer, layers get the densities of `quotas`. `"N:M"`, such as `"2:4"`: groups
+            of M consecutive input weights, of which N are kept (`n_m_mask`).
         method: name of the method, kept in the mask.
+        within: weights that this mask removes are not kept, and count as removed; entries of other parameters are
+            taken over as they are.
 
     Raises:
-        OptionError: sparsity out of range.
+        OptionError: sparsity out of range, less than what `within` removes, or not that of N:M; unknown scope.
         InputError: nothing to prune, or a score is not finite; the text names the layer.
     """
-    if not 0 <= sparsity < 1:
-        raise OptionError(f"Expected a sparsity (fraction removed) of at least 0 and below 1, but got {sparsity}.")
+    lowered, n_m = _lowered(scores, within), pattern(scope)
+    if n_m is not None:
+        n, m = n_m
+        if sparsity is not None and abs(sparsity - (1 - n / m)) > 1e-9:
+            raise OptionError(f"Scope {scope} removes {1 - n / m:g} of the weights; leave sparsity={sparsity} out.")
+        kept = n_m_mask(lowered, n, m)
+    elif scope not in ("global", "layerwise", "erk"):
+        raise OptionError(f"Expected scope 'global', 'layerwise', 'erk' or N:M such as '2:4', but got {scope!r}.")
+    elif sparsity is None:
+        raise OptionError(f"Expected a sparsity (fraction removed) for the scope {scope!r}, but got none.")
+    elif scope == "global":
+        kept = _all_together(lowered, _number_removed(lowered, sparsity))
+    else:
+        kept = _layer_by_layer(lowered, _number_removed(lowered, sparsity), scope)
+    others = {name: tensor for name, tensor in (within or {}).items() if name not in kept and not bool(tensor.all())}
+    return Mask({**kept, **others}, method=method)
+
+
+def _lowered(scores: Mapping[str, Tensor], within: Mask | None) -> dict[str, Tensor]:
+    """Return the scores as float64 on the CPU, -inf where `within` removes the weight."""
     if not scores:
         raise InputError("Expected a network with convolutions or linear layers beside its head, but there are none.")
+    lowered = {}
     for name, score in scores.items():
-        if not bool(torch.isfinite(score).all()):
+        values = score.detach().cpu().double()
+        if not bool(torch.isfinite(values).all()):
             raise InputError(f"Expected finite scores, but {name} has nan or infinite ones. Are its weights finite?")
-    flat = torch.cat([score.detach().flatten().cpu().double() for score in scores.values()])
-    order = torch.argsort(flat, stable=True)
-    kept = torch.ones(len(flat), dtype=torch.bool)
-    kept[order[: round(sparsity * len(flat))]] = False
-    pieces = torch.split(kept, [score.numel() for score in scores.values()])
-    shaped = {name: piece.view(score.shape) for (name, score), piece in zip(scores.items(), pieces, strict=True)}
-    return Mask(shaped, method=method)
+        if within is not None and name in within:
+            if within[name].shape != values.shape:
+                raise InputError(
+                    f"The mask to stay within has shape {tuple(within[name].shape)} for {name}, the network "
+                    f"{tuple(values.shape)}. Give a mask of this network."
+                )
+            values = values.masked_fill(~within[name], -torch.inf)
+        lowered[name] = values
+    return lowered
+
+
+def _number_removed(lowered: Mapping[str, Tensor], sparsity: float) -> int:
+    size = sum(score.numel() for score in lowered.values())
+    gone = sum(int(torch.isinf(score).sum()) for score in lowered.values())
+    if not 0 <= sparsity < 1:
+        raise OptionError(f"Expected a sparsity (fraction removed) of at least 0 and below 1, but got {sparsity}.")
+    removed = round(sparsity * size)
+    if removed < gone:
+        raise OptionError(
+            f"Expected a sparsity of at least {gone / size:.6f}, which the mask to stay within has, but got {sparsity}."
+        )
+    return removed
+
+
+def _all_together(lowered: Mapping[str, Tensor], removed: int) -> dict[str, Tensor]:
+    kept = _without_lowest(torch.cat([score.flatten() for score in lowered.values()]), removed)
+    pieces = torch.split(kept, [score.numel() for score in lowered.values()])
+    return {name: piece.view(score.shape) for (name, score), piece in zip(lowered.items(), pieces, strict=True)}
+
+
+def _layer_by_layer(lowered: Mapping[str, Tensor], removed: int, scope: str) -> dict[str, Tensor]:
+    total = sum(score.numel() for score in lowered.values()) - removed
+    capacities = [int(torch.isfinite(score).sum()) for score in lowered.values()]
+    counts = quotas([tuple(score.shape) for score in lowered.values()], total, scope=scope, capacities=capacities)
+    return {
+        name: _without_lowest(score.flatten(), score.numel() - count).view(score.shape)
+        for (name, score), count in zip(lowered.items(), counts, strict=True)
+    }
+
+
+def _without_lowest(scores: Tensor, removed: int) -> Tensor:
+    """Return which entries of `scores` (n,) are kept when the `removed` lowest go, the first of equal ones."""
+    if removed == 0:
+        return torch.ones(len(scores), dtype=torch.bool)
+    threshold = scores.kthvalue(removed).values  # ten times as fast as sorting
+    kept = scores > threshold
+    equal = (scores == threshold).nonzero().flatten()
+    kept[equal[removed - int((scores < threshold).sum()) :]] = True
+    return kept

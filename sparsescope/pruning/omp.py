@@ -2,10 +2,17 @@
 
 from torch import nn
 
-from sparsescope.mask import Mask, prunable_weights
-from sparsescope.pruning.masking import global_mask
+from sparsescope.mask import Mask
+from sparsescope.pruning.collapse import warn_of_collapse
+from sparsescope.pruning.masking import make_mask
+from sparsescope.pruning.subject import Scores, Subject, candidates
 
-__all__ = ["omp"]
+__all__ = ["magnitude", "omp"]
+
+
+def magnitude(subject: Subject) -> Scores:
+    """Score |w|: the larger a weight, the better it is kept. Source: Han et al. 2015."""
+    return {name: weight.detach().abs() for name, weight in subject.weights.items()}
 
 
 def omp(module: nn.Module, sparsity: float) -> Mask:
@@ -19,5 +26,7 @@ def omp(module: nn.Module, sparsity: float) -> Mask:
         OptionError: sparsity out of range.
         InputError: the network has nothing to prune, or weights that are not finite.
     """
-    scores = {name: weight.detach().abs() for name, weight in prunable_weights(module).items()}
-    return global_mask(scores, sparsity, method="omp")
+    scores = {name: weight.detach().abs() for name, weight in candidates(module).items()}
+    mask = make_mask(scores, sparsity, scope="global", method="omp")
+    warn_of_collapse(mask)
+    return mask

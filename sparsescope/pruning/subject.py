@@ -1,0 +1,175 @@
+"""Subject: the private copy of a network that a pruning method scores, with the batches it may look at."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from sparsescope.classifier import Classifier
+from sparsescope.errors import InputError, OptionError
+from sparsescope.mask import prunable_weights, refuse_computed_weights, weight_tensors
+
+__all__ = ["Batch", "BatchNorm", "Scores", "Subject", "candidates"]
+
+Batch = tuple[Tensor, Tensor]
+Scores = dict[str, Tensor]
+BatchNorm = Literal["batch", "running"]
+
+
+def candidates(module: nn.Module, *, prune_head: bool = False, skip_first: bool = False) -> dict[str, nn.Parameter]:
+    """Return the weights that may be removed, by name, in the network's order.
+
+    They are those of all convolutions, linear layers and attention projections; tied weights count once.
+
+    Args:
+        module: the network.
+        prune_head: also the classification head, the last of them registered.
+        skip_first: not the first of them registered.
+
+    Raises:
+        InputError: there are none.
+        ArtefactError: weights are computed from others in the forward pass.
+    """
+    refuse_computed_weights(module)
+    every = weight_tensors(module)
+    chosen = every if prune_head else prunable_weights(module)
+    known = dict(module.named_parameters())  # names a tied weight only once
+    first = next(iter(every), None)
+    kept = {name: weight for name, weight in chosen.items() if name in known and not (skip_first and name == first)}
+    if not kept:
+        raise InputError(
+            "Expected a network with convolutions or linear layers to prune, but there are none"
+            + (" beside its first layer and its head." if skip_first else " beside its head.")
+        )
+    return kept
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a scoring function gets: a copy of the network, in eval mode, that it may change as it likes.
+
+    Args:
+        model: the copy, an nn.Module or a Classifier as the user gave it; all its parameters require gradients.
+        weights: the copy's parameters that may be removed, by name.
+        data: batches of images and labels; None where the user gave none.
+        count_backward: told how many images went backward.
+    """
+
+    model: nn.Module | Classifier
+    weights: dict[str, nn.Parameter]
+    data: Iterable[Batch] | None
+    count_backward: Callable[[int], None]
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module | Classifier,
+        batches: Iterable[Batch] | None = None,
+        *,
+        prune_head: bool = False,
+        skip_first: bool = False,
+    ) -> "Subject":
+        """Copy `model`, which is left exactly as it is whatever a method does; see `candidates` for the options.
+
+        Raises:
+            InputError: neither an nn.Module nor a Classifier, or nothing to prune.
+        """
+        module = model.module if isinstance(model, Classifier) else model
+        if not isinstance(module, nn.Module):
+            raise InputError(f"Expected an nn.Module or a Classifier to prune, but got a {type(model).__name__}.")
+        candidates(module, prune_head=prune_head, skip_first=skip_first)  # refuses before the copy is made
+        working = copy.deepcopy(module).eval()
+        for parameter in working.parameters():
+            parameter.requires_grad_(parameter.is_floating_point())
+        weights = candidates(working, prune_head=prune_head, skip_first=skip_first)
+        if isinstance(model, Classifier):
+            return cls(replace(model, module=working), weights, batches, _counter(model))
+        return cls(working, weights, batches, lambda n: None)
+
+    @property
+    def module(self) -> nn.Module:
+        """The copied network."""
+        return self.model.module if isinstance(self.model, Classifier) else self.model
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the network's weights."""
+        return next(iter(self.weights.values())).device
+
+    @cached_property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image, (C, H, W), as the first batch has it; raises InputError without batches."""
+        return tuple(next(self.batches())[0].shape[1:])
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield (images, labels) on the network's device.
+
+        Raises:
+            InputError: no batches were given, or one is not a pair of images and one whole-number label each.
+        """
+        if self.data is None:
+            raise InputError("This method looks at data: give batches, an iterable of (images, labels) tensors.")
+        empty = True
+        for batch in self.data:
+            images, labels = _checked(batch)
+            empty = False
+            yield images.to(self.device), labels.to(self.device).long()
+        if empty:
+            raise InputError("Expected at least one batch of (images, labels), but the iterable is empty.")
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return logits (N, K) for images as the model takes them; raises InputError if it returns anything else."""
+        return _checked_logits(self.model(images), len(images))
+
+    def outputs(self, inputs: Tensor, module: nn.Module) -> Tensor:
+        """Return logits (N, K) of a changed copy of the network for inputs that no normalisation touches."""
+        if isinstance(self.model, Classifier):
+            return replace(self.model, module=module, mean=(0.0,), std=(1.0,))(inputs)
+        return _checked_logits(module(inputs), len(inputs))
+
+    def use_batch_norm(self, statistics: BatchNorm) -> None:
+        """Let normalisation use the statistics of the `batch`, as in training, or its `running` ones.
+
+        Everything else stays in eval mode, so that dropout draws nothing.
+        """
+        if statistics not in ("batch", "running"):
+            raise OptionError(f"Expected batch_norm to be 'batch' or 'running', but got {statistics!r}.")
+        for child in self.module.modules():
+            if isinstance(child, nn.modules.batchnorm._BatchNorm):
+                child.train(statistics == "batch")
+
+
+def _counter(classifier: Classifier) -> Callable[[int], None]:
+    def count(images: int) -> None:
+        classifier.passes.backward += images
+
+    return count
+
+
+def _checked_logits(output: object, n: int) -> Tensor:
+    if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != n:
+        shape = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
+        raise InputError(
+            f"Expected the network to return logits of shape ({n}, K), but it returns {shape}. "
+            "Wrap it in a Classifier with output=... (an index, a key or 'probabilities')."
+        )
+    return output
+
+
+def _checked(batch: object) -> Batch:
+    if not (isinstance(batch, tuple | list) and len(batch) == 2 and all(isinstance(part, Tensor) for part in batch)):
+        raise InputError(
+            "Expected every batch to be a pair of tensors (images, labels), but got "
+            f"a {type(batch).__name__}. A single batch is given as a list: [(images, labels)]."
+        )
+    images, labels = batch
+    if labels.is_floating_point() or labels.shape != images.shape[:1] or not len(images):
+        raise InputError(
+            "Expected one whole-number label per image, but got images of shape "
+            f"{tuple(images.shape)} and labels of shape {tuple(labels.shape)} ({labels.dtype})."
+        )
+    return images, labels
