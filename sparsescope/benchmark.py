@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sparsescope.corrupted_set import CorruptedSet
 from sparsescope.errors import DataError
+from sparsescope.probe import ProbeSet
 from sparsescope.randomness import generator
 
 __all__ = ["ArrayImages", "Benchmark", "ImageSet", "OodGroup", "stratified_sample"]
@@ -152,6 +153,7 @@ class Benchmark:
         classes: class names in label order; empty where unknown.
         ood_groups: `near`, `far` or `given` for out-of-distribution sets by name; `given` for those left out.
         corrupted: stored corrupted copies of the test images; None: they are made on the fly.
+        probe: images with labelled concepts, of any size that the model takes; None: units are not dissected.
 
     Raises:
         DataError: test or training images without labels, sets of different image shapes, a group that is none or of
@@ -165,6 +167,7 @@ class Benchmark:
     classes: tuple[str, ...] = ()
     ood_groups: dict[str, OodGroup] = field(default_factory=dict)
     corrupted: CorruptedSet | None = None
+    probe: ProbeSet | None = None
 
     def __post_init__(self) -> None:
         for name, group in self.ood_groups.items():
@@ -201,14 +204,16 @@ class Benchmark:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the fingerprints of all sets."""
-        names = [*self.sets, *(["corrupted"] if self.corrupted is not None else [])]
+        names = [*self.sets, *(name for name in ("corrupted", "probe") if getattr(self, name) is not None)]
         parts = [f"{name}={self.fingerprint_of(name)}" for name in names]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def fingerprint_of(self, name: str) -> str:
-        """Return the fingerprint of one set of `sets`, or of `corrupted`."""
+        """Return the fingerprint of one set of `sets`, of `corrupted`, or of `probe`."""
         if name == "corrupted" and self.corrupted is not None:
             return self.corrupted.fingerprint
+        if name == "probe" and self.probe is not None:
+            return self.probe.fingerprint
         return self.sets[name].fingerprint
 
     def check_labels(self, classes: int) -> None:
