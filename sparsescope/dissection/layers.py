@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sparsescope.classifier import Classifier
-from sparsescope.errors import OptionError
+from sparsescope.errors import NotEvaluated, OptionError
 
 __all__ = ["as_maps", "captured", "default_layer"]
 
@@ -23,6 +23,7 @@ def captured(classifier: Classifier, layer: str) -> Iterator[list[object]]:
 
     Raises:
         OptionError: there is no such layer; the text has the close ones, and all.
+        NotEvaluated: the network is TorchScript, which has no hooks.
     """
     modules = dict(classifier.module.named_modules())
     del modules[""]
@@ -31,11 +32,8 @@ def captured(classifier: Classifier, layer: str) -> Iterator[list[object]]:
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         raise OptionError(f"{classifier.name} has no layer {layer!r}.{hint} Layers: {', '.join(modules)}.")
     outputs: list[object] = []
-    handle = modules[layer].register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
-    try:
+    with _hooked(modules[layer], layer, lambda _, output: outputs.append(output)):
         yield outputs
-    finally:
-        handle.remove()
 
 
 def default_layer(classifier: Classifier, image: Tensor) -> str:
@@ -46,6 +44,7 @@ def default_layer(classifier: Classifier, image: Tensor) -> str:
 
     Raises:
         OptionError: no layer has such an output.
+        NotEvaluated: the network is TorchScript, which has no hooks.
     """
     found: list[str] = []
 
@@ -58,7 +57,7 @@ def default_layer(classifier: Classifier, image: Tensor) -> str:
     with contextlib.ExitStack() as hooks:
         for name, module in classifier.module.named_modules():
             if name:
-                hooks.callback(_hook(module, name, note).remove)
+                hooks.enter_context(_hooked(module, name, note))
         with torch.no_grad():
             classifier(image)
     if not found:
@@ -69,8 +68,15 @@ def default_layer(classifier: Classifier, image: Tensor) -> str:
     return found[-1]
 
 
-def _hook(module: nn.Module, name: str, note: Callable[[str, object], None]) -> torch.utils.hooks.RemovableHandle:
-    return module.register_forward_hook(lambda _module, _inputs, output: note(name, output))
+@contextlib.contextmanager
+def _hooked(module: nn.Module, name: str, take: Callable[[str, object], None]) -> Iterator[None]:
+    if isinstance(module, torch.jit.ScriptModule):
+        raise NotEvaluated("TorchScript gives no access to its layers; dissect the network that it was made from")
+    handle = module.register_forward_hook(lambda _module, _inputs, output: take(name, output))
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def as_maps(output: object, n: int, layer: str) -> Tensor:

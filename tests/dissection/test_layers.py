@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -5,7 +7,7 @@ from torch import nn
 from sparsescope.architectures.cifar_resnet import resnet20s
 from sparsescope.classifier import Classifier
 from sparsescope.dissection.layers import as_maps, captured, default_layer
-from sparsescope.errors import OptionError
+from sparsescope.errors import NotEvaluated, OptionError
 
 
 def test_the_default_layer_is_the_last_map(small_classifier):
@@ -38,6 +40,15 @@ def test_hooks_do_not_stay(small_classifier):
         raise RuntimeError
     default_layer(small_classifier, torch.zeros(1, 3, 8, 8))
     assert not any(module._forward_hooks for module in small_classifier.module.modules())
+
+
+def test_torchscript_has_no_hooks():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated, and still in use
+        scripted = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    for use in (lambda c: default_layer(c, torch.zeros(1, 3, 8, 8)), lambda c: captured(c, "1").__enter__()):
+        with pytest.raises(NotEvaluated, match="TorchScript gives no access to its layers"):
+            use(Classifier(scripted))
 
 
 def test_a_network_without_maps():
