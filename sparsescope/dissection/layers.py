@@ -32,7 +32,12 @@ def captured(classifier: Classifier, layer: str) -> Iterator[list[object]]:
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         raise OptionError(f"{classifier.name} has no layer {layer!r}.{hint} Layers: {', '.join(modules)}.")
     outputs: list[object] = []
-    with _hooked(modules[layer], layer, lambda _, output: outputs.append(output)):
+
+    def take(_: str, output: object) -> None:
+        # What comes after may change it in place, as `out += identity` and `ReLU(inplace=True)` do.
+        outputs.append(output.detach().clone() if isinstance(output, Tensor) else output)
+
+    with _hooked(modules[layer], layer, take):
         yield outputs
 
 
@@ -94,7 +99,7 @@ def as_maps(output: object, n: int, layer: str) -> Tensor:
             return output[:, :, None, None]
         if output.ndim == 3:
             side = math.isqrt(output.shape[1])
-            if side >= 1 and output.shape[1] - side * side <= MOST_EXTRA_TOKENS:
+            if side * side == output.shape[1] or (side > 1 and output.shape[1] - side * side <= MOST_EXTRA_TOKENS):
                 grid = output[:, output.shape[1] - side * side :]
                 return grid.transpose(1, 2).reshape(n, output.shape[2], side, side)
         if output.ndim == 4:

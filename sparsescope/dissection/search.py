@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sparsescope.dissection.areas import FormulaAreas
 from sparsescope.dissection.concepts import Code
@@ -97,30 +97,28 @@ class _Rounds:
         """Return the `beam` best of the members and of all extensions of the fresh ones among them."""
         low, high, shared = self._extensions(fresh)
         held = [member.iou for member in members]
+        floor = self._best(held, low).min()  # at least `beam` formulas reach it
         ious = np.where(low == high, low, -1.0)  # those that are known
-        best = self._best([*held, *self._best(ious)])
-        floor = min(self._best([*held, *self._best(low)]), default=0.0) if low.size + len(held) >= self._beam else 0.0
+        best = self._best(held, ious)
         doubtful = np.flatnonzero((low < high) & (high >= floor))
         for flat in doubtful[np.argsort(-high.ravel()[doubtful], kind="stable")]:
             index = _index(flat, high)
-            if high[index] < max(floor, best[-1] if len(best) == self._beam else 0.0):
+            if high[index] < max(floor, best.min()):
                 break
             ious[index] = self._exact(fresh[index[0]], Operator(index[1]), index[2], int(shared[index]))
-            best = self._best([*best, float(ious[index])])
+            best = self._best(best, ious[index])
         candidates = list(members)
-        for flat in np.flatnonzero(ious >= (best[-1] if len(best) == self._beam else 0.0)):
+        for flat in np.flatnonzero(ious >= best.min()):
             index = _index(flat, high)
             labels, operators = fresh[index[0]].code
             code = (*labels, int(self._shown[index[2]])), (*operators, Operator(index[1]))
             candidates.append(_Member(float(ious[index]), code, int(shared[index])))
         return heapq.nsmallest(self._beam, candidates, key=_order)
 
-    def _best(self, ious: Sequence[float] | FloatArray) -> list[float]:
-        """The `beam` largest, largest first."""
-        values = np.ravel(ious)
-        if len(values) > self._beam:
-            values = np.partition(values, len(values) - self._beam)[-self._beam :]
-        return sorted(map(float, values), reverse=True)
+    def _best(self, *ious: ArrayLike) -> FloatArray:
+        """The `beam` largest, in any order; -1, which every IoU reaches, where there are fewer."""
+        values = np.concatenate([np.full(self._beam, -1.0), *map(np.ravel, ious)])
+        return np.partition(values, len(values) - self._beam)[-self._beam :]
 
     def _exact(self, member: _Member, operator: Operator, column: int, shared: int) -> float:
         """The IoU of one extension."""

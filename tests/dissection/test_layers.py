@@ -42,6 +42,15 @@ def test_hooks_do_not_stay(small_classifier):
     assert not any(module._forward_hooks for module in small_classifier.module.modules())
 
 
+def test_what_the_layer_returns_is_kept_from_changes_in_place():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    images = torch.rand(5, 3, 8, 8)
+    with captured(Classifier(network), "0") as outputs, torch.no_grad():
+        network(images)
+        torch.testing.assert_close(outputs[0], network[0](images))
+    assert (outputs[0] < 0).any()
+
+
 def test_torchscript_has_no_hooks():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated, and still in use
@@ -90,6 +99,7 @@ def test_maps_tokens_and_features():
         ({"x": 1}, "a dict"),
         (torch.zeros(2), r"a tensor of shape \(2,\)"),
         (torch.zeros(3, 4), r"a tensor of shape \(3, 4\)"),
+        (torch.zeros(2, 3, 5), r"a tensor of shape \(2, 3, 5\)"),
         (torch.zeros(2, 58, 3), r"a tensor of shape \(2, 58, 3\)"),
         (torch.zeros(2, 3, 4, 4, 4), r"a tensor of shape \(2, 3, 4, 4, 4\)"),
     ],

@@ -42,6 +42,7 @@ def test_needs_a_probe_set_and_reads_nothing_else(benchmark, small_benchmark):
         measurement.unit_ids(small_benchmark, 0)
     np.testing.assert_array_equal(measurement.unit_ids(benchmark, 0), np.arange(12))
     assert measurement.population == "probe"
+    assert benchmark.fingerprint != small_benchmark.fingerprint
     key = measurement_key(measurement, benchmark, 0, ["model"])
     assert key == measurement_key(measurement, dataclasses.replace(benchmark, train=None), 0, ["model"])
     images = benchmark.probe.images.copy()
