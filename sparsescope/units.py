@@ -1,7 +1,7 @@
 """Units (what was measured, one row per sampling unit), their resampling weights, and the Estimate they give."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,12 @@ class Units:
         strata: stratum name -> number of units, in the order of the rows. Strata of the same name and size share their
             resampling weights across models and metrics: that is what makes every comparison a paired one.
         arrays: name -> array (n, ...), with n the sum of the strata.
+        common: name -> array of any shape that belongs to no unit but to the model as a whole; never resampled.
     """
 
     strata: Mapping[str, int]
     arrays: Arrays
+    common: Arrays = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, array in self.arrays.items():

@@ -92,3 +92,11 @@ def test_weighted_mean_sums_in_float64():
     values = np.full(100_000, 0.1, dtype=np.float32)
 
     assert weighted_mean(values, np.ones(len(values))) == pytest.approx(float(np.float32(0.1)), rel=1e-12)
+
+
+def test_common_arrays_belong_to_no_unit():
+    units = Units({"test": 2}, {"a": np.arange(2)}, {"name": np.array("layer3"), "formula": np.array(["x", "y", "z"])})
+    assert len(units) == 2
+    assert str(units.common["name"]) == "layer3"
+    with pytest.raises(KeyError):
+        units["formula"]

@@ -5,7 +5,7 @@ import hashlib
 import os
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import fields
 from pathlib import Path
 
@@ -61,8 +61,8 @@ class Cache:
         assert self.directory is not None
         return self.directory / key[:2] / key / f"{shard.start}-{shard.stop}.npz"
 
-    def load(self, key: str, shard: slice) -> Arrays | None:
-        """Return the arrays of a shard, or None."""
+    def load(self, key: str, shard: slice, common: Set[str] = frozenset()) -> Arrays | None:
+        """Return the arrays of a shard, of which those named in `common` are not per unit, or None."""
         if self.directory is None:
             return None
         path = self._path(key, shard)
@@ -76,7 +76,8 @@ class Cache:
                 path.unlink()
             return None
         rows = shard.stop - shard.start
-        return arrays if arrays and all(len(array) == rows for array in arrays.values()) else None
+        per_unit = [array for name, array in arrays.items() if name not in common]
+        return arrays if per_unit and all(array.shape[:1] == (rows,) for array in per_unit) else None
 
     def store(self, key: str, shard: slice, arrays: Arrays) -> None:
         """Write the arrays of a shard atomically; where that fails (a full disk), warn once and go on without."""

@@ -109,7 +109,7 @@ class _Stage:
         return found
 
     def _take_cached(self, index: int, model: int, shard: slice) -> bool:
-        arrays = self._cache.load(self._keys[index][model], shard)
+        arrays = self._cache.load(self._keys[index][model], shard, self._tasks[index].measurement.common)
         if arrays is None:
             return False
         self._parts.setdefault((index, model), {})[shard.start] = arrays
@@ -136,7 +136,9 @@ class _Stage:
             if measurement in self._results.reasons[model]:
                 continue
             ordered = [parts[start] for start in sorted(parts)]
-            self._results.measured[model][measurement] = {
-                name: np.concatenate([part[name] for part in ordered]) for name in ordered[0]
-            }
+            self._results.measured[model][measurement] = (
+                ordered[0]
+                if len(ordered) == 1
+                else {name: np.concatenate([part[name] for part in ordered]) for name in ordered[0]}
+            )
         self._parts.clear()

@@ -36,8 +36,8 @@ class Task:
     shard_cost: float = SHARD_COST
 
     def shards(self) -> list[slice]:
-        """Return the shards of the units; they depend on sizes and options alone."""
-        size = max(1, int(self.shard_cost / self.cost))
+        """Return the shards of the units; they depend on sizes and options alone. An indivisible task is one."""
+        size = len(self.ids) if self.measurement.indivisible else max(1, int(self.shard_cost / self.cost))
         return [slice(start, min(start + size, len(self.ids))) for start in range(0, len(self.ids), size)]
 
 

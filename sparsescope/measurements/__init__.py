@@ -7,4 +7,5 @@ Catalogue:
     explanations           LIME fits: fidelity and stability per image
     weight_curvature       v'Hv of the loss in the surviving weights, per micro-batch
     input_curvature        trace and top eigenvalue of the loss in each image
+    concept_overlap        dissection of a layer: overlap of its units with concepts in each probe image
 """

@@ -21,11 +21,18 @@ class Measurement(abc.ABC):
     equal measurements share one: that is how each (model, image set) is predicted only once.
 
     A unit's numbers may depend on its id, the seed, the model and the options; never on the batch, the shard, the
-    worker or another unit. Random numbers come from `randomness.generator(seed, stream, unit id)`.
+    worker or (but for `indivisible` measurements) another unit. Random numbers come from `randomness.generator(seed,
+    stream, unit id)`.
     """
 
     version: ClassVar[int] = 1
     """Raised whenever the numbers change, so that older cached results are not used."""
+
+    indivisible: ClassVar[bool] = False
+    """True where a unit's numbers depend on the other units: `measure` then gets all units at once, never a shard."""
+
+    common: ClassVar[frozenset[str]] = frozenset()
+    """Names of arrays that are of the model as a whole, not per unit; only an indivisible measurement may have any."""
 
     @property
     @abc.abstractmethod
@@ -58,7 +65,7 @@ class Measurement(abc.ABC):
 
     @abc.abstractmethod
     def measure(self, classifier: Classifier, shown: Any, given: Arrays, batch_size: int) -> Arrays:
-        """Return the arrays (len(ids), ...) of one model for the units that `prepare` made ready.
+        """Return the arrays (len(ids), ...) of one model for the units that `prepare` made ready, and the `common`.
 
         Args:
             classifier: the model, inside `Classifier.prepared`.

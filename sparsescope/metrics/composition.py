@@ -1,25 +1,44 @@
 """Compositional explanations of neurons (NetDissect)."""
 
-from typing import ClassVar, Literal
+from collections import Counter
+from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
-from sparsescope.measurements.base import Measurement
+from sparsescope.measurements.base import Measured
+from sparsescope.measurements.concept_overlap import ConceptOverlap
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
 from sparsescope.units import FloatArray, Units
 
 __all__ = ["Composition"]
 
-_REASON = "no probe set"
+DETECTOR = 0.04
+"""IoU above which a unit counts as a detector of its concept: Bau et al. 2017."""
+
+BLOCK = 64
+"""Layer units reduced at once: bounds the float64 copies of their counts."""
 
 
 @dataclass(frozen=True, config=OPTIONS)
 class Composition(Metric):
-    """Mean over live units of the best IoU of a logical formula of concepts with the unit's activation mask.
+    """Mean over a layer's live units k of IoU_k = Σ w I_k / Σ w U_k, the best formula's overlap with the unit's mask.
 
-    Not measured in this version: it always says that there is no probe set. Source: Mu & Andreas 2020.
+    I_k and U_k are the pixels of M_k ∧ F_k and M_k ∨ F_k in each probe image; the formulas F_k, of at most `length`
+    concepts, were found on all probe images and are held fixed under resampling. Dead units, which never fire, are
+    counted and left out. A unit's null is the IoU of a search with its masks on shuffled images.
+
+    Args:
+        layer: name of a module of the networks; None: the last whose output is a map.
+        fraction: of a unit's activations that exceed its threshold.
+        length: concepts in a formula, at most.
+        beam: formulas kept in each round of the search.
+        null: whether the permutation null is computed.
+
+    Source: Mu & Andreas 2020; Bau et al. 2017.
     """
 
     name: ClassVar[str] = "composition"
@@ -32,10 +51,82 @@ class Composition(Metric):
     margin: ClassVar[float] = 0.05
     margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
 
-    def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
-        """Raise NotEvaluated: a benchmark has no probe set."""
-        raise NotEvaluated(_REASON)
+    layer: str | None = None
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.005
+    length: Annotated[int, Field(ge=1)] = 3
+    beam: Annotated[int, Field(ge=1)] = 5
+    null: bool = True
+
+    def measurements(self, benchmark: Benchmark) -> tuple[ConceptOverlap, ...]:
+        """See `Metric.measurements`."""
+        if benchmark.probe is None:
+            raise NotEvaluated("no probe set")
+        return (ConceptOverlap(self.layer, self.fraction, self.length, self.beam, self.null),)
+
+    def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
+        """See `Metric.units`; models may have different numbers of layer units."""
+        (measurement,) = self.measurements(benchmark)
+        found = own[measurement]
+        arrays = {name: array for name, array in found.items() if name not in measurement.common}
+        common = {name: array for name, array in found.items() if name in measurement.common}
+        return Units({measurement.population: len(found["union"])}, arrays, common)
 
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """Raise NotEvaluated: there are no units to reduce."""
-        raise NotEvaluated(_REASON)
+        """See `Metric.reduce`; a unit whose mask and formula are both absent from a resample is left out there."""
+        live = np.flatnonzero(~units.common["dead"])
+        total = np.zeros(weights.shape[:-1])
+        counted = np.zeros(weights.shape[:-1])
+        for start in range(0, len(live), BLOCK):
+            block = live[start : start + BLOCK]
+            union = weights @ units["union"][:, block].astype(np.float64)
+            intersection = weights @ units["intersection"][:, block].astype(np.float64)
+            total += np.divide(intersection, union, out=np.zeros_like(union), where=union > 0).sum(axis=-1)
+            counted += (union > 0).sum(axis=-1)
+        with np.errstate(invalid="ignore"):
+            mean: FloatArray = total / counted
+        return mean
+
+    def details(self, units: Units) -> dict[str, Any]:
+        """See `Metric.details`."""
+        common = units.common
+        live = ~common["dead"]
+        ious, formulas = common["iou"][live], [str(text) for text in common["formula"][live] if text]
+        categories = Counter(str(text) for text in common["category"][live] if text)
+        levels = (0, 0.25, 0.5, 0.75, 1)
+        return {
+            "layer": str(common["layer"]),
+            "images": len(units),
+            "layer_units": len(live),
+            "dead": int((~live).sum()),
+            "unique_formulas": len(set(formulas)),
+            "share_above_0.04": float((ious > DETECTOR).mean()),
+            "label_iou": float(common["label_iou"][live].mean()),
+            "null_iou": float(common["null_iou"][live].mean()) if self.null else None,
+            "null_share_above_0.04": float((common["null_iou"][live] > DETECTOR).mean()) if self.null else None,
+            "quantiles": {str(level): float(np.quantile(ious, level)) for level in levels},
+            "share_by_category": {name: number / len(ious) for name, number in sorted(categories.items())},
+            "units": _rows(units),
+        }
+
+
+def _rows(units: Units) -> list[dict[str, Any]]:
+    """One row per layer unit; None for what a dead unit, or one without a formula, does not have."""
+    common = units.common
+    rows = []
+    for k, dead in enumerate(map(bool, common["dead"])):
+        ious = {
+            name: None if np.isnan(common[name][k]) else float(common[name][k])
+            for name in ("iou", "label_iou", "null_iou")
+        }
+        rows.append(
+            {
+                "unit": k,
+                "formula": str(common["formula"][k]) or None,
+                "length": int(common["length"][k]),
+                "label": str(common["label"][k]) or None,
+                "category": str(common["category"][k]) or None,
+                "dead": dead,
+                **ious,
+            }
+        )
+    return rows

@@ -1,0 +1,104 @@
+"""UnitMask: where one unit fires, as its non-empty words alone, and what of every concept lies there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsescope.dissection.concepts import Code, ConceptStore
+from sparsescope.dissection.formula import Operator, combine
+from sparsescope.dissection.packing import Words
+
+__all__ = ["Covered", "UnitMask"]
+
+
+@dataclass(frozen=True)
+class UnitMask:
+    """The pixels of a probe set where a unit fires.
+
+    Args:
+        images: image (w,) of each non-empty word.
+        places: place (w,) of the word in the image's mask.
+        words: the words (w,).
+    """
+
+    images: NDArray[np.int64]
+    places: NDArray[np.int64]
+    words: Words
+
+    @classmethod
+    def from_images(cls, images: NDArray[np.int64], words: Words) -> "UnitMask":
+        """Return the mask that has `words` (m, words per mask) in `images` (m,) and nothing elsewhere."""
+        rows, places = np.nonzero(words)
+        return cls(images[rows], places.astype(np.int64), words[rows, places])
+
+    @property
+    def area(self) -> int:
+        """Pixels over the whole probe set."""
+        return int(np.bitwise_count(self.words).sum(dtype=np.int64))
+
+    def image_areas(self, n_images: int, within: Words | None = None) -> NDArray[np.int64]:
+        """Return the pixels (n_images,) of every image, or those that lie in `within` (w,)."""
+        bits = np.bitwise_count(self.words if within is None else within)
+        return np.bincount(self.images, weights=bits, minlength=n_images).astype(np.int64)
+
+    def shuffled(self, order: NDArray[np.int64]) -> "UnitMask":
+        """Return the mask with image i's pixels in image order[i]."""
+        return UnitMask(order[self.images], self.places, self.words)
+
+
+class Covered:
+    """A unit's mask cut by every concept: all that a search needs to know of intersections with the unit.
+
+    Held as the non-empty words of M ∧ c, concept after concept, so that the intersections of a formula with all
+    concepts are one pass over the words where the unit fires.
+
+    Attributes:
+        mask: M.
+        areas: |M ∧ c| (C,) of every concept.
+    """
+
+    def __init__(self, store: ConceptStore, mask: UnitMask) -> None:
+        self.mask = mask
+        self._size, self._width = len(store.concepts), len(mask.words)
+        shown = np.diff(store.starts)[mask.images]
+        total = int(shown.sum())
+        position = np.repeat(np.arange(self._width), shown)
+        before = np.cumsum(shown) - shown
+        rows = np.arange(total) + np.repeat(store.starts[mask.images] - before, shown)
+        words = store.words[rows, np.repeat(mask.places, shown)] & np.repeat(mask.words, shown)
+        kept = np.flatnonzero(words)
+        labels = store.ids[rows[kept]].astype(np.uint16 if self._size < 1 << 16 else np.int64)  # 16 bits: radix sort
+        order = np.argsort(labels, kind="stable")
+        kept = kept[order]
+        self._labels = labels[order].astype(np.int64)
+        self._positions, self._words = position[kept], words[kept]
+        self._ends = np.searchsorted(self._labels, np.arange(self._size + 1))
+        self.areas = self._tally(self._words)
+
+    def _tally(self, words: Words) -> NDArray[np.int64]:
+        bits = np.bitwise_count(words)
+        return np.bincount(self._labels, weights=bits, minlength=self._size).astype(np.int64)
+
+    def atom(self, label: int) -> Words:
+        """Return M ∧ c as words (w,)."""
+        result = np.zeros(self._width, dtype=np.uint64)
+        part = slice(self._ends[label], self._ends[label + 1])
+        result[self._positions[part]] = self._words[part]
+        return result
+
+    def join(self, formula: Words, operator: Operator, label: int) -> Words:
+        """Return M ∧ (F o c) from M ∧ F, words (w,)."""
+        return combine(operator, formula, self.atom(label))
+
+    def formula(self, code: Code) -> Words:
+        """Return M ∧ F as words (w,)."""
+        labels, operators = code
+        result = self.atom(labels[0])
+        for operator, label in zip(operators, labels[1:], strict=True):
+            result = self.join(result, operator, label)
+        return result
+
+    def intersections(self, formula: Words) -> NDArray[np.int64]:
+        """Return |M ∧ F ∧ c| (C,) for every concept, from M ∧ F."""
+        return self._tally(formula[self._positions] & self._words)

@@ -1,0 +1,93 @@
+"""Where the units of a layer meet the concepts of a probe set: what the metric `composition` reduces."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Classifier
+from sparsescope.dissection import ConceptStore, DissectionSettings, Unit, dissect, store_concepts
+from sparsescope.errors import NotEvaluated
+from sparsescope.measurements.base import Measurement
+from sparsescope.probe import ProbeSet
+from sparsescope.units import Arrays
+
+__all__ = ["ConceptOverlap"]
+
+
+class _ShownProbe(NamedTuple):
+    probe: ProbeSet
+    store: ConceptStore
+    seed: int
+
+
+@dataclass(frozen=True)
+class ConceptOverlap(DissectionSettings, Measurement):
+    """The dissection of one layer. Its sampling units are the probe images; options: see `DissectionSettings`.
+
+    Thresholds and formulas are found on all images together, so it is indivisible. Arrays (n, K) of each image and
+    layer unit, int32: `intersection` and `union`, the pixels of M ∧ F and M ∨ F for the unit's mask M and formula F.
+
+    Common arrays: `layer`, its name; and (K,) of each layer unit: `formula`, `label` (the best single concept) and
+    `category` (the label's), str, empty where there is none; `length` int64; `dead` bool; `iou`, `label_iou` and
+    `null_iou` float64.
+    """
+
+    indivisible: ClassVar[bool] = True
+    common: ClassVar[frozenset[str]] = frozenset(
+        {"layer", "formula", "label", "category", "length", "dead", "iou", "label_iou", "null_iou"}
+    )
+
+    @property
+    def population(self) -> str:
+        """See `Measurement.population`."""
+        return "probe"
+
+    def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
+        """See `Measurement.unit_ids`."""
+        return np.arange(len(_probe(benchmark)))
+
+    def cost(self, benchmark: Benchmark) -> float:
+        """See `Measurement.cost`; the search takes about as long as the forward passes of a small network."""
+        return 2.0
+
+    def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
+        """See `Measurement.image_sets`."""
+        return ("probe",)
+
+    def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> _ShownProbe:
+        """Return the probe set and its packed concepts, the same for all models."""
+        probe = _probe(benchmark)
+        return _ShownProbe(probe, store_concepts(probe), seed)
+
+    def measure(self, classifier: Classifier, shown: _ShownProbe, given: Arrays, batch_size: int) -> Arrays:
+        """See `Measurement.measure`."""
+        settings = DissectionSettings(**{item.name: getattr(self, item.name) for item in fields(DissectionSettings)})
+        found = dissect(
+            classifier,
+            shown.probe,
+            settings=settings,
+            seed=shown.seed,
+            batch_size=batch_size,
+            store=shown.store,
+        )
+        arrays = {"intersection": found.intersection, "union": found.union, "layer": np.array(found.layer)}
+        return arrays | _columns(found.units)
+
+
+def _probe(benchmark: Benchmark) -> ProbeSet:
+    if benchmark.probe is None:
+        raise NotEvaluated("no probe set")
+    return benchmark.probe
+
+
+def _columns(units: tuple[Unit, ...]) -> dict[str, NDArray[Any]]:
+    return {
+        "formula": np.array(["" if unit.formula is None else str(unit.formula) for unit in units], dtype=np.str_),
+        "label": np.array(["" if unit.label is None else unit.label.name for unit in units], dtype=np.str_),
+        "category": np.array(["" if unit.label is None else unit.label.category for unit in units], dtype=np.str_),
+        "length": np.array([0 if unit.formula is None else len(unit.formula) for unit in units], dtype=np.int64),
+        "dead": np.array([unit.dead for unit in units], dtype=np.bool_),
+    } | {name: np.array([getattr(unit, name) for unit in units]) for name in ("iou", "label_iou", "null_iou")}

@@ -1,0 +1,54 @@
+"""NetDissect and the beam search of Mu & Andreas 2020, literally: every formula is evaluated on whole boolean masks.
+
+Ties are broken by IoU, then length, then label order (indices from left to right, then OR < AND < AND NOT).
+"""
+
+import numpy as np
+
+OPERATORS = ("OR", "AND", "AND NOT")
+
+
+def iou(first, second):
+    union = int(np.logical_or(first, second).sum())
+    return int(np.logical_and(first, second).sum()) / union if union else 0.0
+
+
+def evaluate(formula, concepts):
+    labels, operators = formula
+    mask = concepts[labels[0]]
+    for operator, label in zip(operators, labels[1:], strict=True):
+        other = concepts[label]
+        if operator == "AND NOT":
+            mask = np.logical_and(mask, np.logical_not(other))
+        else:
+            mask = np.logical_or(mask, other) if operator == "OR" else np.logical_and(mask, other)
+    return mask
+
+
+def order(item):
+    (labels, operators), value = item
+    return -value, len(labels), labels, tuple(map(OPERATORS.index, operators))
+
+
+def trim(formulas, beam):
+    return dict(sorted(formulas.items(), key=order)[:beam])
+
+
+def explain(unit, concepts, length=3, beam=5):
+    """Best formula and best single concept of a unit's mask (n, h, w), each with its IoU; concepts (C, n, h, w)."""
+    there = [label for label in range(len(concepts)) if concepts[label].any()]
+    atoms = {((label,), ()): iou(unit, concepts[label]) for label in there}
+    formulas = trim({atom: value for atom, value in atoms.items() if value > 0}, beam)
+    if not formulas:
+        return None, 0.0, None, 0.0
+    best_atom = next(iter(formulas.items()))
+    for _ in range(length - 1):
+        new = {}
+        for labels, operators in formulas:
+            for label in there:
+                for operator in OPERATORS:
+                    formula = (*labels, label), (*operators, operator)
+                    new[formula] = iou(unit, evaluate(formula, concepts))
+        formulas = trim(formulas | new, beam)
+    best = next(iter(formulas.items()))
+    return *best, *best_atom
