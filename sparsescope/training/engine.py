@@ -28,7 +28,7 @@ class Engine:
     Args:
         classifier: the network with its normalisation, on its device.
         recipe: momentum and weight decay.
-        hook: acts around every step.
+        hook: acts around every step; it is started here.
         precision: of the forward pass.
         ranks: processes that train together.
     """
@@ -48,10 +48,10 @@ class Engine:
         self._precision = precision
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
         self._forward = classifier
+        hook.start(self.module, self.optimiser)
 
     def start(self) -> None:
         """Get ready for the first step, after weights and states are what they shall be."""
-        self.hook.start(self.module, self.optimiser)
         parallel = self.ranks.parallel(self.module)
         whole = self.classifier
         if parallel is not self.module:  # its parameters have other names, which no mask fits

@@ -13,10 +13,10 @@ __all__ = ["FixedMask", "StepHook"]
 class StepHook(Protocol):
     """Acts around every optimiser step; `FixedMask` is the simplest one.
 
-    A dynamic method such as RigL needs an adapter of a few lines: `before_step` sees the dense gradients, after
-    backward (averaged over the processes, and unscaled in mixed precision), and may skip the optimiser's step to change
-    the mask instead; `after_step` enforces the mask. In several processes every call sees the same gradients and must
-    do the same everywhere: random draws are keyed by the step.
+    `before_step` sees the dense gradients, after backward (averaged over the processes, and unscaled in mixed
+    precision; it is not called for gradients that are not finite). A dynamic method that has a step of its own in the
+    optimiser's place, such as RigL, is made in `start`, makes its step in `before_step` and returns False there. In
+    several processes every call sees the same gradients and must do the same everywhere.
     """
 
     @property
@@ -24,7 +24,7 @@ class StepHook(Protocol):
         """The present mask: the history's sparsity and the checkpoint's mask; None leaves the classifier's."""
 
     def start(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        """Called once before the first step, also of a resumed run (then after `load_state_dict`)."""
+        """Called once, with the initial weights; a resumed run loads its weights and states after that, in place."""
 
     def before_step(self, module: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> bool:
         """Called after backward; return whether the optimiser shall make its step. Steps count from 0."""

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparsescope.benchmark import ArrayImages
 from sparsescope.checkpoints import load_classifier
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, InputError, OptionError
+from sparsescope.mask import Mask, prunable_weights
 from sparsescope.training import Epoch, Progress, Recipe, RunFolder, train
 
 Make = Callable[..., Classifier]
@@ -86,6 +87,58 @@ def test_the_same_bits_as_an_uninterrupted_run(
     assert sorted(item.name for item in parts.path.iterdir()) == ["checkpoint.pt", "epoch-0.pt", "epoch-2.pt"]
 
 
+class Moving:
+    """A toy dynamic method with a step in the optimiser's place: every 5th step drops one weight and grows another."""
+
+    def start(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        self.weight, self.optimiser, self.steps = module[4].weight, optimiser, 0
+        self.kept = torch.arange(self.weight.numel()).view(self.weight.shape) % 2 == 0
+        self.after_step(module, optimiser, 0)  # spoils the weights, as far as they were another mask's
+
+    @property
+    def mask(self) -> Mask:
+        return Mask({"4.weight": self.kept})
+
+    def before_step(self, module: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> bool:
+        assert step == self.steps
+        self.steps += 1
+        if self.steps % 5:
+            self.optimiser.step()
+            return False
+        gradient = self.weight.grad.abs().masked_fill(self.kept, -1)
+        size = self.weight.detach().abs().masked_fill(~self.kept, torch.inf)
+        self.kept.view(-1)[[int(gradient.argmax()), int(size.argmin())]] = torch.tensor([True, False])
+        return False
+
+    def after_step(self, module: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
+        with torch.no_grad():
+            self.weight.masked_fill_(~self.kept, 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"kept": self.kept, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.kept, self.steps = state["kept"], state["steps"]
+
+
+def test_a_moving_mask_goes_on_too(tmp_path: Path, make_classifier: Make, tiny_images: ArrayImages) -> None:
+    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    moved = make_classifier()
+    train(moved, tiny_images, RECIPE, folder=whole, hook=Moving())
+
+    def at_border(epoch: Epoch) -> None:
+        if epoch.number == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(make_classifier(), tiny_images, RECIPE, folder=parts, hook=Moving(), on_epoch=at_border)
+    train(make_classifier(), tiny_images, RECIPE, folder=parts, hook=Moving())
+    assert_same_files(whole.checkpoint, parts.checkpoint)
+    first, last = state_of(whole.kept(0))["mask"]["4.weight"], state_of(whole.checkpoint)["mask"]["4.weight"]
+    assert first.sum() == last.sum() and (first != last).any()
+    assert torch.equal(moved.mask["4.weight"], last)
+
+
 SCRIPT = """
 import sys, numpy as np, torch
 from torch import nn
@@ -144,7 +197,6 @@ def test_kept_weights_are_those_of_their_epoch(tmp_path: Path, make_classifier: 
 def test_checkpoints_are_read_like_any_other(tmp_path: Path) -> None:
     from sparsescope.architectures import resolve
     from sparsescope.datasets import open_benchmark
-    from sparsescope.mask import Mask, prunable_weights
 
     module = resolve("digits_cnn").build()
     mask = Mask({name: weight > 0 for name, weight in prunable_weights(module).items()})
