@@ -33,8 +33,9 @@ class Stored:
 class RunFolder:
     """Where a run is kept. Its files are checkpoints of ours, which `sparsescope evaluate` reads.
 
-    `checkpoint.pt` is the state after the last whole epoch; `epoch-0.pt` holds the initial weights and `epoch-K.pt`
-    those after the recipe's `rewind_epoch`.
+    `checkpoint.pt` is the state after the last whole epoch; `epoch-0.pt` holds the weights that the run began with (if
+    it began with another epoch of its recipe, that one's number stands there) and `epoch-K.pt` those after the recipe's
+    `rewind_epoch`.
 
     Args:
         path: the folder; it is made if its parent exists.
@@ -56,7 +57,7 @@ class RunFolder:
         return self.path / "checkpoint.pt"
 
     def kept(self, epoch: int) -> Path:
-        """The weights after an epoch that is kept; 0 for the initial ones."""
+        """The weights after an epoch that is kept; 0 for the initial ones of a whole run."""
         return self.path / f"epoch-{epoch}.pt"
 
     def prepare(self) -> None:

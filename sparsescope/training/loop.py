@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from sparsescope.benchmark import ImageSet
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError
+from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask
 from sparsescope.randomness import generator
 from sparsescope.training.batches import epoch_batches
@@ -36,6 +36,8 @@ def train(
     images: ImageSet,
     recipe: Recipe,
     *,
+    first: int = 0,
+    stop: int | None = None,
     seed: int = 0,
     test: ImageSet | None = None,
     hook: StepHook | None = None,
@@ -56,6 +58,8 @@ def train(
         classifier: the network with its normalisation and mask; left on `device` in eval mode, with the hook's mask.
         images: labelled training images, without augmentation.
         recipe: how to train.
+        first: epoch of the recipe to begin with, from 0: a ticket that was rewound to epoch k goes on from there.
+        stop: epoch of the recipe before which to stop; None trains to its end.
         seed: key of order, augmentation and the network's random numbers.
         test: labelled images to look at after every epoch; nothing depends on them.
         hook: acts around every step; default: the classifier's mask is kept.
@@ -68,24 +72,27 @@ def train(
 
     Raises:
         DataError: no labels, or labels that the network has no output for.
-        OptionError: the folder holds a run with other settings.
+        OptionError: the folder holds a run with other settings, or not 0 <= first < stop <= the recipe's epochs.
         InputError: the loss is not finite; the text says what to change. The last whole epoch's checkpoint stays.
     """
     ranks, place = join(torch.device(device) if device is not None else classifier.device)
     images.required_labels()
+    stop = recipe.epochs if stop is None else stop
+    if not 0 <= first < stop <= recipe.epochs:
+        raise OptionError(f"Expected 0 <= first < stop <= {recipe.epochs} epochs, but got first={first}, stop={stop}.")
     if hook is None:
         hook = FixedMask(classifier.mask if classifier.mask is not None else Mask({}))
     classifier.module.to(place)
     engine = Engine(classifier, recipe, hook, precision, ranks)
     told = (on_epoch, on_progress) if ranks.first else (None, None)
-    run = _Run(engine, images, recipe, seed, test, workers, folder, *told)
+    run = _Run(engine, images, recipe, first, stop, seed, test, workers, folder, *told)
     if folder is not None:
         run.resume(folder, precision)
     engine.start()
     try:
         if not run.history:
-            run.keep(0)
-        while len(run.history) < recipe.epochs:
+            run.keep()
+        while run.done < stop:
             run.epoch()
             run.save()
     finally:
@@ -99,6 +106,8 @@ class _Run:
     engine: Engine
     images: ImageSet
     recipe: Recipe
+    first: int
+    stop: int
     seed: int
     test: ImageSet | None
     workers: int
@@ -108,6 +117,11 @@ class _Run:
     identity: dict[str, object] = field(default_factory=dict)
     history: list[Epoch] = field(default_factory=list)
 
+    @property
+    def done(self) -> int:
+        """Epochs of the recipe that are done, or that the weights had behind them at the start."""
+        return self.first + len(self.history)
+
     def resume(self, folder: RunFolder, precision: Precision) -> None:
         """Go on from what is in the folder."""
         engine = self.engine
@@ -115,6 +129,8 @@ class _Run:
             folder.prepare()
         self.identity = {
             **self.recipe.model_dump(mode="json", exclude={"description", "source"}),
+            "first": self.first,
+            "stop": self.stop,
             "seed": self.seed,
             "precision": precision,
             "hook": type(engine.hook).__name__,
@@ -131,15 +147,15 @@ class _Run:
             if self.on_epoch is not None:
                 self.on_epoch(epoch)
 
-    def keep(self, epoch: int) -> None:
-        """Keep the weights as they are after an epoch, for rewinding."""
+    def keep(self) -> None:
+        """Keep the weights as they are now, for rewinding."""
         if self.folder is not None and self.engine.ranks.first:
-            self.folder.save(self.folder.kept(epoch), self.engine.snapshot(), self.history)
+            self.folder.save(self.folder.kept(self.done), self.engine.snapshot(), self.history)
 
     def save(self) -> None:
         """Write the checkpoint of the epoch that has just ended, and tell of it."""
-        if len(self.history) == self.recipe.rewind_epoch:
-            self.keep(self.recipe.rewind_epoch)
+        if self.done == self.recipe.rewind_epoch:
+            self.keep()
         if self.folder is not None and self.engine.ranks.first:
             training = {"identity": self.identity, "state": self.engine.state_dict()}
             self.folder.save(self.folder.checkpoint, self.engine.snapshot(), self.history, training)
@@ -148,7 +164,7 @@ class _Run:
 
     def epoch(self) -> None:
         """Train one epoch, look at the test images, and add both to the history."""
-        number, engine, started = len(self.history), self.engine, time.perf_counter()
+        number, engine, started = self.done, self.engine, time.perf_counter()
         steps = math.ceil(len(self.images) / self.recipe.batch_size)
         batches = epoch_batches(
             self.images, self.recipe, seed=self.seed, epoch=number, ranks=engine.ranks, workers=self.workers
@@ -171,18 +187,18 @@ class _Run:
         self.history.append(Epoch(number + 1, loss, accuracy, rate, engine.sparsity, seconds, *tested))
 
     def _report(self, sums: list[float], sparsity: float, fraction: float, started: float, rate: float) -> None:
-        number, loss = len(self.history) + 1, sums[0] / sums[2]
+        number, loss = self.done + 1, sums[0] / sums[2]
         if not math.isfinite(loss):
             kept = "Nothing was kept."
             if self.folder is not None and self.history:
-                kept = f"The checkpoint of epoch {len(self.history)} is kept in {self.folder.checkpoint}."
+                kept = f"The checkpoint of epoch {self.done} is kept in {self.folder.checkpoint}."
             raise InputError(
                 f"Training diverged: the loss is {loss} in epoch {number} (learning rate {rate:g}). Try a lower "
                 f"learning_rate, a longer warmup_epochs, or precision float32; are mean and std right? {kept}"
             )
         if self.on_progress is not None:
             spent = time.perf_counter() - started
-            left = spent * (1 - fraction) / fraction + (self.recipe.epochs - number) * spent / fraction
+            left = spent * (1 - fraction) / fraction + (self.stop - number) * spent / fraction
             self.on_progress(Progress(number, self.recipe.epochs, fraction, loss, sums[1] / sums[2], sparsity, left))
 
 

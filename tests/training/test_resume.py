@@ -87,6 +87,28 @@ def test_the_same_bits_as_an_uninterrupted_run(
     assert sorted(item.name for item in parts.path.iterdir()) == ["checkpoint.pt", "epoch-0.pt", "epoch-2.pt"]
 
 
+def test_a_recipe_in_two_parts(tmp_path: Path, make_classifier: Make, tiny_images: ArrayImages) -> None:
+    # Without momentum to forget, two runs (0, 2) and (2, end) are one: what a rewound ticket needs.
+    recipe = RECIPE.changed(momentum=0)
+    whole, parts = make_classifier(0.5), make_classifier(0.5)
+    expected = train(whole, tiny_images, recipe)
+    first = train(parts, tiny_images, recipe, stop=2)
+    folder = RunFolder(tmp_path / "run")
+    second = train(parts, tiny_images, recipe, first=2, folder=folder)
+    assert [(e.number, e.loss, e.learning_rate) for e in [*first, *second]] == [
+        (e.number, e.loss, e.learning_rate) for e in expected
+    ]
+    for name, tensor in whole.module.state_dict().items():
+        assert torch.equal(tensor, parts.module.state_dict()[name])
+    assert sorted(item.name for item in folder.path.iterdir()) == ["checkpoint.pt", "epoch-2.pt"]
+    again = make_classifier(0.5)
+    again.module.load_state_dict(state_of(folder.kept(2))["state_dict"])
+    assert train(again, tiny_images, recipe, first=2, folder=folder) == second
+    for arguments in ({"first": 4}, {"first": -1}, {"stop": 5}, {"first": 2, "stop": 2}):
+        with pytest.raises(OptionError, match="Expected 0 <= first < stop <= 4 epochs, but got first="):
+            train(again, tiny_images, recipe, **arguments)
+
+
 class Moving:
     """A toy dynamic method with a step in the optimiser's place: every 5th step drops one weight and grows another."""
 
