@@ -51,6 +51,9 @@ class RunFolder:
     size: int | None = None
     task: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))  # a str does too
+
     @property
     def checkpoint(self) -> Path:
         """The state after the last whole epoch."""

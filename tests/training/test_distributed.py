@@ -1,7 +1,6 @@
 """Two processes under torchrun do what one does: the same images, the same gradient, one writer."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,17 +21,20 @@ def test_alone_nothing_is_joined() -> None:
     assert Ranks().parallel(module) is module and Ranks().sum(torch.tensor([1.5, 2.0])) == [1.5, 2.0]
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("two")
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1"]
-    command += ["--master-port", str(_free_port()), str(Path(__file__).parent / "ddp_worker.py"), str(folder)]
+    worker = str(Path(__file__).parent / "ddp_worker.py")
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        worker,
+        str(folder),
+    ]
     finished = subprocess.run(
         command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240, check=False
     )
