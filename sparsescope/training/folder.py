@@ -38,7 +38,7 @@ class RunFolder:
     `rewind_epoch`.
 
     Args:
-        path: the folder; it is made if its parent exists.
+        path: the folder; it is made if its parent exists. Processes on several machines need a shared one.
         architecture: specification that builds the network, such as `"resnet20s"`; empty for a network from Python.
         architecture_options: keywords given to the function of user code.
         size: height and width of the images in pixels.
@@ -105,7 +105,7 @@ class RunFolder:
             return None
         value = read(self.checkpoint).value
         training = value.get("training") if isinstance(value, dict) else None
-        if not isinstance(value, dict) or not isinstance(training, dict):
+        if not isinstance(value, dict) or not isinstance(training, dict) or not {"identity", "state"} <= set(training):
             raise ArtefactError(f"{self.checkpoint} is no checkpoint of a training run. Give another folder.")
         theirs = training["identity"]
         differing = [
