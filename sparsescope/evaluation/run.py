@@ -70,7 +70,7 @@ def evaluate(
         dense: the dense parent: a path, an nn.Module on normalised images, or a Classifier.
         sparse: one candidate or several; a mask file is applied to the dense model.
         benchmark: a data spec such as `"cifar10:data"`, or a Benchmark.
-        preset: `quick`, `standard` or `paper`; default: the configuration's, else `standard`.
+        preset: `quick`, `standard`, `paper` or `lthpass`; default: the configuration's, else `standard`.
         metrics: names or Metric objects; default: all but those that are measured only on request.
         skip: names of metrics to leave out.
         options: {metric: {option: value}}.
