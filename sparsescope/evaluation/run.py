@@ -9,7 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import sparsescope
 from sparsescope.benchmark import Benchmark
@@ -155,12 +157,21 @@ def evaluate(
 
 
 def _check_models(setting: Setting) -> None:
-    """Show every model one grey image: outputs must be finite logits of one width that covers the labels."""
+    """Show every model one grey image twice: finite logits, of one width that covers the labels, and the same ones.
+
+    A model that answers at random gets a warning.
+    """
     widths = {}
-    blank = torch.full((1, *setting.benchmark.test.shape), 0.5)
+    blank = torch.full((2, *setting.benchmark.test.shape), 0.5)
     for classifier in setting.classifiers:
         with classifier.prepared(setting.device):
-            widths[classifier.name] = _width(classifier, blank)
+            first, again = _answer(classifier, blank)
+        widths[classifier.name] = len(first)
+        if not np.allclose(first, again, rtol=1e-3, atol=1e-3):
+            classifier.warnings += (
+                "answers the same image differently each time: random numbers in its forward pass, such as dropout "
+                "that eval mode does not switch off. Its numbers cannot be reproduced.",
+            )
     if len(set(widths.values())) > 1:
         raise DataError(
             "Expected all models to have the same number of outputs, but got "
@@ -170,9 +181,9 @@ def _check_models(setting: Setting) -> None:
     setting.benchmark.check_labels(next(iter(widths.values())))
 
 
-def _width(classifier: Classifier, blank: torch.Tensor) -> int:
+def _answer(classifier: Classifier, blank: torch.Tensor) -> NDArray[np.float32]:
     try:
-        return int(predict(classifier, blank, 1).shape[1])
+        return predict(classifier, blank, len(blank))
     except InputError:
         raise
     except Exception as error:  # whatever a foreign network raises on images that are not for it
