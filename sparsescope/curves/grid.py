@@ -44,7 +44,7 @@ class Grid:
             at_place = points.setdefault(place, {})
             if point.seed in at_place:
                 raise InputError(
-                    f"Expected every network once, but sweep.json lists {point.method} at {point.target} with seed "
+                    f"Expected every network once, but sweep.json lists {point.method} at {place[1]} with seed "
                     f"{point.seed} twice."
                 )
             at_place[point.seed] = point

@@ -71,14 +71,14 @@ def _draw_row(ax: Axes, row: int, found: PassRange, colour: str) -> None:
         ax.plot([ends[0], ends[-1]], [row, row], color=GRID, linewidth=1.2, zorder=1)
     for first, last in found.runs:
         x = [remaining(first), remaining(last)]
-        ax.plot(x, [row, row], color=colour, linewidth=11, alpha=0.85, solid_capstyle="round", zorder=2, gid="run")
+        ax.plot(x, [row, row], color=colour, linewidth=11, alpha=0.85, solid_capstyle="round", zorder=2, label="_run")
     ax.text(
         1.02, row, runs_text(found), transform=ax.get_yaxis_transform(), fontsize=8.5, va="center",
         color=INK if found.runs else MUTED,
     )  # fmt: skip
     for point in found.points:
         ax.plot(
-            [remaining(point.sparsity)], [row], linestyle="none", markersize=7, zorder=3, gid="outcome",
+            [remaining(point.sparsity)], [row], linestyle="none", markersize=7, zorder=3, label="_outcome",
             **_mark(point.outcome, inside=point.outcome == "pass"),
         )  # fmt: skip
 

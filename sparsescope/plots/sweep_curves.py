@@ -138,7 +138,7 @@ def _draw_points(ax: Axes, curve: Curve, look: Look, factor: float, reading: Rea
         if reading and point.sparsity == curve.extremes[reading].sparsity:
             ax.plot(
                 [remaining(point.sparsity)], [factor * point.value.mean], marker="o", markersize=12, mfc="none",
-                mec=look.colour, mew=1.1, linestyle="none", zorder=6, gid="extreme",
+                color=look.colour, mew=1.1, linestyle="none", zorder=6, label="_extreme",
             )  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def _draw_point(ax: Axes, point: CurvePoint, look: Look, factor: float, reading:
     x, y = remaining(point.sparsity), factor * (point.value.mean or 0.0)
     ax.plot(
         [x], [y], marker=look.marker, markersize=9 if look.marker == "*" else 5.5, color=look.colour,
-        mfc=look.colour if passes else PAPER, mec=look.colour, mew=1.1, linestyle="none", zorder=5, gid="point",
+        mfc=look.colour if passes else PAPER, mec=look.colour, mew=1.1, linestyle="none", zorder=5, label="_point",
     )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def _draw(ax: Axes, row: int, ratio: float, look: Look, ends: tuple[float, float
     marker = look.marker if low <= ratio <= high else (">" if ratio > 1 else "<")
     ax.plot(
         [min(max(ratio, low), high)], [row + (0 if small else 0.5 * shift)], marker=marker, color=look.colour,
-        markersize=11 if small else 6, mec=PAPER, mew=0.6, linestyle="none", zorder=5 if small else 4, gid="network",
+        markersize=11 if small else 6, mec=PAPER, mew=0.6, linestyle="none", zorder=5 if small else 4, label="_network",
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def write_sweep_report(folder: str | Path, *, paper_tolerance: float = 0.0) -> l
     view["files"] = list(figures)
     pictures = {name: inline(figure, name, title) for name, (figure, title) in figures.items()}
     for figure, _ in figures.values():
-        figure.set_layout_engine("none")  # everything has its place now: finding it again would take most of the time
+        figure.set_layout_engine(None)  # everything has its place now: finding it again would take most of the time
     page = html_environment().get_template("sweep.html.j2").render({**view, "figures": pictures})
     contents = {
         "index.html": page.encode(),

@@ -26,7 +26,7 @@ METRICS: tuple[tuple[Any, ...], ...] = (
     ("sce", "SCE", "calibration", "probability", False, 0.002, "absolute", 0.009, 0.005, 0.0003),
     ("nll", "NLL", "calibration", "nats", False, 0.05, "relative", 0.3, 0.12, 0.004),
     ("fidelity", "Fidelity", "interpretability", "squared probability", False, 0.1, "relative", 0.025, 0.01, 0.0005),
-    ("stability", "Stability", "interpretability", "squared coefficient", False, 0.1, "relative", 0.0043, 0.003, 0.0001),
+    ("stability", "Stability", "interpretability", "squared coefficient", False, 0.1, "relative", 0.0043, 0.003, 1e-4),
     ("composition", "Compositional IoU", "interpretability", "IoU", True, 0.05, "relative", None, 0.0, 0.0),
     ("weight_trace", "Weight Hessian trace", "geometry", "loss", False, 0.1, "relative", 6000.0, 9000.0, 200.0),
     ("input_trace", "Input Hessian trace", "geometry", "loss", False, 0.1, "relative", 400.0, 300.0, 12.0),
@@ -67,6 +67,7 @@ def make_sweep(
     small: bool = True,
     leave_out: tuple[tuple[str, float | None, int], ...] = (),
     name: str = "made-up",
+    metrics: tuple[str, ...] = tuple(row[0] for row in METRICS),
 ) -> Sweep:
     """Write a sweep with its evaluations into a folder and return it; `leave_out` lists missing networks."""
     (folder / "evaluations").mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,7 @@ def make_sweep(
             ticket = f"{method}-{number}-{seed}"
             removed = 0.79 if target is None else target + 0.0001 * seed
             evaluation = make_ticket(
-                _metrics(method, target, seed, ("dense", ticket)),
+                tuple(each for each in _metrics(method, target, seed, ("dense", ticket)) if each.name in metrics),
                 ("dense", ticket), nonzero=round(PARAMETERS * (1 - removed)), removed=removed,
             )  # fmt: skip
             file = f"evaluations/{number}-{seed}.json"
@@ -89,7 +90,11 @@ def make_sweep(
                 SweepPoint(method=method, seed=seed, target=target, sparsity=removed, model=ticket, evaluation=file,
                            checkpoint=f"tickets/{number}-{seed}.pt")
             )  # fmt: skip
-    recipe = {"methods": [*methods, *(["small"] if small else [])], "sparsities": list(sparsities), "seeds": list(seeds)}
+    recipe = {
+        "methods": [*methods, *(["small"] if small else [])],
+        "sparsities": list(sparsities),
+        "seeds": list(seeds),
+    }
     sweep = Sweep(name=name, version="0.1.0", created="2026-01-02T03:04:05+00:00", recipe=recipe, points=tuple(points))
     sweep.save(folder)
     return sweep
