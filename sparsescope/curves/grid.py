@@ -8,7 +8,7 @@ from sparsescope.curves.records import SMALL
 from sparsescope.errors import InputError
 from sparsescope.sweep import Sweep, SweepPoint
 
-__all__ = ["Grid"]
+__all__ = ["Grid", "rounded"]
 
 Place = tuple[str, float | None]
 
@@ -33,14 +33,14 @@ class Grid:
     def of(cls, sweep: Sweep) -> "Grid":
         """Return a sweep's grid; raises InputError where a network is listed twice or has no target.
 
-        The recipe's `methods`, `sparsities` and `seeds`, where it has them, say what is missing; so does every
-        sparsity of one method that another lacks.
+        The recipe's `methods`, `sparsities` or `rounds` (n of 1 - 0.8ⁿ), `seeds` and `small`, where it has them, say
+        what is missing; so does every sparsity of one method that another lacks.
         """
         points: dict[Place, dict[int, SweepPoint]] = {}
         for point in sweep.points:
             if (point.target is None) != (point.method == SMALL):
                 raise InputError(f"Expected a target sparsity for every method but {SMALL!r}, but got {point!r}.")
-            place = point.method, _rounded(point.target)
+            place = point.method, rounded(point.target)
             at_place = points.setdefault(place, {})
             if point.seed in at_place:
                 raise InputError(
@@ -48,15 +48,14 @@ class Grid:
                     f"{point.seed} twice."
                 )
             at_place[point.seed] = point
+        wished = [*_listed(sweep, "sparsities", (int, float)), *(1 - 0.8**n for n in _listed(sweep, "rounds", int))]
+        targets = _union(map(rounded, wished), (target for _, target in points if target is not None))
         methods = _union(_listed(sweep, "methods", str), (method for method, _ in points))
-        wished = [_rounded(target) for target in _listed(sweep, "sparsities", (int, float))]
-        targets = _union(wished, (target for _, target in points if target is not None))
         seeds = _union(_listed(sweep, "seeds", int), (seed for found in points.values() for seed in found))
+        if sweep.recipe.get("small"):
+            points.setdefault((SMALL, None), {})
         tickets = tuple(method for method in methods if method != SMALL)
-        found = cls(tickets, tuple(sorted(targets)), tuple(sorted(seeds)), points)
-        if SMALL in methods:
-            found.points.setdefault((SMALL, None), {})
-        return found
+        return cls(tickets, tuple(sorted(targets)), tuple(sorted(seeds)), points)
 
     @property
     def missing(self) -> tuple[tuple[str, float | None, int], ...]:
@@ -68,7 +67,7 @@ class Grid:
         )
 
 
-def _rounded(target: float | None) -> float | None:
+def rounded(target: float | None) -> float | None:
     """Return a sparsity without the last digits, in which 1 - 0.8 ** 3 and 0.488 differ."""
     return None if target is None else round(target, 9)
 

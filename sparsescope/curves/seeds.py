@@ -13,7 +13,7 @@ With one seed it is the evaluation's own interval. Sources: Newcombe 1998 (metho
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
@@ -21,7 +21,7 @@ from sparsescope.curves.records import CurvePoint, Reading, Spread
 from sparsescope.results import Difference, MetricResult, MetricValue, Outcome
 from sparsescope.verdict import judge, judge_as_paper
 
-__all__ = ["SeedResult", "combine_seeds", "missing_point", "spread"]
+__all__ = ["SeedResult", "combine_seeds", "spread"]
 
 DENSE, TICKET = "dense", "ticket"
 
@@ -56,13 +56,6 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(mean, sd, n)
 
 
-def missing_point(target: float | None, reason: str) -> CurvePoint:
-    """Return a point of which nothing is known."""
-    nothing = Spread(None, None, 0)
-    outcomes: dict[Reading, Outcome] = {"margins": "not evaluated", "paper": "not evaluated"}
-    return CurvePoint(target, target or 0.0, nothing, nothing, None, outcomes, reason)
-
-
 def combine_seeds(
     target: float | None,
     results: Mapping[int, SeedResult],
@@ -85,9 +78,9 @@ def combine_seeds(
     """
     pairs = {seed: result for seed, result in results.items() if result.difference.value is not None}
     removed = spread([result.sparsity for result in results.values()]).mean
+    sparsity = (target or 0.0) if removed is None else removed
     if not pairs:
-        point = missing_point(target, _reasons(results) or "no seed was evaluated")
-        return point if removed is None else replace(point, sparsity=removed)
+        return _nothing(target, sparsity, _reasons(results) or "no seed was evaluated")
     pooled = _pooled(list(pairs.values()), confidence)
     judged = judge(pooled, DENSE, TICKET, confidence).outcome
     absent = [seed for seed in expected if seed not in pairs]
@@ -98,13 +91,19 @@ def combine_seeds(
         judged = "inconclusive" if judged == "pass" else judged
     return CurvePoint(
         target=target,
-        sparsity=target or 0.0 if removed is None else removed,
+        sparsity=sparsity,
         value=spread([result.value for result in pairs.values()]),
         difference=spread([result.difference.value or 0.0 for result in pairs.values()]),
         interval=interval,
         outcomes={"margins": judged, "paper": judge_as_paper(pooled, DENSE, TICKET, tolerance)},
         reason=reason,
     )
+
+
+def _nothing(target: float | None, sparsity: float, reason: str) -> CurvePoint:
+    nothing = Spread(None, None, 0)
+    outcomes: dict[Reading, Outcome] = {"margins": "not evaluated", "paper": "not evaluated"}
+    return CurvePoint(target, sparsity, nothing, nothing, None, outcomes, reason)
 
 
 def _reasons(results: Mapping[int, SeedResult]) -> str:

@@ -38,11 +38,7 @@ def summarise(sweep: Sweep, evaluations: Evaluations, *, paper_tolerance: float 
     Raises:
         InputError: nothing was evaluated yet, or a network is listed twice or missing from its evaluation.
     """
-    if not sweep.points:
-        raise InputError(f"Expected at least one evaluated network in the sweep {sweep.name!r}, but got none.")
-    for point in sweep.points:
-        if point.model not in {model.name for model in evaluations[point].candidates}:
-            raise InputError(f"Expected {point.evaluation} to hold a candidate {point.model!r}, but it has none.")
+    _check(sweep, evaluations)
     grid = Grid.of(sweep)
     results = _results(grid, evaluations)
     metrics = _metrics(evaluations)
@@ -75,6 +71,14 @@ def summarise(sweep: Sweep, evaluations: Evaluations, *, paper_tolerance: float 
         unevaluated=unevaluated,
         partial=bool(unevaluated) or any(_partial(evaluation) for evaluation in evaluations.values()),
     )
+
+
+def _check(sweep: Sweep, evaluations: Evaluations) -> None:
+    if not sweep.points:
+        raise InputError(f"Expected at least one evaluated network in the sweep {sweep.name!r}, but got none.")
+    for point in sweep.points:
+        if point.model not in {model.name for model in evaluations[point].candidates}:
+            raise InputError(f"Expected {point.evaluation} to hold a candidate {point.model!r}, but it has none.")
 
 
 def _results(grid: Grid, evaluations: Evaluations) -> dict[Place, dict[int, dict[str, SeedResult]]]:

@@ -1,7 +1,6 @@
 """One metric of every method along the sparsities of a sweep. Source: Chen et al. 2022, Figures 2-9."""
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -65,15 +64,7 @@ def sweep_curves(
             _draw_lines(ax, curve, look, factor, summary.region_end(method, reading))
             _draw_points(ax, curve, look, factor, reading if facts.result.in_verdict else None)
     _draw_small(ax, summary, metric, factor, reading if facts.result.in_verdict else None)
-    points = [point for row in summary.curves.values() for point in row[metric].points]
-    small = [summary.small[metric].sparsity] if metric in summary.small else []
-    sparsity_axis(ax, [point.target or 0.0 for point in points], [*(point.sparsity for point in points), *small])
-    arrow = "↑" if facts.result.higher_is_better else "↓"
-    colour = DIMENSIONS[facts.result.dimension]
-    ax.set_title(f"{shortened(facts.result.label)} {arrow}", fontsize=10.5, color=colour, loc="left", fontweight="bold")
-    ax.set_title(shortened(unit), fontsize=9, color=MUTED, loc="right")
-    plain_axes(ax, grid="both")
-    _scale(ax, points, factor)
+    _frame(ax, summary, metric, factor, unit)
     if legend:
         ax.legend(
             handles=_handles(summary, reading), loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=4, frameon=False,
@@ -179,7 +170,16 @@ def _draw_small(ax: Axes, summary: SweepSummary, metric: str, factor: float, rea
     _draw_point(ax, point, look, factor, reading)
 
 
-def _scale(ax: Axes, points: Sequence[CurvePoint], factor: float) -> None:
+def _frame(ax: Axes, summary: SweepSummary, metric: str, factor: float, unit: str) -> None:
+    """Draw axes, title and unit; values that span a wide range get a logarithmic axis."""
+    points = [point for row in summary.curves.values() for point in row[metric].points]
+    small = [summary.small[metric].sparsity] if metric in summary.small else []
+    sparsity_axis(ax, [point.target or 0.0 for point in points], [*(point.sparsity for point in points), *small])
+    result = summary.metrics[metric].result
+    title = f"{shortened(result.label)} {'↑' if result.higher_is_better else '↓'}"
+    ax.set_title(title, fontsize=10.5, color=DIMENSIONS[result.dimension], loc="left", fontweight="bold")
+    ax.set_title(shortened(unit), fontsize=9, color=MUTED, loc="right")
+    plain_axes(ax, grid="both")
     values = [factor * point.value.mean for point in points if point.value.mean is not None]
     if values and min(values) > 0 and max(values) / min(values) > WIDE:
         ax.set_yscale("log")

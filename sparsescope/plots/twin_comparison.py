@@ -45,6 +45,15 @@ def twin_comparison(summary: SweepSummary, ax: Axes | None = None) -> Axes:
         for place, (name, ratio) in enumerate(ratios[metric].items()):
             _draw(ax, row, ratio, found[name], (low, high), place / max(len(ratios[metric]) - 1, 1) - 0.5)
     ax.axvline(1, color=DENSE, linewidth=1.3, linestyle=(0, (5, 3)), zorder=2)
+    _frame(ax, summary, metrics, low, high)
+    for name, comparison in summary.twins.items():
+        _name(ax, found[name], f"{method_label(name)} {percent_removed(comparison.sparsity)} %")
+    _name(ax, found[SMALL], method_label(SMALL))
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, labelcolor=INK)
+    return ax
+
+
+def _frame(ax: Axes, summary: SweepSummary, metrics: list[str], low: float, high: float) -> None:
     ax.set_xscale("log")
     ax.set_xlim(low / 1.02, high * 1.02)
     ax.xaxis.set_major_locator(FixedLocator([tick for tick in TICKS if low <= tick <= high]))
@@ -56,11 +65,6 @@ def twin_comparison(summary: SweepSummary, ax: Axes | None = None) -> Axes:
     plain_axes(ax, grid="x")
     for label, name in zip(ax.get_yticklabels(), metrics, strict=True):
         label.set_color(DIMENSIONS[summary.metrics[name].result.dimension])
-    for name, comparison in summary.twins.items():
-        _name(ax, found[name], f"{method_label(name)} {percent_removed(comparison.sparsity)} %")
-    _name(ax, found[SMALL], method_label(SMALL))
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, labelcolor=INK)
-    return ax
 
 
 def _metrics(summary: SweepSummary) -> list[str]:

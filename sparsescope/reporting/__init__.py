@@ -15,6 +15,7 @@ Of a sweep:
 sweep_page     `write_sweep_report`, which writes all files
 sweep_view     everything its templates show
 sweep_notes    what is missing, and how to read it
+sweep_failures which networks failed, and why
 sweep_figures  which figures it has
 sweep_tables   the numbers as CSV
 """

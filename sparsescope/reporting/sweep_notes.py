@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from sparsescope.curves import SweepSummary
+from sparsescope.curves.grid import rounded
 from sparsescope.curves.records import SMALL
 from sparsescope.plots.sweep_style import SMALL_LABEL, percent_removed
 from sparsescope.reporting.format import percent
 from sparsescope.reporting.notes import comparability
+from sparsescope.reporting.sweep_failures import FailedNetwork
 from sparsescope.results import Evaluation
 
 __all__ = ["sweep_reading", "sweep_warnings"]
@@ -14,9 +16,11 @@ __all__ = ["sweep_reading", "sweep_warnings"]
 OFF = 0.005  # how far from the sparsity asked for a ticket may be before it is said
 
 
-def sweep_warnings(summary: SweepSummary, evaluations: Sequence[Evaluation]) -> list[str]:
-    """Return what is missing, what was evaluated nowhere, and what does not compare."""
-    found = _missing(summary)
+def sweep_warnings(
+    summary: SweepSummary, evaluations: Sequence[Evaluation], failures: Sequence[FailedNetwork] = ()
+) -> list[str]:
+    """Return what is missing and why, what was evaluated nowhere, and what does not compare."""
+    found = _missing(summary, failures)
     for name in summary.unevaluated:
         result = summary.metrics[name].result
         reasons = dict.fromkeys(entry.reason for entry in result.values.values() if entry.reason)
@@ -35,15 +39,19 @@ def sweep_warnings(summary: SweepSummary, evaluations: Sequence[Evaluation]) -> 
     return found + _incomparable(evaluations)
 
 
-def _missing(summary: SweepSummary) -> list[str]:
-    places: dict[tuple[str, float | None], list[int]] = {}
+def _missing(summary: SweepSummary, failures: Sequence[FailedNetwork]) -> list[str]:
+    """Return the missing networks: seeds of the same point that are missing for the same reason together."""
+    why = {(each.method, rounded(each.target), each.seed): each.reason for each in failures}
+    places: dict[tuple[str, float | None, str], list[int]] = {}
     for method, target, seed in summary.missing:
-        places.setdefault((method, target), []).append(seed)
+        reason = why.get((method, rounded(target), seed)) or why.get(("dense", None, seed))
+        text = f"failed: {reason.rstrip('.')}" if reason else "has not run, or failed"
+        places.setdefault((method, target, text), []).append(seed)
     found = []
-    for (method, target), seeds in places.items():
+    for (method, target, text), seeds in places.items():
         who = SMALL_LABEL if method == SMALL else f"{method} at {percent_removed(target or 0.0)} %"
-        which = f"seed {', '.join(map(str, seeds))} is" if len(seeds) < len(summary.seeds) else "every seed is"
-        found.append(f"{who}: {which} missing (failed, or not yet run).")
+        which = f"seed {', '.join(map(str, seeds))}" if len(seeds) < len(summary.seeds) else "every seed"
+        found.append(f"{who}: {which} is missing ({text}).")
     return found
 
 

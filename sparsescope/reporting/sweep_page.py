@@ -8,6 +8,7 @@ from sparsescope.files import write_atomically
 from sparsescope.plots.style import png, svg
 from sparsescope.reporting.figures import inline
 from sparsescope.reporting.rendering import html_environment, markdown
+from sparsescope.reporting.sweep_failures import load_failures
 from sparsescope.reporting.sweep_figures import FIGURES, sweep_figures
 from sparsescope.reporting.sweep_tables import sweep_tables
 from sparsescope.reporting.sweep_view import sweep_view
@@ -18,6 +19,8 @@ __all__ = ["write_sweep_report"]
 
 def write_sweep_report(folder: str | Path, *, paper_tolerance: float = 0.0) -> list[Path]:
     """Write `index.html`, `sweep.md`, tables as CSV and `figures/*.svg` and `.png` from a folder's sweep.json.
+
+    Where `failures.json` beside it lists networks that failed, the page says why they are missing.
 
     Every file is written completely or not at all, and the same sweep gives the same bytes. What an earlier report
     wrote and this one has no more, such as the figure of a small dense twin, is removed.
@@ -38,7 +41,7 @@ def write_sweep_report(folder: str | Path, *, paper_tolerance: float = 0.0) -> l
     evaluations = sweep.evaluations(folder)
     summary = summarise(sweep, evaluations, paper_tolerance=paper_tolerance)
     figures = sweep_figures(summary)
-    view = sweep_view(sweep, summary, list(evaluations.values()))
+    view = sweep_view(sweep, summary, list(evaluations.values()), load_failures(folder))
     view["files"] = list(figures)
     pictures = {name: inline(figure, name, title) for name, (figure, title) in figures.items()}
     for figure, _ in figures.values():

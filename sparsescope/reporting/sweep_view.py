@@ -11,6 +11,7 @@ from sparsescope.plots.style import DIMENSIONS
 from sparsescope.plots.sweep_curves import drawable_metrics
 from sparsescope.plots.sweep_style import SMALL_LABEL, percent_removed
 from sparsescope.reporting.format import NumberFormat, count, percent
+from sparsescope.reporting.sweep_failures import FailedNetwork
 from sparsescope.reporting.sweep_notes import sweep_reading, sweep_warnings
 from sparsescope.results import Evaluation
 from sparsescope.sweep import Sweep
@@ -20,14 +21,19 @@ __all__ = ["sweep_view"]
 LABELS: dict[Reading, str] = {"margins": "By margins", "paper": "As the paper"}
 
 
-def sweep_view(sweep: Sweep, summary: SweepSummary, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+def sweep_view(
+    sweep: Sweep,
+    summary: SweepSummary,
+    evaluations: Sequence[Evaluation],
+    failures: Sequence[FailedNetwork] = (),
+) -> dict[str, Any]:
     """Return what the templates show of a sweep."""
     return {
         "name": summary.name,
         "version": sweep.version,
         "readings": [{"name": reading, "label": LABELS[reading]} for reading in READINGS],
         "partial": summary.partial,
-        "warnings": sweep_warnings(summary, evaluations),
+        "warnings": sweep_warnings(summary, evaluations, failures),
         "ranges": [
             {"method": method, "cells": [_range(summary, method, reading) for reading in READINGS]}
             for method in summary.methods

@@ -75,11 +75,15 @@ def test_made_up_sweep_has_every_part(tmp_path: Path) -> None:
 def test_what_the_recipe_lists_and_what_another_method_has_is_missed() -> None:
     good = {"accuracy": (0.9, 0.9)}
     table = {("omp", 0.2, 0): good, ("lth", 1 - 0.8**3, 0): good}
-    found = summary_of(table, {"methods": ["lth", "omp", "snip", "small"], "seeds": [0, 1], "sparsities": [0.2, 0.488]})
+    recipe = {"methods": ["lth", "omp", "snip"], "seeds": [0, 1], "sparsities": [0.2, 0.488], "small": "tiny"}
+    found = summary_of(table, recipe)
     assert found.methods == ("lth", "omp", "snip")
-    assert len(found.missing) == 3 * 2 * 2 + 2 - 2
+    assert len(found.missing) == 3 * 2 * 2 - 2 + 2
+    assert found.missing[-1] == ("small", None, 1)
     assert found.curves["snip"]["accuracy"].extremes["paper"] == Extreme(None, "not evaluated")
     assert [point.target for point in found.curves["lth"]["accuracy"].points] == [0.2, 0.488]  # 1 - 0.8³ is 0.488
+    by_rounds = summary_of(table, {"sparsities": [], "rounds": [1, 3, 5], "small": None})
+    assert [point.target for point in by_rounds.curves["lth"]["accuracy"].points] == [0.2, 0.488, 0.67232]
     assert summary_of(table, {"seeds": 3, "methods": "all"}).missing == (("omp", 0.488, 0), ("lth", 0.2, 0))
 
 

@@ -91,9 +91,10 @@ def make_sweep(
                            checkpoint=f"tickets/{number}-{seed}.pt")
             )  # fmt: skip
     recipe = {
-        "methods": [*methods, *(["small"] if small else [])],
+        "methods": list(methods),
         "sparsities": list(sparsities),
         "seeds": list(seeds),
+        "small": "digits_cnn_small" if small else None,
     }
     sweep = Sweep(name=name, version="0.1.0", created="2026-01-02T03:04:05+00:00", recipe=recipe, points=tuple(points))
     sweep.save(folder)

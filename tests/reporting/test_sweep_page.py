@@ -1,6 +1,7 @@
 """The report of a sweep: its files say what the summary says, whole, escaped and the same every time."""
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from html_page import Page
 from sparsescope.curves import summarise
 from sparsescope.errors import InputError
 from sparsescope.reporting import write_sweep_report
+from sparsescope.reporting.sweep_failures import FailedNetwork, load_failures
 from sparsescope.reporting.sweep_figures import FIGURES
+from sparsescope.reporting.sweep_notes import sweep_warnings
 from sparsescope.sweep import Sweep
 
 LEFT_OUT = (*(("grasp", SPARSITIES[2], seed) for seed in range(3)), ("snip", SPARSITIES[4], 1))
@@ -24,6 +27,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole sweep's report, with missing networks."""
     path = tmp_path_factory.mktemp("sweep")
     make_sweep(path, leave_out=LEFT_OUT)
+    failure = {"method": "snip", "target": SPARSITIES[4], "seed": 1, "reason": "loss is nan.", "later": "field"}
+    (path / "failures.json").write_text(json.dumps([failure]))
     write_sweep_report(path)
     return path
 
@@ -37,7 +42,7 @@ def test_every_file_is_written_and_nothing_else(folder: Path) -> None:
     figures = {f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("svg", "png")}
     assert len(figures) == 2 * (2 * 6 + 1)
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert found == {"sweep.json", "index.html", "sweep.md", *TABLES, *figures} | {
+    assert found == {"sweep.json", "failures.json", "index.html", "sweep.md", *TABLES, *figures} | {
         name for name in found if name.startswith("evaluations/")
     }
 
@@ -87,8 +92,8 @@ def test_other_tables_say_what_the_summary_says(folder: Path) -> None:
 @pytest.mark.parametrize(
     "expected",
     [
-        "snip at 79 %: seed 1 is missing (failed, or not yet run).",
-        "grasp at 48.8 %: every seed is missing (failed, or not yet run).",
+        "snip at 79 %: seed 1 is missing (failed: loss is nan).",
+        "grasp at 48.8 %: every seed is missing (has not run, or failed).",
         "Compositional IoU was not evaluated (no such set): the ranges leave it out.",
         "the ranges are partial, and no LTH-PASS",
         "lth 20–79 % up to the end of the grid 20–67.2 % at 79 %: FAIL (mCE",
@@ -178,6 +183,26 @@ def test_tickets_that_miss_their_sparsity_and_margins_that_differ(tmp_path: Path
     text = (tmp_path / "sweep.md").read_text()
     assert "n_m at 48.8 % has 50 % in truth." in text
     assert "Margins or the place in the verdict differ between evaluations: Accuracy." in text
+
+
+def test_a_seed_without_dense_network_and_a_damaged_list_of_failures(tmp_path: Path) -> None:
+    left_out = tuple((method, target, 1) for method, target in (("omp", 0.2), ("small", None)))
+    sweep = make_sweep(
+        tmp_path, methods=("omp",), sparsities=(0.2,), seeds=(0, 1), leave_out=left_out, metrics=LIGHT, name="short"
+    )
+    failure = {"method": "dense", "target": None, "seed": 1, "reason": "disk full"}
+    (tmp_path / "failures.json").write_text(json.dumps([failure]))
+    found = FailedNetwork(method="dense", target=None, seed=1, reason="disk full")
+    assert load_failures(tmp_path) == [found]
+    evaluations = sweep.evaluations(tmp_path)
+    summary = summarise(sweep, evaluations)
+    assert sweep_warnings(summary, list(evaluations.values()), [found])[:2] == [
+        "omp at 20 %: seed 1 is missing (failed: disk full).",
+        "small dense: seed 1 is missing (failed: disk full).",
+    ]
+    (tmp_path / "failures.json").write_text("{")
+    with pytest.raises(InputError, match=r"failures\.json is no list of failures: .* Delete it to report without it"):
+        write_sweep_report(tmp_path)
 
 
 def test_nothing_evaluated_or_unreadable_writes_nothing(tmp_path: Path) -> None:
