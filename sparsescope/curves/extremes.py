@@ -36,13 +36,9 @@ def pass_range(rows: Mapping[str, Sequence[CurvePoint]], reading: Reading) -> Pa
     points = []
     for column in zip(*rows.values(), strict=True):
         outcomes = {metric: point.outcomes[reading] for metric, point in zip(rows, column, strict=True)}
-        points.append(
-            JointPoint(
-                sparsity=column[0].sparsity,
-                outcome=combine(outcomes.values()),
-                not_passing=tuple(metric for metric, outcome in outcomes.items() if outcome != "pass"),
-            )
-        )
+        failing = tuple(metric for metric, outcome in outcomes.items() if outcome == "fail")
+        because = failing or tuple(metric for metric, outcome in outcomes.items() if outcome != "pass")
+        points.append(JointPoint(column[0].sparsity, combine(outcomes.values()), because))
     runs = []
     for passes, group in groupby(points, key=lambda point: point.outcome == "pass"):
         members = list(group)

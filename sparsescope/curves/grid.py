@@ -69,7 +69,7 @@ class Grid:
 
 def rounded(target: float | None) -> float | None:
     """Return a sparsity without the last digits, in which 1 - 0.8 ** 3 and 0.488 differ."""
-    return None if target is None else round(target, 9)
+    return None if target is None else round(target, 6)
 
 
 def _listed(sweep: Sweep, key: str, kind: Any) -> list[Any]:

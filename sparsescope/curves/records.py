@@ -85,11 +85,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class JointPoint:
-    """All metrics of the policy together, at one sparsity: the outcome, and which metrics do not pass."""
+    """All metrics of the policy together, at one sparsity: the outcome, and the metrics that decide it.
+
+    Those are the ones that fail; where none fails, the ones that do not pass.
+    """
 
     sparsity: float
     outcome: Outcome
-    not_passing: tuple[str, ...]
+    because: tuple[str, ...]
 
 
 @dataclass(frozen=True)

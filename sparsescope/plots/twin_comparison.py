@@ -11,7 +11,8 @@ from sparsescope.plots.sweep_style import Look, looks, method_label, percent_rem
 __all__ = ["twin_comparison", "twin_comparison_height"]
 
 LIMIT = 4.0
-TICKS = (0.25, 0.33, 0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 4.0)
+TICKS = (0.25, 0.33, 0.5, 0.67, 1.0, 1.5, 2.0, 3.0, 4.0)
+NEAR = (0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)  # where ratios span no more than a factor of 4
 
 
 def twin_comparison_height(summary: SweepSummary) -> float:
@@ -56,7 +57,9 @@ def twin_comparison(summary: SweepSummary, ax: Axes | None = None) -> Axes:
 def _frame(ax: Axes, summary: SweepSummary, metrics: list[str], low: float, high: float) -> None:
     ax.set_xscale("log")
     ax.set_xlim(low / 1.02, high * 1.02)
-    ax.xaxis.set_major_locator(FixedLocator([tick for tick in TICKS if low <= tick <= high]))
+    ax.xaxis.set_major_locator(
+        FixedLocator([tick for tick in (NEAR if high / low <= 4 else TICKS) if low <= tick <= high])
+    )
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_yticks(range(len(metrics)), [shortened(summary.metrics[name].result.label) for name in metrics])

@@ -58,7 +58,7 @@ def sweep_view(
 def _range(summary: SweepSummary, method: str, reading: Reading) -> dict[str, str]:
     found = summary.ranges[method][reading]
     first = next((point for point in found.points if point.outcome != "pass"), None)
-    labels = [summary.metrics[name].result.label for name in first.not_passing] if first else []
+    labels = [summary.metrics[name].result.label for name in first.because] if first else []
     word = {"fail": "FAIL", "inconclusive": "not decided"}.get(first.outcome, "not evaluated") if first else ""
     shown = ", ".join(labels) if len(labels) < len(summary.judged) or len(labels) < 3 else "every metric"
     return {

@@ -52,9 +52,9 @@ def test_extreme_sparsity_is_the_largest_that_passes_with_all_lower_ones(outcome
 
 
 def test_pass_range_by_hand() -> None:
-    found = pass_range({"accuracy": points("pppp"), "ece": points("pfpp"), "nll": points("pppi")}, "margins")
+    found = pass_range({"accuracy": points("pppp"), "ece": points("pfpp"), "nll": points("pipi")}, "margins")
     assert [point.outcome for point in found.points] == ["pass", "fail", "pass", "inconclusive"]
-    assert [point.not_passing for point in found.points] == [(), ("ece",), (), ("nll",)]
+    assert [point.because for point in found.points] == [(), ("ece",), (), ("nll",)]
     assert found.runs == ((0.2, 0.2), (0.488, 0.488))
     assert found.extreme == Extreme(0.2, "fail", (0.488,))
     paper = pass_range({"accuracy": points("pppp")}, "paper")

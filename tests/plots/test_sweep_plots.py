@@ -259,6 +259,7 @@ def test_twins_are_drawn_relative_to_dense_and_cut_at_the_edge(summary: SweepSum
     networks = [line for line in ax.lines if line.get_label() == "_network"]
     assert len(networks) == 2 * 11
     accuracy = [line.get_xdata()[0] for line in networks[:2]]
+    assert [f"{tick:g}" for tick in ax.get_xticks()] == ["0.67", "1", "1.5", "2", "3", "4"]
     assert accuracy == pytest.approx([rows[0].ticket_ratio, rows[0].twin_ratio])
     (beyond,) = [line for line in networks if line.get_marker() == ">"]
     assert beyond.get_xdata()[0] == 4.0
