@@ -1,11 +1,12 @@
 """Normalised values for the radar chart; outward is better. Source: Chen et al. 2022, Figure 1."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from sparsescope.results import MetricResult, Radar
 
-__all__ = ["normalise"]
+__all__ = ["normalise", "ratio_to_dense"]
 
 
 def normalise(metrics: Sequence[MetricResult], models: Sequence[str]) -> Radar:
@@ -24,7 +25,9 @@ def normalise(metrics: Sequence[MetricResult], models: Sequence[str]) -> Radar:
     values: dict[str, list[float | None]] = {name: [] for name in models}
     bands: dict[str, list[tuple[float, float] | None]] = {name: [] for name in models}
     for metric in axes:
-        scale = _MinMax(metric, models) if minmax else _Ratio(metric, models[0])
+        dense, up = metric.values[models[0]].value, metric.higher_is_better
+        scale: Callable[[float | None], float | None]
+        scale = _MinMax(metric, models) if minmax else partial(ratio_to_dense, dense=dense, higher_is_better=up)
         for name in models:
             entry = metric.values[name]
             values[name].append(scale(entry.value))
@@ -62,16 +65,16 @@ class _MinMax:
         return position if self.up else 1 - position
 
 
-class _Ratio:
-    def __init__(self, metric: MetricResult, dense: str) -> None:
-        self.dense, self.up = metric.values[dense].value, metric.higher_is_better
+def ratio_to_dense(value: float | None, dense: float | None, higher_is_better: bool) -> float | None:
+    """Return value / dense where higher is better, dense / value where lower is: above 1 is better than dense.
 
-    def __call__(self, value: float | None) -> float | None:
-        if value is None or self.dense is None:
-            return None
-        if value == self.dense:
-            return 1.0
-        top, bottom = (value, self.dense) if self.up else (self.dense, value)
-        if top < 0 or bottom <= 0 or not math.isfinite(ratio := top / bottom):
-            return None
-        return ratio
+    None where it is undefined: a negative value, a divisor of 0, a value that was not measured.
+    """
+    if value is None or dense is None:
+        return None
+    if value == dense:
+        return 1.0
+    top, bottom = (value, dense) if higher_is_better else (dense, value)
+    if top < 0 or bottom <= 0 or not math.isfinite(ratio := top / bottom):
+        return None
+    return ratio

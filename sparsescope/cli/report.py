@@ -1,9 +1,11 @@
 """`sparsescope report`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
+from click.core import ParameterSource
 
 from sparsescope.errors import InputError
 
@@ -14,17 +16,25 @@ __all__ = ["report"]
 
 
 @click.command()
-@click.argument("files", metavar="EVALUATION.json…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", metavar="EVALUATION.json…|SWEEP", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("sparsescope-report"),
     show_default=True,
     metavar="DIR",
-    help="Where the report goes.",
+    help="Where the report of evaluations goes; that of a sweep goes to the sweep's own folder.",
 )
-def report(files: tuple[Path, ...], out: Path) -> None:
-    """Render evaluations again; several EVALUATION.json become one report that compares them. Needs no torch."""
+@click.pass_context
+def report(context: click.Context, files: tuple[Path, ...], out: Path) -> None:
+    """Render reports again, without torch.
+
+    Several EVALUATION.json become one report that compares them. SWEEP is the folder of a sweep, which gets its page,
+    tables and figures anew from what has been evaluated so far.
+    """
+    if any(file.is_dir() for file in files):
+        _written(_sweep_report(context, files))
+        return
     from sparsescope.reporting import report as write
     from sparsescope.results import Evaluation
 
@@ -32,8 +42,22 @@ def report(files: tuple[Path, ...], out: Path) -> None:
     if len(evaluations) == 1:
         _keep(evaluations[0], out / "evaluation.json")
     paths = write(evaluations[0] if len(evaluations) == 1 else evaluations, out)
+    _written(paths.values())
+
+
+def _sweep_report(context: click.Context, files: tuple[Path, ...]) -> list[Path]:
+    from sparsescope.reporting.sweep_page import write_sweep_report
+
+    if len(files) > 1:
+        raise InputError("Expected evaluation.json files, or the folder of one sweep alone, but got a folder and more.")
+    if context.get_parameter_source("out") is not ParameterSource.DEFAULT:
+        raise InputError("Expected no --out with a sweep: its report goes to its own folder, beside sweep.json.")
+    return write_sweep_report(files[0])
+
+
+def _written(paths: Iterable[Path]) -> None:
     click.echo("Written:")
-    for path in paths.values():
+    for path in paths:
         click.echo(f"  {path}")
 
 

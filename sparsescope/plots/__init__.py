@@ -10,6 +10,12 @@ Plots:
     explanation       one image under its heat map (arrays in, not an evaluation)
     attack_curve      accuracy of all models against the size of an adversarial step
 
+Plots of a sweep, from its `curves.SweepSummary`:
+    sweep_curves        one metric of every method along the sparsities; `sweep_panels` has those of a dimension
+    extreme_sparsities  methods × metrics: how far each passes
+    pass_ranges         where every metric passes, by method
+    twin_comparison     tickets beside a small dense network with as many parameters
+
 Each accepts `ax=None` and then makes its own figure. `panels` puts several beside each other.
 """
 
@@ -17,11 +23,15 @@ from sparsescope.plots.attack_curve import attack_curve
 from sparsescope.plots.corruption_table import corruption_table
 from sparsescope.plots.differences import differences
 from sparsescope.plots.explanation import explanation
+from sparsescope.plots.extreme_sparsities import extreme_sparsities
 from sparsescope.plots.panels import panels
+from sparsescope.plots.pass_ranges import pass_ranges
 from sparsescope.plots.radar import radar, save_radar
 from sparsescope.plots.reliability import reliability
 from sparsescope.plots.sparsity import sparsity
 from sparsescope.plots.style import png, svg
+from sparsescope.plots.sweep_curves import sweep_curves, sweep_panels
+from sparsescope.plots.twin_comparison import twin_comparison
 from sparsescope.plots.under_shift import under_shift
 
 __all__ = [
@@ -29,12 +39,17 @@ __all__ = [
     "corruption_table",
     "differences",
     "explanation",
+    "extreme_sparsities",
     "panels",
+    "pass_ranges",
     "png",
     "radar",
     "reliability",
     "save_radar",
     "sparsity",
     "svg",
+    "sweep_curves",
+    "sweep_panels",
+    "twin_comparison",
     "under_shift",
 ]

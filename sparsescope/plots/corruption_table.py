@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from sparsescope.errors import InputError
-from sparsescope.plots.style import INK, PAPER, new_axes, plain_axes, shortened
+from sparsescope.plots.style import INK, PAPER, legible, new_axes, plain_axes, shortened
 from sparsescope.results import Evaluation
 
 __all__ = ["corruption_errors", "corruption_table", "corruption_table_height"]
@@ -50,7 +50,7 @@ def corruption_table(evaluation: Evaluation, model: str, ax: Axes | None = None)
     )
     for (row, column), error in np.ndenumerate(table):
         measured = np.isfinite(error)
-        colour = _legible(error / (1.15 * _worst(evaluation))) if measured else INK
+        colour = legible(*colormaps["YlOrBr"](error / (1.15 * _worst(evaluation)))[:3]) if measured else INK
         text = f"{100 * error:.1f}" if measured else "–"
         ax.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=8, color=colour)
     severities = _details(evaluation, model).get("severities", range(1, table.shape[1] + 1))
@@ -73,9 +73,3 @@ def _worst(evaluation: Evaluation) -> float:
     tables = [corruption_errors(evaluation, info.name) for info in evaluation.models]
     found = [error for table in tables for row in table.values() for error in row if error is not None]
     return max(found, default=1.0) or 1.0
-
-
-def _legible(position: float) -> str:
-    """Return black or white, whichever stands out on the colour at this position of the scale."""
-    red, green, blue, _ = colormaps["YlOrBr"](position)
-    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#ffffff"

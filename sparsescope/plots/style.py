@@ -18,8 +18,10 @@ __all__ = [
     "MUTED",
     "OUTCOMES",
     "PAPER",
+    "SEVENTH",
     "colours",
     "dimension_order",
+    "legible",
     "new_axes",
     "plain_axes",
     "png",
@@ -36,6 +38,8 @@ DENSE = "#3b4654"
 
 # Okabe & Ito 2008: told apart with every common kind of colour blindness; black and yellow left out.
 CANDIDATES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+SEVENTH = "#882255"  # after Tol 2021; dark enough to stand beside the six
 
 DIMENSIONS = {
     "generalization": "#4a6fa5",
@@ -68,6 +72,11 @@ def top_figure(ax: Axes) -> Figure:
         figure = figure.figure
     assert isinstance(figure, Figure)
     return figure
+
+
+def legible(red: float, green: float, blue: float) -> str:
+    """Return black or white, whichever stands out on a colour with parts in [0, 1]."""
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#ffffff"
 
 
 def plain_axes(ax: Axes, grid: Literal["x", "y", "both"] | None = None) -> None:

@@ -10,11 +10,22 @@ from sparsescope.plots.attack_curve import attack_curve_points
 from sparsescope.plots.corruption_table import corruption_errors, corruption_table_height
 from sparsescope.plots.reliability import reliability_bins
 from sparsescope.plots.sparsity import sparsity_height
-from sparsescope.plots.style import CANDIDATES, DENSE, DIMENSIONS, GRID, INK, MUTED, OUTCOMES, PAPER, top_figure
+from sparsescope.plots.style import (
+    CANDIDATES,
+    DENSE,
+    DIMENSIONS,
+    GRID,
+    INK,
+    MUTED,
+    OUTCOMES,
+    PAPER,
+    SEVENTH,
+    top_figure,
+)
 from sparsescope.plots.under_shift import SHIFTED, shift_table
 from sparsescope.results import Evaluation
 
-__all__ = ["figures"]
+__all__ = ["figures", "inline"]
 
 _VARIABLES = {
     INK: "ink",
@@ -24,6 +35,7 @@ _VARIABLES = {
     DENSE: "dense",
     CANDIDATES[0]: "series-1",
     CANDIDATES[2]: "series-3",
+    SEVENTH: "series-7",
     **{colour: name for name, colour in DIMENSIONS.items()},
     **{OUTCOMES[name]: name for name in ("pass", "fail", "inconclusive")},
 }
@@ -72,11 +84,17 @@ def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:
         drawn["shift"] = figure, "Error and calibration by severity of the corruption"
     if any(attack_curve_points(evaluation, name) for name in models):
         drawn["attacks"] = top_figure(plots.attack_curve(evaluation)), "Accuracy against the size of an FGSM step"
-    return {name: _inline(figure, f"{prefix}-{name}", title) for name, (figure, title) in drawn.items()}
+    return {name: inline(figure, f"{prefix}-{name}", title) for name, (figure, title) in drawn.items()}
 
 
-def _inline(figure: Figure, prefix: str, title: str) -> Markup:
-    """Return a figure as an <svg> element."""
+def inline(figure: Figure, prefix: str, title: str) -> Markup:
+    """Return a figure as an <svg> element.
+
+    Args:
+        figure: what to show.
+        prefix: put before every id, different for every figure on a page.
+        title: what a screen reader says.
+    """
     text = plots.svg(figure, text="none", transparent=True).decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", text, flags=re.DOTALL)

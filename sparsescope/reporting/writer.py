@@ -1,17 +1,15 @@
 """Writes the report's files."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sparsescope.errors import InputError
 from sparsescope.files import write_atomically
 from sparsescope.plots import save_radar
 from sparsescope.reporting.figures import figures
 from sparsescope.reporting.junit import junit
+from sparsescope.reporting.rendering import html_environment, markdown
 from sparsescope.reporting.view import comparison_view, evaluation_view, radar_stem
 from sparsescope.results import Evaluation
 
@@ -58,7 +56,7 @@ def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path
 
 def _html(evaluations: list[Evaluation]) -> str:
     """Return the page: one file, no script, nothing fetched."""
-    environment = _environment(autoescape=True)
+    environment = html_environment()
     views = [
         {**evaluation_view(evaluation, number), "figures": figures(evaluation, f"e{number}")}
         for number, evaluation in enumerate(evaluations, start=1)
@@ -67,30 +65,10 @@ def _html(evaluations: list[Evaluation]) -> str:
 
 
 def _markdown(evaluations: list[Evaluation]) -> str:
-    environment = _environment(autoescape=False, finalize=_escaped)
     views = [evaluation_view(evaluation, number) for number, evaluation in enumerate(evaluations, start=1)]
-    text = environment.get_template("report.md.j2").render(_context(evaluations, views))
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
-def _environment(**options: Any) -> Environment:
-    return Environment(
-        loader=PackageLoader("sparsescope.reporting"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        **options,
-    )
+    return markdown("report.md.j2", _context(evaluations, views))
 
 
 def _context(evaluations: list[Evaluation], views: list[dict[str, Any]]) -> dict[str, Any]:
     comparison = comparison_view(evaluations) if len(evaluations) > 1 else None
     return {"evaluations": views, "comparison": comparison, "version": evaluations[0].version}
-
-
-def _escaped(value: Any) -> str:
-    """Return a text as Markdown shows it literally: names may hold anything, also in tables."""
-    text = " ".join(str(value).split())
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*\[\]|#~])", r"\\\1", text)
-    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from fake_evaluation import MODELS, make_light_evaluation
+from fake_sweep import make_sweep
 
 from sparsescope.cli.report import report
 from sparsescope.errors import InputError
@@ -66,14 +67,40 @@ def test_unusable_input_is_an_input_error_and_writes_nothing(tmp_path: Path) -> 
     assert CliRunner().invoke(report, []).exit_code == 2
 
 
+def small_sweep(folder: Path) -> None:
+    make_sweep(folder, methods=("omp",), sparsities=(0.2, 0.36), seeds=(0,), small=False, metrics=("accuracy",))
+
+
+def test_a_sweeps_folder_gets_its_page_again(tmp_path: Path) -> None:
+    small_sweep(tmp_path)
+    lines = run(tmp_path).splitlines()
+    assert lines[:3] == ["Written:", f"  {tmp_path / 'index.html'}", f"  {tmp_path / 'sweep.md'}"]
+    assert f"  {tmp_path / 'figures' / 'generalization-paper.svg'}" in lines
+    assert not Path("sparsescope-report").exists()
+
+
+def test_a_sweep_is_reported_alone_and_in_its_own_folder(tmp_path: Path) -> None:
+    small_sweep(tmp_path / "sweep")
+    make_light_evaluation().save(tmp_path / "a.json")
+    with pytest.raises(InputError, match="or the folder of one sweep alone, but got a folder and more"):
+        run(tmp_path / "sweep", tmp_path / "a.json")
+    with pytest.raises(InputError, match=r"Expected no --out with a sweep: its report goes to its own folder"):
+        run(tmp_path / "sweep", "--out", tmp_path / "out")
+    with pytest.raises(InputError, match=r"Cannot read .*sweep\.json: No such file .* the folder of a sweep\?"):
+        run(tmp_path)
+    assert not (tmp_path / "sweep" / "index.html").exists()
+
+
 def test_needs_no_torch(tmp_path: Path) -> None:
     make_light_evaluation().save(tmp_path / "mine.json")
+    small_sweep(tmp_path / "sweep")
     program = (
         "import sys\n"
         "sys.modules['torch'] = None  # makes every import of torch an error\n"
         "from sparsescope.cli.report import report\n"
         f"report([{str(tmp_path / 'mine.json')!r}, '--out', {str(tmp_path / 'out')!r}], standalone_mode=False)\n"
+        f"report([{str(tmp_path / 'sweep')!r}], standalone_mode=False)\n"
         "assert not any(name.startswith('torch.') for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
-    assert (tmp_path / "out" / "report.html").exists()
+    assert (tmp_path / "out" / "report.html").exists() and (tmp_path / "sweep" / "index.html").exists()
