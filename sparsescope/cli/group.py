@@ -12,6 +12,7 @@ import sparsescope as package
 from sparsescope.cli.corrupt import corrupt
 from sparsescope.cli.crosscheck import crosscheck
 from sparsescope.cli.demo import demo
+from sparsescope.cli.dissect import dissect
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.explain import explain
 from sparsescope.cli.inspect import inspect
@@ -64,7 +65,7 @@ def sparsescope() -> None:
     """
 
 
-for _command in (evaluate, inspect, report, explain, corrupt, crosscheck, demo):
+for _command in (evaluate, inspect, report, explain, dissect, corrupt, crosscheck, demo):
     sparsescope.add_command(_command)
 
 

@@ -9,15 +9,21 @@ Plots:
     under_shift       error, ECE, SCE or NLL of all models by severity
     explanation       one image under its heat map (arrays in, not an evaluation)
     attack_curve      accuracy of all models against the size of an adversarial step
+    iou_distribution  how well formulas describe the units of a layer (IoUs in)
+    category_shares   what kinds of concepts they are (shares in)
+    portrait          one image with the outlines of a neuron and its formula (arrays in)
 
 Each accepts `ax=None` and then makes its own figure. `panels` puts several beside each other.
 """
 
 from sparsescope.plots.attack_curve import attack_curve
+from sparsescope.plots.category_shares import category_shares
 from sparsescope.plots.corruption_table import corruption_table
 from sparsescope.plots.differences import differences
 from sparsescope.plots.explanation import explanation
+from sparsescope.plots.iou_distribution import iou_distribution
 from sparsescope.plots.panels import panels
+from sparsescope.plots.portrait import portrait
 from sparsescope.plots.radar import radar, save_radar
 from sparsescope.plots.reliability import reliability
 from sparsescope.plots.sparsity import sparsity
@@ -26,11 +32,14 @@ from sparsescope.plots.under_shift import under_shift
 
 __all__ = [
     "attack_curve",
+    "category_shares",
     "corruption_table",
     "differences",
     "explanation",
+    "iou_distribution",
     "panels",
     "png",
+    "portrait",
     "radar",
     "reliability",
     "save_radar",

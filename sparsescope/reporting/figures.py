@@ -1,6 +1,8 @@
 """Plots as SVG inside an HTML page: no ids twice, colours that follow the page's light or dark scheme."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -12,9 +14,10 @@ from sparsescope.plots.reliability import reliability_bins
 from sparsescope.plots.sparsity import sparsity_height
 from sparsescope.plots.style import CANDIDATES, DENSE, DIMENSIONS, GRID, INK, MUTED, OUTCOMES, PAPER, top_figure
 from sparsescope.plots.under_shift import SHIFTED, shift_table
+from sparsescope.reporting.neurons import category_shares_of, ious_of, neuron_details
 from sparsescope.results import Evaluation
 
-__all__ = ["figures"]
+__all__ = ["figures", "neuron_figures"]
 
 _VARIABLES = {
     INK: "ink",
@@ -72,7 +75,26 @@ def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:
         drawn["shift"] = figure, "Error and calibration by severity of the corruption"
     if any(attack_curve_points(evaluation, name) for name in models):
         drawn["attacks"] = top_figure(plots.attack_curve(evaluation)), "Accuracy against the size of an FGSM step"
-    return {name: _inline(figure, f"{prefix}-{name}", title) for name, (figure, title) in drawn.items()}
+    found = {name: _inline(figure, f"{prefix}-{name}", title) for name, (figure, title) in drawn.items()}
+    return found | neuron_figures(neuron_details(evaluation), prefix)
+
+
+def neuron_figures(details: Mapping[str, Mapping[str, Any]], prefix: str) -> dict[str, Markup]:
+    """Return what the details of `composition` show, by name: `ious` and `categories`, as far as there are any.
+
+    Args:
+        details: model -> details, dense first.
+        prefix: put before every id.
+    """
+    found = {}
+    ious, shares = ious_of(details, "iou"), category_shares_of(details)
+    if ious:
+        figure = top_figure(plots.iou_distribution(ious, ious_of(details, "null_iou")))
+        found["ious"] = _inline(figure, f"{prefix}-ious", "Share of live units with at least each IoU, by model")
+    if any(shares.values()):
+        figure = top_figure(plots.category_shares(shares))
+        found["categories"] = _inline(figure, f"{prefix}-categories", "Share of live units by category of concept")
+    return found
 
 
 def _inline(figure: Figure, prefix: str, title: str) -> Markup:

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from sparsescope.errors import InputError
 from sparsescope.files import write_atomically
 from sparsescope.plots import save_radar
 from sparsescope.reporting.figures import figures
 from sparsescope.reporting.junit import junit
+from sparsescope.reporting.page import environment
 from sparsescope.reporting.view import comparison_view, evaluation_view, radar_stem
 from sparsescope.results import Evaluation
 
@@ -58,29 +57,18 @@ def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path
 
 def _html(evaluations: list[Evaluation]) -> str:
     """Return the page: one file, no script, nothing fetched."""
-    environment = _environment(autoescape=True)
     views = [
         {**evaluation_view(evaluation, number), "figures": figures(evaluation, f"e{number}")}
         for number, evaluation in enumerate(evaluations, start=1)
     ]
-    return environment.get_template("report.html.j2").render(_context(evaluations, views))
+    return environment(autoescape=True).get_template("report.html.j2").render(_context(evaluations, views))
 
 
 def _markdown(evaluations: list[Evaluation]) -> str:
-    environment = _environment(autoescape=False, finalize=_escaped)
     views = [evaluation_view(evaluation, number) for number, evaluation in enumerate(evaluations, start=1)]
-    text = environment.get_template("report.md.j2").render(_context(evaluations, views))
+    template = environment(autoescape=False, finalize=_escaped).get_template("report.md.j2")
+    text = template.render(_context(evaluations, views))
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
-def _environment(**options: Any) -> Environment:
-    return Environment(
-        loader=PackageLoader("sparsescope.reporting"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        **options,
-    )
 
 
 def _context(evaluations: list[Evaluation], views: list[dict[str, Any]]) -> dict[str, Any]:
