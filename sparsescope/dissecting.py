@@ -161,17 +161,10 @@ def write_dissections(
         details = metric.details(units[result.model])
         shown = [unit for group in pick_units(details, top).values() for unit in group]
         with classifier.prepared(device):
-            pictures = portraits(classifier, probe, result, shown, PICTURES, batch_size=batch_size)
-        models.append(
-            ModelNeurons(
-                name=result.model,
-                table=names[result.model],
-                details=details,
-                mean=means.get(result.model),
-                difference=differences.get(result.model),
-                pictures={unit: [_picture(item) for item in row] for unit, row in pictures.items()},
-            )
-        )
+            drawn = portraits(classifier, probe, result, shown, PICTURES, batch_size=batch_size)
+        pictures = {unit: [_picture(item) for item in row] for unit, row in drawn.items()}
+        mean, difference = means.get(result.model), differences.get(result.model)
+        models.append(ModelNeurons(result.model, names[result.model], details, mean, difference, pictures))
     page = dissection_page(
         models, _facts(probe, settings), top=top, confidence=CONFIDENCE, version=sparsescope.__version__
     )

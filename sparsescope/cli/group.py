@@ -35,7 +35,9 @@ class _Commands(click.RichGroup):
             click.echo(f"Error: {error}", err=True)
             context.exit(UNUSABLE)
         except KeyboardInterrupt:
-            click.echo("\nInterrupted. Finished parts are cached: the same command goes on from there.", err=True)
+            click.echo(
+                "\nInterrupted. What evaluate and corrupt have finished is kept: run them again to go on.", err=True
+            )
             context.exit(INTERRUPTED)
         except (click.ClickException, Exit, click.Abort):
             raise

@@ -99,7 +99,7 @@ def output_width(classifier: Classifier, shape: tuple[int, int, int]) -> int:
         cause = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(
             f"{classifier.name} cannot take images of shape {tuple(shape)} (C, H, W): {cause}. Check "
-            "--arch, the channels of --data, and --resize/--crop."
+            "--arch, and channels and size of the images (--data, --resize, --crop, --size)."
         ) from error
 
 

@@ -24,7 +24,7 @@ __all__ = [
 Details = Mapping[str, Any]
 Interval = tuple[float, float] | None
 
-FEW = 3
+FEW = 4
 """Units shown around the median, and of the lowest."""
 LISTED = 40
 """Unit indices written out, at most."""
