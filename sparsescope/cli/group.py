@@ -35,9 +35,10 @@ class _Commands(click.RichGroup):
             click.echo(f"Error: {error}", err=True)
             context.exit(UNUSABLE)
         except KeyboardInterrupt:
-            click.echo(
-                "\nInterrupted. What evaluate and corrupt have finished is kept: run them again to go on.", err=True
+            finished = (
+                "\nInterrupted. What evaluate and corrupt have finished is kept: the same command goes on from there."
             )
+            click.echo(finished, err=True)
             context.exit(INTERRUPTED)
         except (click.ClickException, Exit, click.Abort):
             raise

@@ -88,7 +88,7 @@ def neuron_figures(details: Mapping[str, Mapping[str, Any]], prefix: str) -> dic
     """
     found = {}
     ious, shares = ious_of(details, "iou"), category_shares_of(details)
-    if ious:
+    if any(ious.values()):
         figure = top_figure(plots.iou_distribution(ious, ious_of(details, "null_iou")))
         found["ious"] = _inline(figure, f"{prefix}-ious", "Share of live units with at least each IoU, by model")
     if any(shares.values()):

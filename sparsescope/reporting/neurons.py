@@ -143,12 +143,11 @@ def indices(own: Details, *, dead: bool) -> str:
 
 
 def ious_of(details: Mapping[str, Details], name: str) -> dict[str, list[float]]:
-    """Return model -> `iou` or `null_iou` of its live units; models without any are left out."""
-    found = {
+    """Return model -> `iou` or `null_iou` of its live units, maybe none."""
+    return {
         model: [row[name] for row in own["units"] if not row["dead"] and row[name] is not None]
         for model, own in details.items()
     }
-    return {model: values for model, values in found.items() if values}
 
 
 def category_shares_of(details: Mapping[str, Details]) -> dict[str, dict[str, float]]:
