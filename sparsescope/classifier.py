@@ -44,10 +44,11 @@ class Classifier:
         mask: which weights are parameters; None means the non-zero entries of the weight tensors.
         output: what `module` returns. `"logits"`; `"probabilities"` (their logarithm is taken); an index into a
             returned tuple; or a key of a returned dictionary.
-        outputs: the outputs that are kept, in this order, for a task of some of the classes; None means all.
         name: how results call it.
         origin: file and architecture, for the report.
         warnings: what was noticed while reading it.
+        passes: how many images went through it; counted by itself.
+        outputs: the outputs that are kept, in this order, for a task of some of the classes; None means all.
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
@@ -59,11 +60,11 @@ class Classifier:
     std: Sequence[float] = (1.0,)
     mask: Mask | None = None
     output: str | int = "logits"
-    outputs: tuple[int, ...] | None = None
     name: str = "model"
     origin: Origin = field(default_factory=Origin)
     warnings: tuple[str, ...] = ()
     passes: Passes = field(default_factory=Passes)
+    outputs: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         sizes = [*self.mean, *self.std]

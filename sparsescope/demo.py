@@ -16,8 +16,8 @@ from sparsescope.training import Epoch, Recipe, train
 __all__ = ["make_models"]
 
 ARCHITECTURE = "digits_cnn"
-DENSE = Recipe(epochs=12, learning_rate=0.1)
-FINE_TUNING = Recipe(epochs=6, learning_rate=0.02)
+DENSE = Recipe(epochs=12, learning_rate=0.1, nesterov=True)
+FINE_TUNING = Recipe(epochs=6, learning_rate=0.02, nesterov=True)
 
 
 def make_models(

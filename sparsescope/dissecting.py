@@ -17,7 +17,7 @@ from sparsescope.dissection import Dissection, DissectionSettings, Portrait, dis
 from sparsescope.dissection.activations import Progress
 from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate
-from sparsescope.evaluation.inputs import output_width
+from sparsescope.evaluation.inputs import grey_answers
 from sparsescope.files import write_atomically
 from sparsescope.measurements.concept_overlap import overlap_arrays
 from sparsescope.metrics.composition import Composition, overlap_units
@@ -91,7 +91,7 @@ def dissect_side_by_side(
     """
     for classifier in classifiers:
         with classifier.prepared(device):
-            output_width(classifier, probe.shape)
+            grey_answers(classifier, probe.shape)
     if progress is not None:
         progress(0, len(classifiers), "Reading labels")
     store = store_concepts(probe)

@@ -2,7 +2,14 @@
 
 Built in:
     resnet20s, resnet32s, resnet44s, resnet56s, resnet110s   CIFAR ResNets with option-A shortcuts (He et al. 2016)
+    resnet18_cifar                                           ResNet-18 with a 3 x 3 stem and no pooling
+    wide_resnet28_10                                         Zagoruyko & Komodakis 2016
+    vgg11_cifar                                              VGG-11 with batch normalisation and one linear layer
     digits_cnn                                               a small convolutional network for 1 x 32 x 32 digits
+    resnet20s_small, resnet18_cifar_small, wide_resnet28_10_small, vgg11_cifar_small, digits_cnn_small, resnet50_small
+                                                             small dense twins: the same network, and that of
+                                                             torchvision:resnet50, so narrow that about 21 % of the
+                                                             parameters are left, as in a ticket of seven rounds
 
 Besides: `torchvision:NAME`, `FILE.py:function` and `package.module:function`, where a function returns an `nn.Module`.
 

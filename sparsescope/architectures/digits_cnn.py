@@ -4,23 +4,26 @@ from torch import Tensor, nn
 
 from sparsescope.architectures.preprocessing import Preprocessing
 
-__all__ = ["DigitsCNN", "digits_cnn"]
+__all__ = ["DigitsCNN", "digits_cnn", "digits_cnn_small"]
 
 PREPROCESSING = Preprocessing(mean=(0.305,), std=(0.324,), size=32)  # of scikit-learn's digits at 32 x 32
 
 
 class DigitsCNN(nn.Module):
-    """Four 3 x 3 convolutions with normalisation (16, 32, 32, 64 channels), global average pooling, a linear head."""
+    """Four 3 x 3 convolutions with normalisation, global average pooling, a linear head."""
 
-    def __init__(self, num_classes: int, in_channels: int) -> None:
+    def __init__(
+        self, num_classes: int, in_channels: int, channels: tuple[int, int, int, int] = (16, 32, 32, 64)
+    ) -> None:
         super().__init__()
+        first, second, third, fourth = channels
         self.features = nn.Sequential(
-            *_layer(in_channels, 16, stride=2),
-            *_layer(16, 32, stride=1),
-            *_layer(32, 32, stride=2),
-            *_layer(32, 64, stride=1),
+            *_layer(in_channels, first, stride=2),
+            *_layer(first, second, stride=1),
+            *_layer(second, third, stride=2),
+            *_layer(third, fourth, stride=1),
         )
-        self.head = nn.Linear(64, num_classes)
+        self.head = nn.Linear(fourth, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight)  # He et al. 2015
@@ -39,3 +42,8 @@ def _layer(in_channels: int, channels: int, stride: int) -> tuple[nn.Module, ...
 def digits_cnn(num_classes: int = 10, in_channels: int = 1) -> DigitsCNN:
     """Return the digits network, 33 thousand parameters."""
     return DigitsCNN(num_classes, in_channels)
+
+
+def digits_cnn_small(num_classes: int = 10, in_channels: int = 1) -> DigitsCNN:
+    """Return `digits_cnn` at 0.45 of its width: 20 % of its parameters."""
+    return DigitsCNN(num_classes, in_channels, channels=(7, 14, 14, 29))

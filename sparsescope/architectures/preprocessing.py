@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["IMAGENET", "Preprocessing"]
+__all__ = ["CIFAR10", "IMAGENET", "Preprocessing"]
 
 
 @dataclass(frozen=True)
@@ -21,3 +21,6 @@ class Preprocessing:
 
 
 IMAGENET = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), size=224)
+
+CIFAR10 = Preprocessing(mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616), size=32)
+"""Mean and standard deviation of the CIFAR-10 training images."""

@@ -24,7 +24,16 @@ BUILT_IN = {
     "resnet44s": "sparsescope.architectures.cifar_resnet:resnet44s",
     "resnet56s": "sparsescope.architectures.cifar_resnet:resnet56s",
     "resnet110s": "sparsescope.architectures.cifar_resnet:resnet110s",
+    "resnet20s_small": "sparsescope.architectures.cifar_resnet:resnet20s_small",
+    "resnet18_cifar": "sparsescope.architectures.resnet:resnet18_cifar",
+    "resnet18_cifar_small": "sparsescope.architectures.resnet:resnet18_cifar_small",
+    "wide_resnet28_10": "sparsescope.architectures.wide_resnet:wide_resnet28_10",
+    "wide_resnet28_10_small": "sparsescope.architectures.wide_resnet:wide_resnet28_10_small",
+    "vgg11_cifar": "sparsescope.architectures.vgg:vgg11_cifar",
+    "vgg11_cifar_small": "sparsescope.architectures.vgg:vgg11_cifar_small",
+    "resnet50_small": "sparsescope.architectures.imagenet_resnet:resnet50_small",
     "digits_cnn": "sparsescope.architectures.digits_cnn:digits_cnn",
+    "digits_cnn_small": "sparsescope.architectures.digits_cnn:digits_cnn_small",
 }
 
 

@@ -17,6 +17,7 @@ __all__ = ["Artefact", "open_artefact"]
 
 _WEIGHT_KEYS = ("state_dict", "model_state_dict", "model", "net")
 _MASK_KEYS = ("mask", "masks")
+LIGHTNING = "pytorch-lightning_version"  # a key that only checkpoints of (PyTorch) Lightning have
 _DEEPEST = 4  # levels of nesting followed
 _SHOWN_KEYS = 8
 
@@ -71,6 +72,9 @@ def open_artefact(path: str | Path) -> Artefact:
     if isinstance(content.value, dict) and str(content.value.get("format", "")).startswith("sparsescope.checkpoint/"):
         artefact = replace(artefact, kind="sparsescope checkpoint", details=parse_details(content.value, path))
     tensors, masks, layout = _find(content, path)
+    if isinstance(content.value, dict) and LIGHTNING in content.value:
+        tensors, undone = _without_wrapper(tensors)
+        layout += undone
     if artefact.kind != "state dict":
         layout = ()  # the nesting is the format's own
     if not masks and _only_zeros_and_ones(tensors):
@@ -137,6 +141,19 @@ def _plain_names(tensors: Tensors) -> tuple[Tensors, list[str]]:
     return tensors, undone
 
 
+def _without_wrapper(tensors: Tensors) -> tuple[Tensors, tuple[str, ...]]:
+    """Return the tensors of the network that a LightningModule holds as its one attribute with weights.
+
+    Whatever else the module holds (a loss's or a metric's buffers) is passed over.
+    """
+    owners = {name.partition(".")[0] for name, tensor in tensors.items() if tensor.ndim > 1}
+    if len(owners) != 1:
+        return tensors, ()
+    prefix = f"{owners.pop()}."
+    kept = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return kept, (f"{prefix!r} of the LightningModule removed from the names",)
+
+
 def _as_mask(artefact: Artefact, tensors: Tensors, method: str | None = None) -> Artefact:
     tensors, undone = _plain_names(tensors)
     mask = _mask(artefact.path, tensors, method)
@@ -164,8 +181,9 @@ def _with_weights(artefact: Artefact, tensors: Tensors, masks: Tensors) -> Artef
     weights: Tensors = {}
     masks = dict(_plain_names(masks)[0])
     for name, tensor in tensors.items():
-        base = name.removesuffix("_mask")
-        if base != name and (base in originals or base in tensors):
+        base = _masked_parameter(name)
+        beside = base in tensors and (name.endswith("_mask") or tensors[base].shape == tensor.shape)
+        if base != name and (base in originals or beside):
             masks[base] = tensor
         else:
             weights[name.removesuffix("_orig")] = tensor

@@ -47,6 +47,7 @@ def save_checkpoint(
     size: int | None = None,
     task: Mapping[str, Any] | None = None,
     history: Mapping[str, Any] | Sequence[Any] | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a checkpoint that `torch.load(path, weights_only=True)` can read; the file appears complete or not at all.
 
@@ -61,6 +62,7 @@ def save_checkpoint(
         size: height and width of the images in pixels.
         task: JSON-able: the data specification under `data`, the class names under `classes`.
         history: JSON-able: what was done, such as one entry per epoch.
+        training: state from which training goes on: plain values and tensors. Readers of models pass over it.
 
     Raises:
         TypeError: a value is not JSON-able.
@@ -78,6 +80,8 @@ def save_checkpoint(
     }
     if mask is not None and mask.sparsity > 0:
         document["mask"] = dict(mask)
+    if training is not None:
+        document["training"] = dict(training)
     with replacing(path) as partial, partial.open("wb") as file:
         torch.save(document, file)
 

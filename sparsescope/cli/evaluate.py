@@ -73,7 +73,9 @@ __all__ = ["evaluate"]
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Measure only this metric (repeatable).")
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave this metric out (repeatable).")
 @click.option(
-    "--preset", type=click.Choice(["quick", "standard", "paper"]), help="Sizes and conventions.  [default: standard]"
+    "--preset",
+    type=click.Choice(["quick", "standard", "paper", "lthpass"]),
+    help="Sizes and conventions.  [default: standard]",
 )
 @click.option(
     "--set",

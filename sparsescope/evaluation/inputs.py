@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from sparsescope.benchmark import Benchmark
@@ -14,7 +16,7 @@ from sparsescope.errors import ArtefactError, DataError, InputError, OptionError
 from sparsescope.mask import refuse_computed_weights
 from sparsescope.measurements.predictions import predict
 
-__all__ = ["Model", "cut_to_task", "open_models", "output_width", "pick_batch_size", "pick_device"]
+__all__ = ["Model", "cut_to_task", "grey_answers", "open_models", "pick_batch_size", "pick_device"]
 
 Model = str | Path | nn.Module | Classifier
 
@@ -85,14 +87,14 @@ def _open(
     return load_classifier(model, arch=arch, mean=mean, std=std, output=output, dense=dense)
 
 
-def output_width(classifier: Classifier, shape: tuple[int, int, int]) -> int:
-    """Return the number of outputs for one grey image; the classifier must be prepared.
+def grey_answers(classifier: Classifier, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return the logits (2, K) for the same grey image twice; the classifier must be prepared.
 
     Raises:
         DataError: the network cannot take images of this shape (C, H, W).
     """
     try:
-        return int(predict(classifier, torch.full((1, *shape), 0.5), 1).shape[1])
+        return predict(classifier, torch.full((2, *shape), 0.5), 2)
     except InputError:
         raise
     except Exception as error:  # whatever a foreign network raises on images that are not for it
@@ -117,8 +119,8 @@ def pick_device(device: str) -> str:
 def pick_batch_size(batch_size: int | str, shape: tuple[int, int, int], device: str) -> int:
     """Return the batch size for `auto`: a fixed rule, not a timing, so that a rerun gives the same bits.
 
-    On a CPU, 32 images of 32 px, fewer of larger ones (small batches stay in the processor's cache and are fastest);
-    on an accelerator 16 times as many.
+    On a CPU, 16 images of 32 px, fewer of larger ones (small batches stay in the processor's cache and are fastest);
+    on an accelerator 32 times as many.
 
     Args:
         batch_size: a number, or `"auto"`.
@@ -133,5 +135,5 @@ def pick_batch_size(batch_size: int | str, shape: tuple[int, int, int], device: 
     if batch_size != "auto":
         raise OptionError(f"Expected a batch size >= 1 or auto, but got {batch_size!r}.")
     _, height, width = shape
-    on_cpu = min(32, max(4, 32 * 32 * 32 // (height * width)))
-    return on_cpu if device == "cpu" else 16 * on_cpu
+    on_cpu = min(16, max(4, 16 * 32 * 32 // (height * width)))
+    return on_cpu if device == "cpu" else 32 * on_cpu

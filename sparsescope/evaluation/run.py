@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import sparsescope
@@ -19,7 +20,7 @@ from sparsescope.errors import DataError, OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
 from sparsescope.evaluation.cache import Cache, default_directory
 from sparsescope.evaluation.executor import Setting
-from sparsescope.evaluation.inputs import Model, cut_to_task, open_models, output_width, pick_batch_size, pick_device
+from sparsescope.evaluation.inputs import Model, cut_to_task, grey_answers, open_models, pick_batch_size, pick_device
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, read_config, resolve
@@ -68,7 +69,7 @@ def evaluate(
         dense: the dense parent: a path, an nn.Module on normalised images, or a Classifier.
         sparse: one candidate or several; a mask file is applied to the dense model.
         benchmark: a data spec such as `"cifar10:data"`, or a Benchmark.
-        preset: `quick`, `standard` or `paper`; default: the configuration's, else `standard`.
+        preset: `quick`, `standard`, `paper` or `lthpass`; default: the configuration's, else `standard`.
         metrics: names or Metric objects; default: all but those that are measured only on request.
         skip: names of metrics to leave out.
         options: {metric: {option: value}}.
@@ -153,11 +154,20 @@ def evaluate(
 
 
 def _check_models(setting: Setting) -> None:
-    """Show every model one grey image: outputs must be finite logits of one width that covers the labels."""
+    """Show every model one grey image twice: finite logits, of one width that covers the labels, and the same ones.
+
+    A model that answers at random gets a warning.
+    """
     widths = {}
     for classifier in setting.classifiers:
         with classifier.prepared(setting.device):
-            widths[classifier.name] = output_width(classifier, setting.benchmark.test.shape)
+            first, again = grey_answers(classifier, setting.benchmark.test.shape)
+        widths[classifier.name] = len(first)
+        if not np.allclose(first, again, rtol=1e-3, atol=1e-3):
+            classifier.warnings += (
+                "answers the same image differently each time: random numbers in its forward pass, such as dropout "
+                "that eval mode does not switch off. Its numbers cannot be reproduced.",
+            )
     if len(set(widths.values())) > 1:
         raise DataError(
             "Expected all models to have the same number of outputs, but got "

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sparsescope.architectures import Comparison, fitting_options, match, resolve
+from sparsescope.architectures import BUILT_IN, Comparison, fitting_options, match, resolve
 from sparsescope.errors import ArtefactError
 
 Shapes = dict[str, tuple[int, ...]]
@@ -31,6 +31,13 @@ def test_every_kind_is_found_with_its_own_number_of_classes(spec: str, options: 
     shapes = shapes_of(architecture.build(**options))
     assert match(shapes) == spec
     assert fitting_options(architecture, architecture.build(), shapes) == options
+
+
+@pytest.mark.parametrize("name", [*BUILT_IN, "torchvision:resnet18", "torchvision:resnet50", "torchvision:vgg11_bn"])
+def test_every_network_is_its_own_match(name: str) -> None:
+    with torch.device("meta"):
+        module = resolve(name).build(num_classes=12)
+    assert match(shapes_of(module)) == name
 
 
 def test_the_order_of_names_does_not_matter_and_counters_may_be_missing() -> None:

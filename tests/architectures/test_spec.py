@@ -56,7 +56,8 @@ def test_built_in_architectures_take_classes_and_channels(name: str) -> None:
     module = architecture.build(num_classes=7, in_channels=2).eval()
     with torch.no_grad():
         assert module(torch.zeros(2, 2, 32, 32)).shape == (2, 7)
-    assert architecture.preprocessing is not None and architecture.preprocessing.size == 32
+    size = 224 if name == "resnet50_small" else 32
+    assert architecture.preprocessing is not None and architecture.preprocessing.size == size
 
 
 def test_importing_the_catalogue_imports_no_torch() -> None:

@@ -196,3 +196,26 @@ def test_the_hash_is_the_files(tmp_path: Path, weights: dict[str, Tensor]) -> No
 
     artefact = opened(tmp_path, weights)
     assert artefact.sha256 == hashlib.sha256((tmp_path / "file.pt").read_bytes()).hexdigest()
+
+
+def test_masks_as_buffers_beside_their_weights(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    """A layer with a buffer `mask`, as many research codes have it."""
+    kept = torch.rand(weights["0.weight"].shape) > 0.5
+    artefact = opened(tmp_path, {"state_dict": weights | {"0.mask": kept.float()}})
+    assert artefact.mask is not None and torch.equal(artefact.mask["0.weight"], kept)
+    assert list(artefact.tensors) == list(weights)
+    assert torch.equal(artefact.tensors["0.weight"], weights["0.weight"] * kept)
+
+
+def test_the_network_inside_a_lightning_module(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    state = {f"model.{name}": tensor for name, tensor in weights.items()} | {"loss.weight": torch.ones(4)}
+    artefact = opened(tmp_path, {"pytorch-lightning_version": "2.4.0", "epoch": 3, "state_dict": state})
+    assert_same(artefact.tensors, weights)
+    assert artefact.layout == ("nested under 'state_dict'", "'model.' of the LightningModule removed from the names")
+    assert "model.0.weight" in opened(tmp_path, {"state_dict": state}).tensors
+
+
+def test_a_lightning_module_that_is_the_network_keeps_its_names(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    """Its weights lie in several attributes."""
+    artefact = opened(tmp_path, {"pytorch-lightning_version": "2.4.0", "state_dict": weights})
+    assert_same(artefact.tensors, weights)

@@ -211,7 +211,7 @@ def test_models_are_left_as_they_were_by_an_evaluation_that_raised(
 def test_each_model_sees_each_image_set_once(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
 ) -> None:
-    """All metrics of predictions together cost one pass of each set, and one grey image to check the model."""
+    """All metrics of predictions together cost one pass of each set, and two grey images to check the model."""
     seen = {"dense": 0, "sparse": 0}
 
     def counter(name: str) -> Callable[..., None]:
@@ -224,9 +224,9 @@ def test_each_model_sees_each_image_set_once(
         classifier.module.register_forward_hook(counter(classifier.name))
     metrics = ["accuracy", "generalization_gap", "ece", "sce", "nll", "ood_auroc"]
     evaluation = evaluate(dense, sparse, benchmark, metrics=metrics, **settings)
-    images = 1 + 40 + 24 + 30 + 20
+    images = 2 + 40 + 24 + 30 + 20
     assert seen == {"dense": images, "sparse": images}
-    assert evaluation.cost.forward_passes == 2 * (images - 1)
+    assert evaluation.cost.forward_passes == 2 * (images - 2)
 
 
 def test_no_model_is_shown_an_image_twice_for_accuracy_and_calibration_clean_and_corrupted(
@@ -245,7 +245,7 @@ def test_no_model_is_shown_an_image_twice_for_accuracy_and_calibration_clean_and
     metrics = ["accuracy", "ece", "sce", "nll", "corruption_error"]
     evaluation = evaluate(dense, sparse, benchmark, metrics=metrics, **settings)
     for images in shown.values():
-        assert len(images) == len(set(images)) == 1 + 40 + 40 * 5  # the grey image that checks the model; clean; cells
+        assert len(images[2:]) == len(set(images[2:])) == 40 + 40 * 5  # clean; cells; two grey ones check the model
     for name in ("dense", "sparse"):
         table = evaluation["corruption_error"].details[name]["corruptions"]
         assert {len(row[what]) for row in table.values() for what in ("error", "ece", "nll")} == {5}
@@ -471,3 +471,19 @@ def test_a_test_set_of_some_classes_cuts_the_outputs_of_every_model(
     cut = evaluate(dense, sparse, Benchmark("part", part, outputs=outputs), **options)
     own = evaluate(headless(dense), headless(sparse), Benchmark("part", part), **options)
     assert numbers(cut) == pytest.approx(numbers(own), rel=TOLERANCE)
+
+
+def test_a_model_that_answers_at_random_is_warned_of(
+    dense: Classifier, small_network: nn.Module, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    class Dropping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = copy.deepcopy(small_network)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return nn.functional.dropout(self.network(images), 0.5, training=True)
+
+    evaluation = evaluate(dense, Dropping(), benchmark, **settings | {"metrics": ["accuracy"]})
+    assert evaluation.candidates[0].warnings[0].startswith("answers the same image differently each time")
+    assert not any("differently" in warning for warning in evaluation.dense.warnings)

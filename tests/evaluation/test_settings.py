@@ -48,6 +48,14 @@ def test_quick_is_smaller_than_standard() -> None:
         assert getattr(by_name(quick, name), option) < getattr(by_name(standard, name), option)
 
 
+def test_lthpass_has_the_conventions_of_the_released_code() -> None:
+    options = {metric.name: metric for metric in resolve(preset="lthpass").metrics}
+    assert options["ece"].n_bins == options["sce"].n_bins == 14
+    assert options["fgsm_accuracy"].random_start
+    assert (options["fidelity"].distance, options["fidelity"].target) == ("cosine", "own")
+    assert options["fidelity"].measurements(None) == options["stability"].measurements(None)
+
+
 def test_options_win_over_the_configuration_and_that_over_the_preset() -> None:
     config = {"preset": "quick", "metrics": {"fidelity": {"samples": 111, "images": 7}}, "margins": {"ece": 0.5}}
     settings = resolve(config=config, options={"fidelity": {"samples": 222}, "nll": {"margin": "7%"}})
@@ -97,7 +105,7 @@ def test_metric_and_skip() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"preset": "slow"}, "Expected a preset of paper, quick, standard, but got 'slow'"),
+        ({"preset": "slow"}, "Expected a preset of lthpass, paper, quick, standard, but got 'slow'"),
         ({"metrics": ["accurcy"]}, "accuracy"),
         ({"skip": ["accurcy"]}, "accuracy"),
         ({"metrics": ["ece"], "skip": ["ece"]}, "No metric is left"),

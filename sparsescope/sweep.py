@@ -1,0 +1,85 @@
+"""Sweep: which tickets of a grid methods × sparsities × seeds were evaluated, and where. `sweep.json`; no torch."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sparsescope.errors import InputError
+from sparsescope.files import write_atomically
+from sparsescope.results import Evaluation
+
+__all__ = ["SWEEP_SCHEMA", "Sweep", "SweepPoint"]
+
+SWEEP_SCHEMA: Literal["sparsescope.sweep/1"] = "sparsescope.sweep/1"
+
+
+class SweepPoint(BaseModel):
+    """One evaluated network of a sweep.
+
+    Args:
+        method: pruning method, such as `lth`; `small` for the small dense twin.
+        seed: of initialisation and training, shared with its dense parent.
+        target: sparsity asked for: the point of the grid; None for the small dense twin.
+        sparsity: fraction of the prunable weights removed in truth; for the small dense twin the fraction of the dense
+            network's parameters that it lacks.
+        model: its name in the evaluation.
+        evaluation: evaluation.json against its dense parent, relative to the sweep's folder.
+        checkpoint: its file, relative to the sweep's folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str
+    seed: int
+    target: float | None
+    sparsity: float
+    model: str
+    evaluation: str
+    checkpoint: str
+
+
+class Sweep(BaseModel):
+    """A sweep's evaluated networks, in the order of methods, sparsities and seeds.
+
+    Args:
+        name: of the recipe.
+        version: of sparsescope.
+        created: ISO 8601.
+        recipe: the recipe, as plain values.
+        points: what has been evaluated so far.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: Literal["sparsescope.sweep/1"] = Field(default=SWEEP_SCHEMA, alias="schema")
+    name: str
+    version: str
+    created: str
+    recipe: dict[str, Any]
+    points: tuple[SweepPoint, ...] = ()
+
+    def save(self, folder: str | Path) -> None:
+        """Write sweep.json into the sweep's folder, atomically."""
+        text = self.model_dump_json(indent=2, by_alias=True) + "\n"
+        write_atomically(Path(folder) / "sweep.json", text.encode())
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Sweep":
+        """Read sweep.json from a sweep's folder; raises InputError, naming the file, if there is none or a bad one."""
+        path = Path(folder) / "sweep.json"
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise InputError(f"Cannot read {path}: {error.strerror}. Is {folder} the folder of a sweep?") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "the file"
+            raise InputError(f"{path} does not follow {SWEEP_SCHEMA}: {place}: {first['msg']}.") from error
+        except ValueError as error:
+            raise InputError(f"{path} is not JSON ({error}). Expected a sweep.json; was it cut off?") from error
+
+    def evaluations(self, folder: str | Path) -> dict[SweepPoint, Evaluation]:
+        """Return the evaluation of every point; raises InputError, naming the file, for one that cannot be read."""
+        return {point: Evaluation.load(Path(folder) / point.evaluation) for point in self.points}

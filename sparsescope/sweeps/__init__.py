@@ -1,0 +1,1 @@
+"""Sweeps: recipes -> tickets -> evaluations; the one room above both pruning and evaluation."""

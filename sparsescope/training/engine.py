@@ -1,0 +1,128 @@
+"""One optimiser step, and everything that a step needs: network, optimiser, precision, hook and processes."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sparsescope.classifier import Classifier
+from sparsescope.errors import DataError
+from sparsescope.mask import Mask, account
+from sparsescope.training.batches import Batch
+from sparsescope.training.distributed import Ranks
+from sparsescope.training.hooks import StepHook
+from sparsescope.training.recipe import Recipe
+
+__all__ = ["Engine", "Precision"]
+
+Precision = Literal["float32", "bfloat16", "float16"]
+"""Type of the forward pass: float32; or mixed precision, where weights stay float32 and float16 scales its losses."""
+
+
+class Engine:
+    """Makes steps on a classifier's network in place.
+
+    Args:
+        classifier: the network with its normalisation, on its device.
+        recipe: momentum and weight decay.
+        hook: acts around every step; it is started here.
+        precision: of the forward pass.
+        ranks: processes that train together.
+    """
+
+    def __init__(
+        self, classifier: Classifier, recipe: Recipe, hook: StepHook, precision: Precision, ranks: Ranks
+    ) -> None:
+        self.classifier, self.module, self.hook, self.ranks = classifier, classifier.module, hook, ranks
+        self.device = classifier.device
+        self.optimiser = torch.optim.SGD(
+            self.module.parameters(),
+            lr=0.0,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
+        )
+        self._precision = precision
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
+        self._forward = classifier
+        hook.start(self.module, self.optimiser)
+
+    def start(self) -> None:
+        """Get ready for the first step, after weights and states are what they shall be."""
+        parallel = self.ranks.parallel(self.module)
+        whole = self.classifier
+        if parallel is not self.module:  # its parameters have other names, which no mask fits
+            self._forward = Classifier(parallel, whole.mean, whole.std, Mask({}), whole.output, whole.name)
+
+    def step(self, batch: Batch, step: int, learning_rate: float) -> Tensor:
+        """Make one step; return [summed loss, number right, number of images] of this process's batch (3,)."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
+        labels = batch.labels.to(self.device)
+        with torch.autocast(self.device.type, getattr(torch, self._precision), enabled=self._precision != "float32"):
+            logits = self._forward(batch.images)
+        self._check_labels(batch.labels, logits)
+        loss = functional.cross_entropy(logits.float(), labels)
+        self.optimiser.zero_grad()
+        self._scaler.scale(loss * batch.factor).backward()  # type: ignore[no-untyped-call]
+        self.classifier.passes.backward += batch.count
+        if self._may_step(step):
+            self._scaler.step(self.optimiser)
+        self._scaler.update()
+        self.hook.after_step(self.module, self.optimiser, step)
+        return self.totals(logits, labels, loss) * (1.0 if batch.count else 0.0)
+
+    def _may_step(self, step: int) -> bool:
+        if self._scaler.is_enabled():
+            self._scaler.unscale_(self.optimiser)
+            gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
+            if not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+                return True  # the scaler sees it too: it leaves this step out and scales less
+        return self.hook.before_step(self.module, self.optimiser, step)
+
+    def totals(self, logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
+        """Return [summed loss, number right, number of images] (3,) on the device."""
+        right = (logits.argmax(1) == labels).sum()
+        dtype = torch.float32 if self.device.type == "mps" else torch.float64
+        values = [loss.detach() * len(labels), right, torch.tensor(len(labels), device=self.device)]
+        return torch.stack([value.to(dtype) for value in values])
+
+    def _check_labels(self, labels: Tensor, logits: Tensor) -> None:
+        if int(labels.max()) >= logits.shape[1]:
+            raise DataError(
+                f"Expected labels 0–{logits.shape[1] - 1} (the network has {logits.shape[1]} outputs), but the "
+                f"training images have the label {int(labels.max())}. Build the network with more classes "
+                "(num_classes)."
+            )
+
+    @property
+    def sparsity(self) -> float:
+        """Fraction removed of the prunable weights."""
+        return account(self.module, self.mask).prunable
+
+    @property
+    def mask(self) -> Mask | None:
+        """The hook's mask, else the classifier's."""
+        return self.hook.mask if self.hook.mask is not None else self.classifier.mask
+
+    def snapshot(self) -> Classifier:
+        """Return the classifier under the present mask; it shares the weights."""
+        return replace(self.classifier, mask=self.mask)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what, beside the weights, the next step depends on."""
+        return {
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "hook": self.hook.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+        """Take up a stored state and the weights that go with it."""
+        self.module.load_state_dict(weights)
+        self.optimiser.load_state_dict(state["optimiser"])
+        self._scaler.load_state_dict(state["scaler"])
+        self.hook.load_state_dict(state["hook"])

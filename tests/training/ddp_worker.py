@@ -1,0 +1,45 @@
+"""What each process of the test of several processes runs; see test_distributed.py."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from sparsescope.benchmark import ArrayImages
+from sparsescope.classifier import Classifier
+from sparsescope.mask import Mask
+from sparsescope.training import Recipe, RunFolder, train
+
+RECIPE = Recipe(epochs=2, batch_size=8, learning_rate=0.05, shift=1, flip=True, rewind_epoch=1)
+
+
+def run(folder: Path, *, normalised: bool) -> list[str]:
+    """Train a tiny network; return what this process was told."""
+    rng = np.random.default_rng(0)
+    n = 41 if normalised else 43  # the last batch of 8 leaves the second process no image, or fewer than the first
+    images = ArrayImages(rng.integers(0, 256, (n, 6, 6, 3), dtype=np.uint8), rng.integers(0, 3, n))
+    torch.manual_seed(0)  # the same start in every process, as a user's program would have it
+    norm = nn.BatchNorm2d(4) if normalised else nn.Identity()
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
+    mask = Mask({"0.weight": torch.rand(4, 3, 3, 3) > 0.5})
+    told: list[str] = []
+    train(
+        Classifier(module, mask=mask),
+        images,
+        RECIPE,
+        folder=RunFolder(folder),
+        test=images,
+        on_epoch=lambda epoch: told.append(f"epoch {epoch.number}"),
+        on_progress=lambda progress: told.append(progress.text),
+    )
+    return told
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    place = Path(sys.argv[1])
+    told = run(place / "plain", normalised=False)
+    run(place / "normalised", normalised=True)
+    torch.save(told, place / f"told-{torch.distributed.get_rank()}.pt")
