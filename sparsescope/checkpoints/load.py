@@ -10,7 +10,7 @@ from sparsescope.checkpoints.values import conversion_warnings, sparsity_warning
 from sparsescope.classifier import Classifier, Origin
 from sparsescope.errors import ArtefactError, OptionError
 
-__all__ = ["load_classifier", "normalisation", "stored_data_spec"]
+__all__ = ["load_classifier", "normalisation", "stored_data_spec", "stored_size"]
 
 # A checkpoint may name these sources of data; code that it names (FILE.py:function) is for the user to choose.
 _DATA_SOURCES = ("digits", "letters", "cifar10", "cifar100", "folder", "npz")
@@ -87,6 +87,16 @@ def stored_data_spec(path: str | Path) -> str | None:
             f"give --data {spec}."
         )
     return str(spec)
+
+
+def stored_size(path: str | Path) -> int | None:
+    """Return the input size in pixels that our own checkpoint states; None where the file is another or states none.
+
+    Raises:
+        ArtefactError: the file cannot be read.
+    """
+    preprocessing = open_artefact(path).details.preprocessing
+    return None if preprocessing is None else preprocessing.size
 
 
 def _masked(artefact: Artefact, dense: Classifier | None) -> Network:

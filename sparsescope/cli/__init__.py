@@ -4,6 +4,8 @@ Commands:
     evaluate    measure dense and sparse models, and judge
     inspect     what is in a model or mask file
     report      render evaluation.json again, or compare several
+    explain     LIME heat maps of the same images, side by side
+    dissect     what the units of a layer respond to
     corrupt     write corrupted copies of the test images, in the layout of CIFAR-10-C
     crosscheck  our engines beside netcal, lime, captum and PyHessian
     demo        train, prune, evaluate and report on embedded data

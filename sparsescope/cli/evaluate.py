@@ -1,5 +1,6 @@
 """`sparsescope evaluate`."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,12 @@ __all__ = ["evaluate"]
     metavar="SPEC",
     help="Images with labelled concepts, for compositional neurons: broden:DIR, probe:DIR or FILE.py:function. "
     "Default: shapes, which are drawn.",
+)
+@click.option(
+    "--layer",
+    metavar="NAME",
+    help="Layer whose units are compared with the probe set's concepts; the same as --set composition.layer=NAME. "
+    "Default: the last whose output is a map.",
 )
 @click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
 @click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
@@ -131,6 +138,7 @@ def run(
     no_cache: bool,
     assignments: tuple[str, ...],
     metrics: tuple[str, ...],
+    layer: str | None,
     model_output: int | str,
     **options: Any,
 ) -> bool:
@@ -146,6 +154,8 @@ def run(
         raise OptionError(
             "Expected --data SPEC (digits, cifar10:DIR, folder:DIR, npz:FILE …): the checkpoint names none."
         )
+    if layer is not None:
+        assignments = (*assignments, f"composition.layer={json.dumps(layer)}")
     make_folder(out)
     with progress_bar(quiet=quiet) as progress:
         evaluation = measure(

@@ -12,6 +12,7 @@ import sparsescope as package
 from sparsescope.cli.corrupt import corrupt
 from sparsescope.cli.crosscheck import crosscheck
 from sparsescope.cli.demo import demo
+from sparsescope.cli.dissect import dissect
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.explain import explain
 from sparsescope.cli.inspect import inspect
@@ -34,7 +35,10 @@ class _Commands(click.RichGroup):
             click.echo(f"Error: {error}", err=True)
             context.exit(UNUSABLE)
         except KeyboardInterrupt:
-            click.echo("\nInterrupted. Finished parts are cached: the same command goes on from there.", err=True)
+            finished = (
+                "\nInterrupted. What evaluate and corrupt have finished is kept: the same command goes on from there."
+            )
+            click.echo(finished, err=True)
             context.exit(INTERRUPTED)
         except (click.ClickException, Exit, click.Abort):
             raise
@@ -64,7 +68,7 @@ def sparsescope() -> None:
     """
 
 
-for _command in (evaluate, inspect, report, explain, corrupt, crosscheck, demo):
+for _command in (evaluate, inspect, report, explain, dissect, corrupt, crosscheck, demo):
     sparsescope.add_command(_command)
 
 

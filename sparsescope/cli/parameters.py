@@ -1,12 +1,14 @@
 """Values on the command line that click has no type for."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import rich_click as click
 
 from sparsescope.errors import OptionError
 
-__all__ = ["SEED", "batch_size", "make_folder", "numbers", "output"]
+__all__ = ["SEED", "batch_size", "folder", "make_folder", "numbers", "output"]
 
 
 SEED = click.IntRange(0, 2**64 - 1)
@@ -32,6 +34,20 @@ def batch_size(context: click.Context, parameter: click.Parameter, value: str) -
 def output(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
     """Return an index where the value is a whole number, else the name or key."""
     return int(value) if value.isdecimal() else value
+
+
+@contextlib.contextmanager
+def folder(out: Path) -> Iterator[None]:
+    """Make the folder of `--out` before any work is done; where the work fails, a new folder does not stay empty."""
+    fresh = not out.exists()
+    make_folder(out)
+    try:
+        yield
+    except BaseException:
+        if fresh:
+            with contextlib.suppress(OSError):  # it holds something
+                out.rmdir()
+        raise
 
 
 def make_folder(out: Path) -> None:

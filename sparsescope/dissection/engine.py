@@ -26,6 +26,9 @@ __all__ = ["dissect"]
 BLOCK_BYTES = 1 << 26
 """Activations read from disk at once; at least one unit's."""
 
+STRONGEST = 16
+"""Images whose indices are kept for every unit, to be looked at."""
+
 
 def dissect(
     classifier: Classifier,
@@ -73,21 +76,25 @@ def dissect(
     n, width = maps.shape[:2]
     intersection, union = np.zeros((n, width), dtype=np.int32), np.zeros((n, width), dtype=np.int32)
     units = []
-    for index, mask, threshold in _masks(maps, settings.fraction, store.label_shape):
+    strongest = np.zeros((width, min(n, STRONGEST)), dtype=np.int32)
+    for index, peaks, mask, threshold in _masks(maps, settings.fraction, store.label_shape):
+        strongest[index] = np.argsort(-peaks, kind="stable")[:STRONGEST]
         unit, intersection[:, index], union[:, index] = bench.explain(index, mask, threshold)
         units.append(unit)
         if progress is not None:
             progress(index + 1, width, "units")
-    return Dissection(classifier.name, name, probe.source, tuple(units), intersection, union)
+    return Dissection(classifier.name, name, probe.source, tuple(units), intersection, union, strongest)
 
 
-def _masks(maps: Maps, fraction: float, label_shape: tuple[int, int]) -> Iterator[tuple[int, UnitMask, float]]:
+def _masks(maps: Maps, fraction: float, label_shape: tuple[int, int]) -> Iterator[tuple[int, Maps, UnitMask, float]]:
+    """Every unit's index, largest activation (n,) in each image, mask and threshold."""
     n, width, height, length = maps.shape
     size = max(1, BLOCK_BYTES // (4 * n * height * length))
     for start in range(0, width, size):
         block = np.ascontiguousarray(maps[:, start : start + size])
         for k, threshold in enumerate(thresholds(block, fraction)):
-            yield start + k, firing(block[:, k], float(threshold), label_shape), float(threshold)
+            peaks = block[:, k].max(axis=(1, 2))
+            yield start + k, peaks, firing(block[:, k], float(threshold), label_shape), float(threshold)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sparsescope.dissection.activations import Maps
 from sparsescope.dissection.packing import pack, words_per_mask
 from sparsescope.dissection.unit_mask import UnitMask
 
-__all__ = ["firing", "thresholds"]
+__all__ = ["above", "firing", "thresholds"]
 
 CHUNK_PIXELS = 1 << 21
 """Upsampled pixels held at once."""
@@ -50,11 +50,17 @@ def firing(maps: Maps, threshold: float, label_shape: tuple[int, int]) -> UnitMa
     images = np.flatnonzero(maps.max(axis=(1, 2)) > threshold)
     pixels = math.prod(label_shape)
     words = np.empty((len(images), words_per_mask(pixels)), dtype=np.uint64)
-    shrinks = maps.shape[1] > label_shape[0] or maps.shape[2] > label_shape[1]
     size = max(1, CHUNK_PIXELS // pixels)
     for start in range(0, len(images), size):
-        # Above the threshold is above 0 after subtracting it, and plateaus at the threshold stay exactly 0.
-        above = torch.from_numpy(maps[images[start : start + size]] - np.float32(threshold))
-        upsampled = functional.interpolate(above[None], label_shape, mode="bilinear", antialias=shrinks)[0]
-        words[start : start + size] = pack((upsampled > 0).numpy())
+        words[start : start + size] = pack(above(maps[images[start : start + size]], threshold, label_shape))
     return UnitMask.from_images(images, words)
+
+
+def above(maps: Maps, threshold: float, label_shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return where one unit's maps (n, h, w) exceed the threshold at the labels' size; see `firing`."""
+    shrinks = maps.shape[1] > label_shape[0] or maps.shape[2] > label_shape[1]
+    # Above the threshold is above 0 after subtracting it, and plateaus at the threshold stay exactly 0.
+    excess = torch.from_numpy(maps - np.float32(threshold))
+    upsampled = functional.interpolate(excess[None], label_shape, mode="bilinear", antialias=shrinks)[0]
+    mask: NDArray[np.bool_] = (upsampled > 0).numpy()
+    return mask

@@ -51,6 +51,7 @@ class Dissection:
         units: all K units.
         intersection: pixels (n, K) int32 of M_k ∧ F_k in each image.
         union: pixels (n, K) int32 of M_k ∨ F_k; 0 for dead units.
+        strongest: the images (K, up to 16) int32 where each unit's largest activation is largest, in this order.
     """
 
     model: str
@@ -59,11 +60,18 @@ class Dissection:
     units: tuple[Unit, ...]
     intersection: NDArray[np.int32]
     union: NDArray[np.int32]
+    strongest: NDArray[np.int32]
 
     @property
     def mean_iou(self) -> float:
         """Mean IoU over live units; nan where all are dead."""
         live = [unit.iou for unit in self.units if not unit.dead]
+        return sum(live) / len(live) if live else math.nan
+
+    @property
+    def mean_null_iou(self) -> float:
+        """Mean over live units of the IoU on shuffled images; nan where not asked for, or all are dead."""
+        live = [unit.null_iou for unit in self.units if not unit.dead]
         return sum(live) / len(live) if live else math.nan
 
     def rows(self) -> list[dict[str, str | int | float | bool | None]]:

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.checkpoints import load_classifier
 from sparsescope.classifier import Classifier
-from sparsescope.errors import ArtefactError, OptionError
+from sparsescope.errors import ArtefactError, DataError, InputError, OptionError
 from sparsescope.mask import refuse_computed_weights
+from sparsescope.measurements.predictions import predict
 
-__all__ = ["Model", "cut_to_task", "open_models", "pick_batch_size", "pick_device"]
+__all__ = ["Model", "cut_to_task", "grey_answers", "open_models", "pick_batch_size", "pick_device"]
 
 Model = str | Path | nn.Module | Classifier
 
@@ -84,6 +87,24 @@ def _open(
     return load_classifier(model, arch=arch, mean=mean, std=std, output=output, dense=dense)
 
 
+def grey_answers(classifier: Classifier, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return the logits (2, K) for the same grey image twice; the classifier must be prepared.
+
+    Raises:
+        DataError: the network cannot take images of this shape (C, H, W).
+    """
+    try:
+        return predict(classifier, torch.full((2, *shape), 0.5), 2)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a foreign network raises on images that are not for it
+        cause = str(error).partition("\n")[0] or type(error).__name__
+        raise DataError(
+            f"{classifier.name} cannot take images of shape {tuple(shape)} (C, H, W): {cause}. Check "
+            "--arch, and channels and size of the images (--data, --resize, --crop, --size)."
+        ) from error
+
+
 def pick_device(device: str) -> str:
     """Return the device for `auto` (cuda, then mps, then cpu); raises OptionError for one that is not there."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -95,16 +116,24 @@ def pick_device(device: str) -> str:
     return device
 
 
-def pick_batch_size(batch_size: int | str, benchmark: Benchmark, device: str) -> int:
+def pick_batch_size(batch_size: int | str, shape: tuple[int, int, int], device: str) -> int:
     """Return the batch size for `auto`: a fixed rule, not a timing, so that a rerun gives the same bits.
 
     On a CPU, 16 images of 32 px, fewer of larger ones (small batches stay in the processor's cache and are fastest);
     on an accelerator 32 times as many.
+
+    Args:
+        batch_size: a number, or `"auto"`.
+        shape: (C, H, W) of the images.
+        device: where the network computes.
+
+    Raises:
+        OptionError: something else.
     """
     if isinstance(batch_size, int) and batch_size > 0:
         return batch_size
     if batch_size != "auto":
         raise OptionError(f"Expected a batch size >= 1 or auto, but got {batch_size!r}.")
-    _, height, width = benchmark.test.shape
+    _, height, width = shape
     on_cpu = min(16, max(4, 16 * 32 * 32 // (height * width)))
     return on_cpu if device == "cpu" else 32 * on_cpu

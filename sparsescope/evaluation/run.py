@@ -11,22 +11,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 import sparsescope
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier
 from sparsescope.corruptions.stored import open_corrupted
 from sparsescope.datasets import open_benchmark, open_probe
-from sparsescope.errors import DataError, InputError, OptionError
+from sparsescope.errors import DataError, OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
 from sparsescope.evaluation.cache import Cache, default_directory
 from sparsescope.evaluation.executor import Setting
-from sparsescope.evaluation.inputs import Model, cut_to_task, open_models, pick_batch_size, pick_device
+from sparsescope.evaluation.inputs import Model, cut_to_task, grey_answers, open_models, pick_batch_size, pick_device
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, read_config, resolve
-from sparsescope.measurements.predictions import predict
 from sparsescope.metrics.base import Metric
 from sparsescope.radar import normalise
 from sparsescope.results import Cost, Evaluation, MetricResult, Verdict
@@ -129,7 +126,7 @@ def evaluate(
         benchmark = replace(benchmark, corrupted=open_corrupted(corrupted, benchmark.test))
     classifiers = cut_to_task(classifiers, benchmark)
     chosen = pick_device(device)
-    setting = Setting(classifiers, benchmark, seed, pick_batch_size(batch_size, benchmark, chosen), chosen)
+    setting = Setting(classifiers, benchmark, seed, pick_batch_size(batch_size, benchmark.test.shape, chosen), chosen)
     _check_models(setting)
     plan = make_plan(settings.metrics, benchmark, seed, len(classifiers))
     results = measure(plan, setting, Cache(_cache_directory(cache)), workers, progress)
@@ -162,10 +159,9 @@ def _check_models(setting: Setting) -> None:
     A model that answers at random gets a warning.
     """
     widths = {}
-    blank = torch.full((2, *setting.benchmark.test.shape), 0.5)
     for classifier in setting.classifiers:
         with classifier.prepared(setting.device):
-            first, again = _answer(classifier, blank)
+            first, again = grey_answers(classifier, setting.benchmark.test.shape)
         widths[classifier.name] = len(first)
         if not np.allclose(first, again, rtol=1e-3, atol=1e-3):
             classifier.warnings += (
@@ -179,19 +175,6 @@ def _check_models(setting: Setting) -> None:
             + ". Compare models of one task."
         )
     setting.benchmark.check_labels(next(iter(widths.values())))
-
-
-def _answer(classifier: Classifier, blank: torch.Tensor) -> NDArray[np.float32]:
-    try:
-        return predict(classifier, blank, len(blank))
-    except InputError:
-        raise
-    except Exception as error:  # whatever a foreign network raises on images that are not for it
-        cause = str(error).partition("\n")[0] or type(error).__name__
-        raise DataError(
-            f"{classifier.name} cannot take images of shape {tuple(blank.shape[1:])} (C, H, W): {cause}. Check "
-            "--arch, the channels of --data, and --resize/--crop."
-        ) from error
 
 
 def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, candidate: str) -> Verdict:

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.dissection import ConceptStore, DissectionSettings, Unit, dissect, store_concepts
+from sparsescope.dissection import ConceptStore, Dissection, DissectionSettings, Unit, dissect, store_concepts
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measurement
 from sparsescope.probe import ProbeSet
 from sparsescope.units import Arrays
 
-__all__ = ["ConceptOverlap"]
+__all__ = ["ConceptOverlap", "overlap_arrays"]
 
 
 class _ShownProbe(NamedTuple):
@@ -73,14 +73,19 @@ class ConceptOverlap(DissectionSettings, Measurement):
             batch_size=batch_size,
             store=shown.store,
         )
-        arrays = {"intersection": found.intersection, "union": found.union, "layer": np.array(found.layer)}
-        return arrays | _columns(found.units)
+        return overlap_arrays(found)
 
 
 def _probe(benchmark: Benchmark) -> ProbeSet:
     if benchmark.probe is None:
         raise NotEvaluated("no probe set")
     return benchmark.probe
+
+
+def overlap_arrays(found: Dissection) -> Arrays:
+    """Return a dissection as the arrays of `ConceptOverlap`."""
+    arrays = {"intersection": found.intersection, "union": found.union, "layer": np.array(found.layer)}
+    return arrays | _columns(found.units)
 
 
 def _columns(units: tuple[Unit, ...]) -> dict[str, NDArray[Any]]:

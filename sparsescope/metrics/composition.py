@@ -12,9 +12,9 @@ from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.concept_overlap import ConceptOverlap
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
-from sparsescope.units import FloatArray, Units
+from sparsescope.units import Arrays, FloatArray, Units
 
-__all__ = ["Composition"]
+__all__ = ["Composition", "overlap_units"]
 
 DETECTOR = 0.04
 """IoU above which a unit counts as a detector of its concept: Bau et al. 2017."""
@@ -66,10 +66,7 @@ class Composition(Metric):
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """See `Metric.units`; models may have different numbers of layer units."""
         (measurement,) = self.measurements(benchmark)
-        found = own[measurement]
-        arrays = {name: array for name, array in found.items() if name not in measurement.common}
-        common = {name: array for name, array in found.items() if name in measurement.common}
-        return Units({measurement.population: len(found["union"])}, arrays, common)
+        return overlap_units(own[measurement])
 
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
         """See `Metric.reduce`; a unit whose mask and formula are both absent from a resample is left out there."""
@@ -90,14 +87,20 @@ class Composition(Metric):
         """See `Metric.details`."""
         common = units.common
         live = ~common["dead"]
-        ious, formulas = common["iou"][live], [str(text) for text in common["formula"][live] if text]
-        categories = Counter(str(text) for text in common["category"][live] if text)
-        levels = (0, 0.25, 0.5, 0.75, 1)
-        return {
+        known = {
             "layer": str(common["layer"]),
             "images": len(units),
             "layer_units": len(live),
             "dead": int((~live).sum()),
+            "units": _rows(units),
+        }
+        if not live.any():
+            return known
+        ious, formulas = common["iou"][live], [str(text) for text in common["formula"][live] if text]
+        categories = Counter(str(text) for text in common["category"][live] if text)
+        levels = (0, 0.25, 0.5, 0.75, 1)
+        return {
+            **known,
             "unique_formulas": len(set(formulas)),
             "share_above_0.04": float((ious > DETECTOR).mean()),
             "label_iou": float(common["label_iou"][live].mean()),
@@ -105,8 +108,14 @@ class Composition(Metric):
             "null_share_above_0.04": float((common["null_iou"][live] > DETECTOR).mean()) if self.null else None,
             "quantiles": {str(level): float(np.quantile(ious, level)) for level in levels},
             "share_by_category": {name: number / len(ious) for name, number in sorted(categories.items())},
-            "units": _rows(units),
         }
+
+
+def overlap_units(found: Arrays) -> Units:
+    """Return the arrays of a `ConceptOverlap` as units, the probe images."""
+    arrays = {name: array for name, array in found.items() if name not in ConceptOverlap.common}
+    common = {name: array for name, array in found.items() if name in ConceptOverlap.common}
+    return Units({"probe": len(found["union"])}, arrays, common)
 
 
 def _rows(units: Units) -> list[dict[str, Any]]:

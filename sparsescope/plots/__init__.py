@@ -9,6 +9,9 @@ Plots:
     under_shift       error, ECE, SCE or NLL of all models by severity
     explanation       one image under its heat map (arrays in, not an evaluation)
     attack_curve      accuracy of all models against the size of an adversarial step
+    iou_distribution  how well formulas describe the units of a layer (IoUs in)
+    category_shares   what kinds of concepts they are (shares in)
+    portrait          one image with the outlines of a neuron and its formula (arrays in)
 
 Plots of a sweep, from its `curves.SweepSummary`:
     sweep_curves        one metric of every method along the sparsities; `sweep_panels` has those of a dimension
@@ -20,12 +23,15 @@ Each accepts `ax=None` and then makes its own figure. `panels` puts several besi
 """
 
 from sparsescope.plots.attack_curve import attack_curve
+from sparsescope.plots.category_shares import category_shares
 from sparsescope.plots.corruption_table import corruption_table
 from sparsescope.plots.differences import differences
 from sparsescope.plots.explanation import explanation
 from sparsescope.plots.extreme_sparsities import extreme_sparsities
+from sparsescope.plots.iou_distribution import iou_distribution
 from sparsescope.plots.panels import panels
 from sparsescope.plots.pass_ranges import pass_ranges
+from sparsescope.plots.portrait import portrait
 from sparsescope.plots.radar import radar, save_radar
 from sparsescope.plots.reliability import reliability
 from sparsescope.plots.sparsity import sparsity
@@ -36,13 +42,16 @@ from sparsescope.plots.under_shift import under_shift
 
 __all__ = [
     "attack_curve",
+    "category_shares",
     "corruption_table",
     "differences",
     "explanation",
     "extreme_sparsities",
+    "iou_distribution",
     "panels",
     "pass_ranges",
     "png",
+    "portrait",
     "radar",
     "reliability",
     "save_radar",

@@ -6,6 +6,10 @@ notes     what a reader must know beside the numbers
 reading   one sentence on each metric
 sides     images and classes that changed sides
 figures   plots as SVG inside the HTML
+neurons   compositional neurons: facts and units
+pictures  units' pictures as data URIs
+dissection the page of a dissection
+page      how templates are rendered
 view      everything the templates show
 junit     the verdict for CI systems
 rendering templates to texts, escaped

@@ -1,6 +1,7 @@
-"""Plots as SVG inside an HTML page: no ids twice, colours that follow the page's light or dark scheme."""
+"""The figures of a report: what is drawn of an evaluation, in the order of the page."""
 
-import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -10,35 +11,16 @@ from sparsescope.plots.attack_curve import attack_curve_points
 from sparsescope.plots.corruption_table import corruption_errors, corruption_table_height
 from sparsescope.plots.reliability import reliability_bins
 from sparsescope.plots.sparsity import sparsity_height
-from sparsescope.plots.style import (
-    CANDIDATES,
-    DENSE,
-    DIMENSIONS,
-    GRID,
-    INK,
-    MUTED,
-    OUTCOMES,
-    PAPER,
-    SEVENTH,
-    top_figure,
-)
+from sparsescope.plots.style import top_figure
 from sparsescope.plots.under_shift import SHIFTED, shift_table
+from sparsescope.reporting.inline import inline
+from sparsescope.reporting.neurons import category_shares_of, ious_of, neuron_details
 from sparsescope.results import Evaluation
 
-__all__ = ["figures", "inline"]
+__all__ = ["figures", "neuron_figures"]
 
-_VARIABLES = {
-    INK: "ink",
-    MUTED: "muted",
-    GRID: "line",
-    PAPER: "paper",
-    DENSE: "dense",
-    CANDIDATES[0]: "series-1",
-    CANDIDATES[2]: "series-3",
-    SEVENTH: "series-7",
-    **{colour: name for name, colour in DIMENSIONS.items()},
-    **{OUTCOMES[name]: name for name in ("pass", "fail", "inconclusive")},
-}
+Drawn = Iterator[tuple[str, Figure, str]]
+"""Name, figure, and what a screen reader says."""
 
 
 def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:
@@ -48,59 +30,74 @@ def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:
         evaluation: what to draw.
         prefix: put before every id, different for every evaluation on a page.
     """
-    drawn: dict[str, tuple[Figure, str]] = {}
-    models = [model.name for model in evaluation.models]
-    candidates = models[1:]
+    found = {
+        name: inline(figure, f"{prefix}-{name}", title)
+        for draw in (_verdicts, _calibration, _sparsity, _shift, _attacks)
+        for name, figure, title in draw(evaluation)
+    }
+    return found | neuron_figures(neuron_details(evaluation), prefix)
+
+
+def _verdicts(evaluation: Evaluation) -> Drawn:
     if evaluation.radar.axes:
-        drawn["radar"] = top_figure(plots.radar(evaluation)), "Radar chart of all metrics, outward is better"
-    for index, name in enumerate(candidates):
-        if evaluation.verdict(name).metrics:
-            figure = top_figure(plots.differences(evaluation, name))
-            drawn[f"differences-{index}"] = figure, f"Differences of {name} to dense in multiples of the margins"
-    calibrated = [name for name in models if reliability_bins(evaluation, name)]
-    if calibrated:
-        figure = plots.panels(
-            lambda name, ax: plots.reliability(evaluation, name, ax), calibrated, width=3.3, height=3.7
-        )
-        drawn["reliability"] = figure, "Reliability diagrams: accuracy by confidence"
-    height = sparsity_height(max(len(model.sparsity.layers) for model in evaluation.models))
-    if candidates and any(model.sparsity.layers for model in evaluation.candidates):
-        figure = plots.panels(
-            lambda name, ax: plots.sparsity(evaluation, name, ax), candidates, width=4.8, height=height, columns=2
-        )
-        drawn["sparsity"] = figure, "Sparsity by layer"
-    corrupted = [name for name in models if corruption_errors(evaluation, name)]
-    if corrupted:
-        height = corruption_table_height(max(len(corruption_errors(evaluation, name)) for name in corrupted))
-        figure = plots.panels(
-            lambda name, ax: plots.corruption_table(evaluation, name, ax), corrupted, width=3.4, height=height
-        )
-        drawn["corruptions"] = figure, "Error rates by corruption and severity"
-    shifted = [quantity for quantity in SHIFTED if shift_table(evaluation, quantity)]
-    if shifted:
-        figure = plots.panels(
-            lambda quantity, ax: plots.under_shift(evaluation, quantity, ax), shifted, width=3.6, height=2.9, columns=2
-        )
-        drawn["shift"] = figure, "Error and calibration by severity of the corruption"
-    if any(attack_curve_points(evaluation, name) for name in models):
-        drawn["attacks"] = top_figure(plots.attack_curve(evaluation)), "Accuracy against the size of an FGSM step"
-    return {name: inline(figure, f"{prefix}-{name}", title) for name, (figure, title) in drawn.items()}
+        yield "radar", top_figure(plots.radar(evaluation)), "Radar chart of all metrics, outward is better"
+    for index, model in enumerate(evaluation.candidates):
+        if evaluation.verdict(model.name).metrics:
+            figure = top_figure(plots.differences(evaluation, model.name))
+            yield f"differences-{index}", figure, f"Differences of {model.name} to dense in multiples of the margins"
 
 
-def inline(figure: Figure, prefix: str, title: str) -> Markup:
-    """Return a figure as an <svg> element.
+def _calibration(evaluation: Evaluation) -> Drawn:
+    names = [model.name for model in evaluation.models if reliability_bins(evaluation, model.name)]
+    if names:
+        figure = plots.panels(lambda name, ax: plots.reliability(evaluation, name, ax), names, width=3.3, height=3.7)
+        yield "reliability", figure, "Reliability diagrams: accuracy by confidence"
+
+
+def _sparsity(evaluation: Evaluation) -> Drawn:
+    names = [model.name for model in evaluation.candidates]
+    if any(model.sparsity.layers for model in evaluation.candidates):
+        height = sparsity_height(max(len(model.sparsity.layers) for model in evaluation.models))
+        figure = plots.panels(
+            lambda name, ax: plots.sparsity(evaluation, name, ax), names, width=4.8, height=height, columns=2
+        )
+        yield "sparsity", figure, "Sparsity by layer"
+
+
+def _shift(evaluation: Evaluation) -> Drawn:
+    names = [model.name for model in evaluation.models if corruption_errors(evaluation, model.name)]
+    if names:
+        height = corruption_table_height(max(len(corruption_errors(evaluation, name)) for name in names))
+        figure = plots.panels(
+            lambda name, ax: plots.corruption_table(evaluation, name, ax), names, width=3.4, height=height
+        )
+        yield "corruptions", figure, "Error rates by corruption and severity"
+    quantities = [quantity for quantity in SHIFTED if shift_table(evaluation, quantity)]
+    if quantities:
+        figure = plots.panels(
+            lambda name, ax: plots.under_shift(evaluation, name, ax), quantities, width=3.6, height=2.9, columns=2
+        )
+        yield "shift", figure, "Error and calibration by severity of the corruption"
+
+
+def _attacks(evaluation: Evaluation) -> Drawn:
+    if any(attack_curve_points(evaluation, model.name) for model in evaluation.models):
+        yield "attacks", top_figure(plots.attack_curve(evaluation)), "Accuracy against the size of an FGSM step"
+
+
+def neuron_figures(details: Mapping[str, Mapping[str, Any]], prefix: str) -> dict[str, Markup]:
+    """Return what the details of `composition` show, by name: `ious` and `categories`, as far as there are any.
 
     Args:
-        figure: what to show.
-        prefix: put before every id, different for every figure on a page.
-        title: what a screen reader says.
+        details: model -> details, dense first.
+        prefix: put before every id.
     """
-    text = plots.svg(figure, text="none", transparent=True).decode()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
-    for colour, name in _VARIABLES.items():
-        text = text.replace(f": {colour}", f": var(--{name.replace(' ', '-')}, {colour})")
-    label = Markup(' role="img" aria-label="{}"').format(title)
-    return Markup(text.replace("<svg", f"<svg{label}", 1).strip())
+    found = {}
+    ious, shares = ious_of(details, "iou"), category_shares_of(details)
+    if any(ious.values()):
+        figure = top_figure(plots.iou_distribution(ious, ious_of(details, "null_iou")))
+        found["ious"] = inline(figure, f"{prefix}-ious", "Share of live units with at least each IoU, by model")
+    if any(shares.values()):
+        figure = top_figure(plots.category_shares(shares))
+        found["categories"] = inline(figure, f"{prefix}-categories", "Share of live units by category of concept")
+    return found

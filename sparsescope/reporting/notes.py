@@ -26,6 +26,7 @@ TWINS = (
 # What a metric's details may hold that belongs among the warnings.
 NOTED = {
     "left_out": "left out, because dense makes no error there: {}",
+    "dead": "units that never fire, left out of the mean: {}",
     "without_effect": "layers without effect on the loss: {}",
     "skipped_images": "{} images skipped, because they have fewer than two superpixels",
 }

@@ -6,7 +6,7 @@ from sparsescope.curves import summarise
 from sparsescope.errors import InputError
 from sparsescope.files import write_atomically
 from sparsescope.plots.style import png, svg
-from sparsescope.reporting.figures import inline
+from sparsescope.reporting.inline import inline
 from sparsescope.reporting.rendering import html_environment, markdown
 from sparsescope.reporting.sweep_failures import load_failures
 from sparsescope.reporting.sweep_figures import FIGURES, sweep_figures

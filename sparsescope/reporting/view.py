@@ -5,6 +5,7 @@ from typing import Any
 
 from sparsescope.reporting.attacks import attack_table
 from sparsescope.reporting.format import count, duration, percent
+from sparsescope.reporting.neurons import neuron_section
 from sparsescope.reporting.notes import (
     comparability,
     headline,
@@ -41,6 +42,7 @@ def evaluation_view(evaluation: Evaluation, number: int) -> dict[str, Any]:
         "ood": out_of_distribution(evaluation),
         "ood_sets": out_of_distribution_sets(evaluation),
         "attacks": attack_table(evaluation),
+        "neurons": neuron_section(evaluation),
         "sets": [_image_set(name, images) for name, images in evaluation.benchmark.sets.items()],
         "measured": [_measured(metric) for metric in ordered(evaluation)],
         "beside": [row for metric in ordered(evaluation) for row in _beside(evaluation, metric)],

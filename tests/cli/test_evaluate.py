@@ -161,3 +161,13 @@ def test_unusable_input_is_two_and_writes_nothing(folder: Path, arguments: list[
     assert text in result.stderr
     assert "Traceback" not in result.stderr
     assert not list((folder / "out").iterdir()) if (folder / "out").exists() else True
+
+
+def test_layer_of_the_compositional_neurons(folder: Path) -> None:
+    small = ["--metric", "composition", "--set", "composition.fraction=0.05", "--set", "composition.length=1"]
+    result = run("sparse.pt", *small, "--layer", "0", "--out", "out")
+    assert result.exit_code == 0, result.output
+    metrics = {metric["name"]: metric for metric in json.loads(Path("out/evaluation.json").read_text())["metrics"]}
+    assert metrics["composition"]["options"]["layer"] == "0"
+    assert metrics["composition"]["details"]["dense"]["layer"] == "0"
+    assert metrics["composition"]["values"]["sparse"]["status"] == "measured"

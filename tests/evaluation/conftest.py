@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from array_probe import ArrayProbe, random_masks
 from torch import nn
 
 from sparsescope.benchmark import ArrayImages, Benchmark
@@ -26,7 +27,9 @@ def benchmark() -> Benchmark:
         return ArrayImages(np.clip(pixels, 0, 255).astype(np.uint8), labels, source)
 
     ood = {"noise": images(30, "noise", labelled=False), "far": images(20, "far", labelled=False)}
-    return Benchmark("fields", images(40, "test"), images(24, "train"), ood, ("a", "b", "c", "d"))
+    test, train = images(40, "test"), images(24, "train")
+    probe = ArrayProbe(rng.random((24, 3, 16, 16)), random_masks(rng, 6, 24, 12, 12))
+    return Benchmark("fields", test, train, ood, ("a", "b", "c", "d"), probe=probe)
 
 
 @pytest.fixture
@@ -51,6 +54,7 @@ def settings() -> dict[str, Any]:
             "fidelity": explanations,
             "stability": explanations,
             "corruption_error": {"corruptions": ["gaussian_noise", "brightness", "contrast"], "cells_per_image": 5},
+            "composition": {"fraction": 0.02},
             "weight_trace": {"images_per_unit": 4},
             "weight_top_eigenvalue": {"images_per_unit": 8},
         },

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def assert_same(first: Evaluation, second: Evaluation) -> None:
     assert not different
 
 
-def test_every_metric_is_measured_but_composition(
+def test_every_metric_is_measured(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
 ) -> None:
     evaluation = evaluate(dense, sparse, benchmark, **settings)
@@ -58,13 +59,24 @@ def test_every_metric_is_measured_but_composition(
         name for name in CATALOGUE if not metric_class(name).on_request
     ]
     status = {metric.name: {value.status for value in metric.values.values()} for metric in evaluation.metrics}
-    assert status.pop("composition") == {"not evaluated"}
-    assert evaluation["composition"].values["sparse"].reason == "no probe set"
     assert set(map(frozenset, status.values())) == {frozenset({"measured"})}
     assert evaluation["corruption_error"].value("dense").value == 1
     assert evaluation.models[1].sparsity.prunable == pytest.approx(0.5, abs=1e-3)
     assert not evaluation.verdict("sparse").partial
-    assert evaluation.verdict("sparse").outcome in ("fail", "inconclusive")  # composition is never evaluated here
+    judged = evaluation.verdict("sparse").metrics
+    assert "not evaluated" not in {metric.outcome for metric in judged.values()}
+    assert "composition" in judged and "composition" in evaluation.radar.axes
+    probe = evaluation.benchmark.sets["probe"]
+    assert (probe.source, probe.n, probe.shape) == ("array", 24, (3, 16, 16))
+
+
+def test_without_a_probe_set_composition_is_not_evaluated_and_nothing_passes(
+    dense: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    bare = replace(benchmark, probe=None)
+    evaluation = evaluate(dense, copy.deepcopy(dense), bare, **settings, metrics=["accuracy", "composition"])
+    assert evaluation["composition"].values["dense-2"].reason == "no probe set"
+    assert evaluation.verdict("dense-2").outcome == "inconclusive"
 
 
 def test_a_model_against_itself_differs_by_exactly_zero_and_passes(
@@ -74,8 +86,6 @@ def test_a_model_against_itself_differs_by_exactly_zero_and_passes(
     evaluation = evaluate(dense, twin, benchmark, **settings)
     verdict = evaluation.verdict("dense-2")
     for metric in evaluation.metrics:
-        if metric.name == "composition":
-            continue
         difference = metric.difference("dense-2")
         assert difference.value == 0, metric.name
         assert difference.interval == (0, 0), metric.name
@@ -93,8 +103,6 @@ def test_swapping_dense_and_sparse_negates_every_difference(
     one = evaluate(dense, sparse, benchmark, **settings)
     two = evaluate(sparse, dense, benchmark, **settings)
     for metric in one.metrics:
-        if metric.name == "composition":
-            continue
         forward, backward = metric.difference("sparse"), two[metric.name].difference("dense")
         if metric.name == "corruption_error":
             continue

@@ -1,5 +1,6 @@
 """The probe set of an evaluation: asked for, held by the benchmark, or embedded."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ def test_a_benchmark_has_the_probe_set_it_holds_or_the_one_asked_for(
     benchmark: Benchmark, dense: Classifier, sparse: Classifier, settings: dict[str, Any]
 ) -> None:
     settings |= {"metrics": ["accuracy"]}
-    without = evaluate(dense, sparse, benchmark, **settings)
+    without = evaluate(dense, sparse, replace(benchmark, probe=None), **settings)
+    held = evaluate(dense, sparse, benchmark, **settings)
     probed = evaluate(dense, sparse, benchmark, probe="shapes", **settings)
     assert "probe" not in without.benchmark.sets
+    assert held.benchmark.sets["probe"].source == "array"
     entry = probed.benchmark.sets["probe"]
     assert (entry.n, entry.shape, entry.source) == (400, (3, 16, 16), "shapes")
     assert probed.benchmark.fingerprint != without.benchmark.fingerprint

@@ -1,5 +1,6 @@
-"""A strict parser of the pages that reports write."""
+"""A strict reader of the pages that are written."""
 
+import re
 from html.parser import HTMLParser
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
@@ -37,3 +38,14 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
             self.text += f" {data.strip()}" if data.strip() else ""
+
+    def check_self_contained(self, html: str) -> None:
+        """No script, nothing fetched: every reference is inside the page or a picture in a data URI."""
+        assert not {"script", "link", "iframe", "object", "embed"} & set(self.tags)
+        for tag, key, value in self.attributes:
+            if key in ("src", "href", "xlink:href", "srcset", "action", "data", "poster"):
+                inside = value.startswith("#") or (tag == "img" and value.startswith("data:image/"))
+                assert inside or tag == "a", (tag, key, value[:80])
+            assert not key.startswith("on")
+        assert "@import" not in html
+        assert all(reference.startswith("#") for reference in re.findall(r"url\(([^)]*)\)", html))

@@ -1,0 +1,123 @@
+"""`sparsescope dissect`."""
+
+from pathlib import Path
+
+import rich_click as click
+
+from sparsescope.cli.parameters import SEED, batch_size, folder, numbers
+from sparsescope.cli.progress import progress_bar
+from sparsescope.errors import OptionError
+
+__all__ = ["dissect"]
+
+
+@click.command()
+@click.argument("model")
+@click.argument("more", nargs=-1)
+@click.option(
+    "--probe",
+    metavar="SPEC",
+    default="shapes",
+    show_default=True,
+    help="Images with labelled concepts: shapes (drawn), broden:DIR, probe:DIR or FILE.py:function.",
+)
+@click.option(
+    "--layer", metavar="NAME", help="Layer, as in named_modules().  [default: the last whose output is a map]"
+)
+@click.option("--arch", metavar="SPEC", help="Architecture. Default: from the checkpoint, else by names and shapes.")
+@click.option("--data", metavar="SPEC", help="Data in whose shape probe images are shown. Default: the checkpoint's.")
+@click.option(
+    "--size", type=click.IntRange(1), metavar="PX", help="Or their side in pixels. Default: the architecture's usual."
+)
+@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
+@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
+@click.option(
+    "--fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.005,
+    show_default=True,
+    help="Fraction of a unit's activations that count as firing.",
+)
+@click.option("--length", type=click.IntRange(1), default=3, show_default=True, help="Concepts in a formula, at most.")
+@click.option("--beam", type=click.IntRange(1), default=5, show_default=True, help="Formulas kept while searching.")
+@click.option(
+    "--top",
+    type=click.IntRange(1, 50),
+    default=12,
+    show_default=True,
+    help="Best units of each model on the page; the tables have all.",
+)
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
+@click.option(
+    "--batch-size",
+    "batch",
+    default="auto",
+    show_default=True,
+    callback=batch_size,
+    metavar="auto|N",
+    help="Images per forward pass; changes speed and memory, no result.",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Key of all random numbers.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("sparsescope-dissection"),
+    show_default=True,
+    metavar="DIR",
+    help="Where tables and page go.",
+)
+@click.option("--quiet", is_flag=True, help="No progress.")
+def dissect(
+    model: str,
+    more: tuple[str, ...],
+    probe: str,
+    layer: str | None,
+    arch: str | None,
+    data: str | None,
+    size: int | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    fraction: float,
+    length: int,
+    beam: int,
+    top: int,
+    device: str,
+    batch: int | str,
+    seed: int,
+    out: Path,
+    quiet: bool,
+) -> None:
+    """Say what the units of one layer respond to: the best logical formula of concepts for each.
+
+    Of several models, the first is the dense one that the others are compared with. Writes units.csv, of several models
+    units-MODEL.csv, and dissection.html.
+    """
+    from sparsescope.datasets import open_probe
+    from sparsescope.dissecting import dissect_side_by_side, input_shape, write_dissections
+    from sparsescope.dissection import DissectionSettings
+    from sparsescope.evaluation.inputs import open_models, pick_batch_size, pick_device
+
+    if data is not None and size is not None:
+        raise OptionError("Expected --data or --size, but got both.")
+    settings = DissectionSettings(layer, fraction, length, beam)
+    models = open_models(model, more, arch=arch, mean=mean, std=std)
+    images = open_probe(probe, input_shape(model, models[0], data, size))
+    place = pick_device(device)
+    size_of_batch = pick_batch_size(batch, images.shape, place)
+    with folder(out), progress_bar(quiet=quiet) as progress:
+        found = dissect_side_by_side(
+            models, images, settings, seed=seed, batch_size=size_of_batch, device=place, progress=progress
+        )
+        paths = write_dissections(
+            found, models, images, out, settings, top=top, seed=seed, batch_size=size_of_batch, device=place
+        )
+    for classifier in models:
+        for warning in classifier.warnings:
+            click.echo(f"Warning: {classifier.name}: {warning}", err=True)
+    for result in found:
+        dead = sum(unit.dead for unit in result.units)
+        click.echo(
+            f"{result.model}: layer {result.layer}, {len(result.units) - dead} live units, {dead} dead, mean IoU "
+            f"{result.mean_iou:.4f}, on shuffled images {result.mean_null_iou:.4f}"
+        )
+    click.echo("Written: " + ", ".join(str(path) for path in paths.values()))

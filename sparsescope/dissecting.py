@@ -1,0 +1,220 @@
+"""What the units of a layer respond to, for several models side by side: dissections, tables and a page."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from torch import nn
+
+import sparsescope
+from sparsescope.architectures import resolve
+from sparsescope.checkpoints import stored_data_spec, stored_size
+from sparsescope.classifier import Classifier
+from sparsescope.datasets import open_images
+from sparsescope.dissection import Dissection, DissectionSettings, Portrait, dissect, portraits, store_concepts
+from sparsescope.dissection.activations import Progress
+from sparsescope.errors import InputError, NotEvaluated, OptionError
+from sparsescope.evaluation.bootstrap import bootstrap, estimate
+from sparsescope.evaluation.inputs import grey_answers
+from sparsescope.files import write_atomically
+from sparsescope.measurements.concept_overlap import overlap_arrays
+from sparsescope.metrics.composition import Composition, overlap_units
+from sparsescope.probe import ProbeSet
+from sparsescope.reporting.dissection import ModelNeurons, dissection_page
+from sparsescope.reporting.neurons import pick_units
+from sparsescope.reporting.pictures import Picture
+from sparsescope.units import Estimate, FloatArray, Units
+
+__all__ = ["dissect_side_by_side", "input_shape", "write_dissections"]
+
+COLUMNS = ("unit", "formula", "iou", "length", "label", "label_iou", "dead")
+PICTURES = 4
+"""Images shown of a unit."""
+CONFIDENCE, REPLICATES = 0.95, 2000
+
+
+def input_shape(
+    model: str | Path, classifier: Classifier, data: str | None = None, size: int | None = None
+) -> tuple[int, int, int]:
+    """Return the (C, H, W) that a model file's network takes.
+
+    Height and width are `size`; else those of `data`'s images; else those that the checkpoint states, its data's, or
+    the usual ones of its architecture.
+
+    Raises:
+        OptionError: none of these is known.
+    """
+    if size is None and data is not None:
+        return open_images(data).shape
+    size = size or stored_size(model)
+    if size is None and (stored := stored_data_spec(model)) is not None:
+        return open_images(stored).shape
+    if size is None and classifier.origin.architecture is not None:
+        usual = resolve(classifier.origin.architecture).preprocessing
+        size = usual.size if usual is not None else None
+    if size is None:
+        raise OptionError(f"Expected --size PX or --data SPEC: {model} does not say which images its network takes.")
+    return _channels(classifier), size, size
+
+
+def _channels(classifier: Classifier) -> int:
+    first = next((module for module in classifier.module.modules() if isinstance(module, nn.Conv2d)), None)
+    return len(classifier.mean) if first is None else first.in_channels
+
+
+def dissect_side_by_side(
+    classifiers: Sequence[Classifier],
+    probe: ProbeSet,
+    settings: DissectionSettings,
+    *,
+    seed: int = 0,
+    batch_size: int = 32,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> list[Dissection]:
+    """Dissect every model on the same probe set, with the same shuffles behind the null; see `dissection.dissect`.
+
+    Args:
+        classifiers: the models, dense first.
+        probe: images with labelled concepts.
+        settings: layer and sizes; without a layer, each model's last map.
+        seed: key of the shuffles.
+        batch_size: images per forward pass.
+        device: where the networks compute; None: where they are.
+        progress: called with (share of the work done, number of models, what is done).
+
+    Raises:
+        InputError: a network that cannot take the images, a layer that is not there or gives no map, values that are
+            not finite, or labels that cannot be used.
+    """
+    for classifier in classifiers:
+        with classifier.prepared(device):
+            grey_answers(classifier, probe.shape)
+    if progress is not None:
+        progress(0, len(classifiers), "Reading labels")
+    store = store_concepts(probe)
+    found = []
+    for number, classifier in enumerate(classifiers):
+        tell = _teller(progress, number, classifier.name, len(classifiers))
+        try:
+            with classifier.prepared(device):
+                result = dissect(
+                    classifier,
+                    probe,
+                    settings=settings,
+                    seed=seed,
+                    batch_size=batch_size,
+                    store=store,
+                    progress=tell,
+                )
+        except NotEvaluated as error:
+            raise InputError(f"{classifier.name} cannot be dissected: {error}.") from error
+        found.append(result)
+    return found
+
+
+def _teller(progress: Progress | None, number: int, name: str, models: int) -> Progress | None:
+    """One model's progress as a part of all: images make its first half, units its second."""
+    if progress is None:
+        return None
+    return lambda done, total, what: progress(
+        number + 0.5 * (done / total + (what == "units")), models, f"{name}: {int(done)} of {int(total)} {what}"
+    )
+
+
+def write_dissections(
+    found: Sequence[Dissection],
+    classifiers: Sequence[Classifier],
+    probe: ProbeSet,
+    directory: Path,
+    settings: DissectionSettings,
+    *,
+    top: int = 12,
+    seed: int = 0,
+    batch_size: int = 32,
+    device: str | None = None,
+) -> dict[str, Path]:
+    """Write a table of all units for each model, and a page of the best ones; all of it is made before any is written.
+
+    Args:
+        found: what `dissect_side_by_side` returned.
+        classifiers: the models.
+        probe: the probe set.
+        directory: folder to write to; it must exist.
+        settings: those of the dissections, for the page.
+        top: how many of each model's best units the page shows.
+        seed: key of the bootstrap over the probe images.
+        batch_size: images per forward pass, for the pictures.
+        device: where the networks compute, for the pictures; None: where they are.
+
+    Returns:
+        file name -> path: `units.csv` (`units-MODEL.csv` of several models), `dissection.html`.
+    """
+    metric = Composition(None, settings.fraction, settings.length, settings.beam, settings.null)
+    units = {result.model: overlap_units(overlap_arrays(result)) for result in found}
+    means, differences = _estimates(metric, units, seed)
+    names = {result.model: f"units-{result.model}.csv" if len(found) > 1 else "units.csv" for result in found}
+    models = []
+    for result, classifier in zip(found, classifiers, strict=True):
+        details = metric.details(units[result.model])
+        shown = [unit for group in pick_units(details, top).values() for unit in group]
+        with classifier.prepared(device):
+            drawn = portraits(classifier, probe, result, shown, PICTURES, batch_size=batch_size)
+        pictures = {unit: [_picture(item) for item in row] for unit, row in drawn.items()}
+        mean, difference = means.get(result.model), differences.get(result.model)
+        models.append(ModelNeurons(result.model, names[result.model], details, mean, difference, pictures))
+    page = dissection_page(
+        models, _facts(probe, settings), top=top, confidence=CONFIDENCE, version=sparsescope.__version__
+    )
+    contents = {names[result.model]: _table(result) for result in found} | {"dissection.html": page.encode()}
+    for name, content in contents.items():
+        write_atomically(directory / name, content)
+    return {name: directory / name for name in contents}
+
+
+def _picture(portrait: Portrait) -> Picture:
+    return Picture(portrait.image, portrait.pixels, portrait.fires, portrait.holds, portrait.iou)
+
+
+def _estimates(
+    metric: Composition, units: dict[str, Units], seed: int
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """Mean IoU of every model that has live units, and the differences to the first: formulas fixed, images drawn."""
+    alive = {name: rows for name, rows in units.items() if not rows.common["dead"].all()}
+    (draws,) = bootstrap([(metric, alive)], REPLICATES, seed)
+    values = {name: metric.value(rows) for name, rows in alive.items()}
+
+    def estimated(value: float, replicates: FloatArray, name: str, *, bounded: bool) -> Estimate:
+        bounds = metric.bounds if bounded else (None, None)
+        return estimate(value, replicates, alive[name], confidence=CONFIDENCE, kind=metric.interval, bounds=bounds)
+
+    first = next(iter(units))
+    return (
+        {name: estimated(values[name], draws[name], name, bounded=True) for name in alive},
+        {
+            name: estimated(values[name] - values[first], draws[name] - draws[first], name, bounded=False)
+            for name in alive
+            if first in alive and name != first
+        },
+    )
+
+
+def _facts(probe: ProbeSet, settings: DissectionSettings) -> dict[str, str]:
+    """What the page says of the probe set and the options."""
+    shape, labels = (" × ".join(map(str, sizes)) for sizes in (probe.shape, probe.label_shape))
+    options = {name: value for name, value in asdict(settings).items() if name != "layer"}
+    return {
+        "Probe set": f"{probe.source}: {len(probe):,} images of {shape}, {len(probe.concepts)} concepts",
+        "Label maps": labels,
+        "Options": ", ".join(f"{name} = {value}" for name, value in options.items()),
+    }
+
+
+def _table(found: Dissection) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row, "dead": str(row["dead"]).lower()} for row in found.rows())
+    return text.getvalue().encode()

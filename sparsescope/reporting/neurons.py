@@ -1,0 +1,160 @@
+"""Compositional neurons as texts: what the report and the page of a dissection say of a layer's units.
+
+Both read the details of the metric `composition`, one dictionary for each model, dense first.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sparsescope.plots.iou_distribution import DETECTOR
+from sparsescope.reporting.format import count, percent
+from sparsescope.results import Evaluation
+
+__all__ = [
+    "category_shares_of",
+    "indices",
+    "ious_of",
+    "neuron_details",
+    "neuron_facts",
+    "neuron_section",
+    "pick_units",
+    "unit_facts",
+]
+
+Details = Mapping[str, Any]
+Interval = tuple[float, float] | None
+
+FEW = 4
+"""Units shown around the median, and of the lowest."""
+LISTED = 40
+"""Unit indices written out, at most."""
+
+
+def neuron_details(evaluation: Evaluation) -> dict[str, Details]:
+    """Return the details of `composition` of every model that has some, dense first."""
+    found = next((metric.details for metric in evaluation.metrics if metric.name == "composition"), {})
+    return {model.name: found[model.name] for model in evaluation.models if "units" in found.get(model.name, {})}
+
+
+def neuron_section(evaluation: Evaluation, number: int = 8) -> dict[str, Any]:
+    """Return what a report says of compositional neurons; empty where they were not measured.
+
+    Args:
+        evaluation: what to report.
+        number: of best units listed, for each model.
+    """
+    details = neuron_details(evaluation)
+    if not details:
+        return {}
+    values = next(metric.values for metric in evaluation.metrics if metric.name == "composition")
+    means = {name: (values[name].value, values[name].interval) for name in details}
+    return {
+        "models": list(details),
+        "facts": neuron_facts(details, means),
+        "best": {
+            name: [unit_facts(own["units"][unit]) for unit in _ranked(own)[:number]] for name, own in details.items()
+        },
+        "images": count(next(iter(details.values()))["images"]),
+    }
+
+
+def neuron_facts(
+    details: Mapping[str, Details], means: Mapping[str, tuple[float | None, Interval]]
+) -> list[dict[str, Any]]:
+    """Return a row for each fact about the layers: `what` it is, and for every model a `text` and a `small` one below.
+
+    Args:
+        details: model -> details.
+        means: model -> mean IoU over live units, and its interval; a model without is left blank.
+    """
+    dense = next(iter(details.values()))
+    models = list(details.values())
+    rows = [
+        ("Layer", [(own["layer"], "") for own in models]),
+        ("Units", [(_alive(own), "") for own in models]),
+        ("Mean IoU of the best formulas", [_mean(means.get(name, (None, None))) for name in details]),
+        ("… on shuffled images", [(_iou(own.get("null_iou")), "") for own in models]),
+        ("Mean IoU of the best single concepts", [(_iou(own.get("label_iou")), "") for own in models]),
+        (f"Units above {DETECTOR:g}", [_above(own) for own in models]),
+        ("Different formulas", [(count(own.get("unique_formulas", 0)), "") for own in models]),
+    ]
+    if len(models) > 1:
+        rows.append(("Same formula as dense", [("", ""), *(_kept(dense, own) for own in models[1:])]))
+    return [{"what": what, "cells": [{"text": text, "small": small} for text, small in cells]} for what, cells in rows]
+
+
+def _alive(own: Details) -> str:
+    return f"{count(own['layer_units'] - own['dead'])} live, {count(own['dead'])} dead"
+
+
+def _mean(found: tuple[float | None, Interval]) -> tuple[str, str]:
+    value, interval = found
+    return _iou(value), f"[{interval[0]:.4f}, {interval[1]:.4f}]" if interval else ""
+
+
+def _iou(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _above(own: Details) -> tuple[str, str]:
+    if "share_above_0.04" not in own:
+        return "–", ""
+    null = own["null_share_above_0.04"]
+    return percent(own["share_above_0.04"]), "" if null is None else f"on shuffled images {percent(null)}"
+
+
+def _kept(dense: Details, own: Details) -> tuple[str, str]:
+    if dense["layer_units"] != own["layer_units"]:
+        return "–", "other units"
+    pairs = zip(dense["units"], own["units"], strict=True)
+    same = sum(one["formula"] is not None and one["formula"] == two["formula"] for one, two in pairs)
+    return count(same), f"of {count(own['layer_units'])}"
+
+
+def unit_facts(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return one unit's row of the details as texts."""
+    return {
+        "unit": str(row["unit"]),
+        "formula": row["formula"] or ("dead" if row["dead"] else "no concept lies where it fires"),
+        "iou": _iou(row["iou"]),
+        "null": _iou(row["null_iou"]),
+        "length": str(row["length"]),
+        "label": row["label"] or "–",
+        "category": row["category"] or "–",
+        "label_iou": _iou(row["label_iou"]),
+    }
+
+
+def pick_units(own: Details, top: int) -> dict[str, list[int]]:
+    """Return which live units are shown: the best, some around the median, the lowest; none twice."""
+    ranked = _ranked(own)
+    best, rest = ranked[:top], ranked[top:]
+    middle = max(0, len(ranked) // 2 - FEW // 2)
+    median = [unit for unit in ranked[middle : middle + FEW] if unit in rest]
+    lowest = [unit for unit in rest[-FEW:] if unit not in median]
+    groups = {"Most interpretable": best, "Around the median": median, "Least": lowest}
+    return {title: units for title, units in groups.items() if units}
+
+
+def indices(own: Details, *, dead: bool) -> str:
+    """Return the dead (or live) units' indices in one text, the first ones of many."""
+    found = [row["unit"] for row in own["units"] if row["dead"] == dead]
+    return ", ".join(map(str, found[:LISTED])) + (" …" if len(found) > LISTED else "")
+
+
+def ious_of(details: Mapping[str, Details], name: str) -> dict[str, list[float]]:
+    """Return model -> `iou` or `null_iou` of its live units, maybe none."""
+    return {
+        model: [row[name] for row in own["units"] if not row["dead"] and row[name] is not None]
+        for model, own in details.items()
+    }
+
+
+def category_shares_of(details: Mapping[str, Details]) -> dict[str, dict[str, float]]:
+    """Return model -> category -> share of the live units."""
+    return {model: dict(own.get("share_by_category", {})) for model, own in details.items()}
+
+
+def _ranked(own: Details) -> list[int]:
+    live = [row for row in own["units"] if not row["dead"]]
+    return [row["unit"] for row in sorted(live, key=lambda row: (-row["iou"], row["unit"]))]
