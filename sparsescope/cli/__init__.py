@@ -2,6 +2,8 @@
 
 Commands:
     evaluate    measure dense and sparse models, and judge
+    prune       make a ticket by any method: train, prune, train again
+    sweep       tickets by methods, sparsities and seeds, each evaluated against its dense parent
     inspect     what is in a model or mask file
     report      render evaluation.json again, or compare several
     corrupt     write corrupted copies of the test images, in the layout of CIFAR-10-C
