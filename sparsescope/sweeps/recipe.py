@@ -124,7 +124,11 @@ class SweepRecipe(BaseModel):
     def _consistent(self) -> "SweepRecipe":
         if bool(self.sparsities) == bool(self.rounds) or 0 in self.rounds:
             raise ValueError("expected either sparsities or rounds (n of 1 - 0.8^n, from 1), and not both")
-        for what, values in {"methods": self.methods, "the grid": self.grid, "seeds": self.seeds}.items():
+        for what, values in {
+            "methods": self.methods,
+            "the grid": [f"{s:.6g}" for s in self.grid],
+            "seeds": self.seeds,
+        }.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"expected {what} without repetitions, but got {list(values)}")
         if "recipe" not in self.training:
@@ -144,8 +148,8 @@ class SweepRecipe(BaseModel):
 
     @property
     def grid(self) -> tuple[float, ...]:
-        """The sparsities, rising, to six digits."""
-        return tuple(sorted(round(s, 6) for s in self.sparsities or (1 - 0.8**n for n in self.rounds)))
+        """The sparsities, rising, without the digits in which 1 - 0.8**3 and 0.488 differ."""
+        return tuple(sorted(round(s, 9) for s in self.sparsities or (1 - 0.8**n for n in self.rounds)))
 
     def training_recipe(self) -> Recipe:
         """Return how networks are trained."""
@@ -154,6 +158,16 @@ class SweepRecipe(BaseModel):
         if isinstance(changes.get("epochs"), int) and changes["epochs"] > 0 and "milestones" not in changes:
             recipe = recipe.scaled(changes["epochs"])
         return recipe.changed(**changes)
+
+    def joined(self, other: "SweepRecipe") -> "SweepRecipe":
+        """Return this recipe with the methods, sparsities, seeds and the small twin of another beside its own."""
+        grid = {"rounds": self.rounds, "sparsities": self.sparsities}
+        if set(other.grid) - set(self.grid):
+            grid = {"rounds": (), "sparsities": tuple(sorted({*self.grid, *other.grid}))}
+        both = {
+            name: tuple(dict.fromkeys((*getattr(self, name), *getattr(other, name)))) for name in ("methods", "seeds")
+        }
+        return self.model_copy(update={**grid, **both, "small": self.small or other.small})
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
         """Return the keys, beside those of the grid, in which another recipe's plain values differ from this one's."""

@@ -114,8 +114,8 @@ def run_sweep(
 ) -> Outcome:
     """Train and evaluate every point of a sweep that is not done yet, and keep the record in `folder/sweep.json`.
 
-    A ticket that fails is told of in the outcome and tried again next time; the others are made all the same. More
-    methods, sparsities or seeds may be asked of a folder later on.
+    A ticket that fails is told of in the outcome and tried again next time; the others are made all the same. Other
+    methods, sparsities or seeds may be asked of a folder later on: the record has them all.
 
     Args:
         recipe: what to run.
@@ -131,12 +131,13 @@ def run_sweep(
     resources = resources or Resources()
     record = open_record(recipe, folder)
     failures: list[Failure] = []
-    done = {point: found for point in points(recipe) if (found := finished(folder, point)) is not None}
-    record = save_record(record, recipe, done, folder)
-    for point in done:
-        if told is not None:
-            told(point, "evaluation", 1.0, f"{point.name} is done")
+    whole = recipe.joined(SweepRecipe.model_validate(record.recipe))
+    done = {point: found for point in points(whole) if (found := finished(folder, point)) is not None}
+    record = save_record(record, whole, done, folder)
     open_points = [point for point in points(recipe) if point not in done]
+    for point in points(recipe) if told is not None else ():
+        if point in done:
+            told(point, "evaluation", 1.0, f"{point.name} is done")
     if open_points and benchmark is None:
         benchmark = open_data(recipe)
     for seed in recipe.seeds:
@@ -156,7 +157,7 @@ def run_sweep(
             found = finished(folder, point)
             assert found is not None
             done[point] = found
-            record = save_record(record, recipe, done, folder)
+            record = save_record(record, whole, done, folder)
     write_failures(folder, failures)
     return Outcome(record, tuple(failures))
 

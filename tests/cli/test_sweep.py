@@ -61,8 +61,8 @@ def test_a_sweep_and_its_second_start(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout == "own: 2 networks evaluated against their dense parents. Written: out\n"
     again = run("sweep", "own.toml", "--out", "out", "--method", "omp", "--seed", "3", "--sparsity", "0.2")
-    assert again.exit_code == 0 and "own: 1 networks evaluated" in again.stdout
-    assert [(point.seed, point.target) for point in Sweep.load("out").points] == [(3, 0.2)]
+    assert again.exit_code == 0 and "own: 2 networks evaluated" in again.stdout
+    assert [(point.seed, point.target) for point in Sweep.load("out").points] == [(3, 0.2), (3, 0.488)]
 
 
 def test_what_failed_is_said_and_the_exit_code_is_three(folder: Path) -> None:

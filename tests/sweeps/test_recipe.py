@@ -63,6 +63,10 @@ def test_changes_replace_values_and_merge_the_evaluation() -> None:
         ({"rounds": [0, 1]}, "expected either sparsities or rounds"),
         ({"sparsities": [0.5]}, "expected either sparsities or rounds"),
         ({"rounds": [], "sparsities": [1.0]}, "sparsities: .*above 0 and below 1"),
+        (
+            {"rounds": [], "sparsities": [0.5, 0.5000001]},
+            r"expected the grid without repetitions, but got \['0.5', '0.5'\]",
+        ),
         ({"seeds": [-1]}, "seeds: .*whole numbers that are not negative"),
         ({"training": {"epochs": 3}}, "expected training.recipe, such as"),
         ({"training": {"recipe": "cifra"}}, "Expected a recipe of cifar, digits, imagenet"),

@@ -81,6 +81,14 @@ def test_a_sweep_may_grow_but_not_become_another(make_recipe: Make) -> None:
     outcome = run_sweep(grown, OUT, told=lambda point, part, fraction, line: parts.add(part))
     assert [point.model for point in outcome.sweep.points] == ["random-0.2", "omp-0.2"]
     assert parts == {"random-0.2", "evaluation"}
+    run_sweep(make_recipe(methods=["random"], rounds=[2], seeds=[1]), OUT)  # a part of its own stays beside the rest
+    recorded = Sweep.load(OUT)
+    assert [(point.model, point.seed) for point in recorded.points] == [
+        ("random-0.2", 0),
+        ("random-0.36", 1),
+        ("omp-0.2", 0),
+    ]
+    assert recorded.recipe["seeds"] == [1, 0] and recorded.recipe["sparsities"] == [0.2, 0.36]
     other = make_recipe(prune_head=True, evaluation={"only": ["accuracy"]})
     with pytest.raises(OptionError, match="out holds the sweep tiny with other settings: prune_head, evaluation"):
         run_sweep(other, OUT)

@@ -49,7 +49,9 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_unknown_recipes() -> None:
-    with pytest.raises(OptionError, match=r"Expected a recipe of cifar, digits, imagenet, or a \.toml file, but got 'mnist'"):
+    with pytest.raises(
+        OptionError, match=r"Expected a recipe of cifar, digits, imagenet, or a \.toml file, but got 'mnist'"
+    ):
         load_recipe("mnist")
     with pytest.raises(OptionError, match=r"Cannot read the recipe none\.toml"):
         load_recipe("none.toml")
