@@ -124,11 +124,8 @@ class SweepRecipe(BaseModel):
     def _consistent(self) -> "SweepRecipe":
         if bool(self.sparsities) == bool(self.rounds) or 0 in self.rounds:
             raise ValueError("expected either sparsities or rounds (n of 1 - 0.8^n, from 1), and not both")
-        for what, values in {
-            "methods": self.methods,
-            "the grid": [f"{s:.6g}" for s in self.grid],
-            "seeds": self.seeds,
-        }.items():
+        names = [f"{sparsity:.6g}" for sparsity in self.grid]  # as runs are called
+        for what, values in {"methods": self.methods, "the grid": names, "seeds": self.seeds}.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"expected {what} without repetitions, but got {list(values)}")
         if "recipe" not in self.training:

@@ -135,8 +135,8 @@ def run_sweep(
     done = {point: found for point in points(whole) if (found := finished(folder, point)) is not None}
     record = save_record(record, whole, done, folder)
     open_points = [point for point in points(recipe) if point not in done]
-    for point in points(recipe) if told is not None else ():
-        if point in done:
+    for point in points(recipe):
+        if point in done and told is not None:
             told(point, "evaluation", 1.0, f"{point.name} is done")
     if open_points and benchmark is None:
         benchmark = open_data(recipe)
