@@ -169,7 +169,8 @@ class SweepRecipe(BaseModel):
     def differences(self, other: Mapping[str, Any]) -> list[str]:
         """Return the keys, beside those of the grid, in which another recipe's plain values differ from this one's."""
         mine = self.model_dump(mode="json")
-        return [name for name in mine if name not in _GRID and mine[name] != other.get(name)]
+        grown = {*_GRID} if self.small is None or other.get("small") is None else {*_GRID} - {"small"}
+        return [name for name in mine if name not in grown and mine[name] != other.get(name)]
 
 
 def sweep_names() -> list[str]:

@@ -5,6 +5,7 @@
     OUT/seed-0/dense/checkpoint.pt          the dense network of a seed; epoch-0.pt and epoch-K.pt for rewinding
     OUT/seed-0/small/checkpoint.pt          its small dense twin
     OUT/seed-0/lth-0.488/checkpoint.pt      a ticket; LTH's rounds off the grid too
+    OUT/seed-0/lth-0.488/ticket.json        how it was pruned
     OUT/seed-0/evaluations/lth-0.488.json   an evaluation against the dense network of the same seed
 
 A training run goes on after its last whole epoch. An evaluation that was interrupted finds finished parts in the cache,

@@ -15,6 +15,7 @@ n_m, channels as omp, with their masks; channels keep their place in the network
 
 import dataclasses
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from sparsescope.benchmark import stratified_sample
 from sparsescope.classifier import Classifier
 from sparsescope.errors import OptionError
+from sparsescope.files import write_atomically
 from sparsescope.mask import Mask
 from sparsescope.pruning import METHODS as SCORES
 from sparsescope.pruning import RigL, Ticket, channel_mask, lth, prune
@@ -32,6 +34,7 @@ from sparsescope.pruning.lth import round_sparsities
 from sparsescope.randomness import generator
 from sparsescope.sweeps.rigl_hook import RigLHook
 from sparsescope.sweeps.workshop import Workshop
+from sparsescope.training import StepHook
 
 __all__ = ["METHODS", "STRUCTURED", "check_options", "make_ticket", "run_name", "snapped", "untrained_ticket"]
 
@@ -76,14 +79,14 @@ def make_ticket(workshop: Workshop, method: str, sparsity: float | None) -> Path
         return _iterative(workshop, sparsity)
     name, first = run_name(method, sparsity), workshop.recipe.rewind_epoch if method in _OF_TRAINED_WEIGHTS else 0
     if method == "rigl" and sparsity is not None:
-        return workshop.train(name, workshop.initial(), hook=_rigl(workshop, sparsity))
+        return _train(workshop, method, name, workshop.initial(), hook=_rigl(workshop, sparsity))
     start = workshop.run(name).kept(first)
     if start.exists():  # the scores are not computed again: on a GPU they might differ
-        return workshop.train(name, workshop.stored(start), first=first)
+        return _train(workshop, method, name, workshop.stored(start), first=first)
     classifier = untrained_ticket(workshop, method, sparsity)
     if method in _OF_TRAINED_WEIGHTS and workshop.rewinds_weights:
         classifier = dataclasses.replace(workshop.rewound(), mask=classifier.mask)
-    return workshop.train(name, classifier, first=first)
+    return _train(workshop, method, name, classifier, first=first)
 
 
 def untrained_ticket(workshop: Workshop, method: str, sparsity: float | None) -> Classifier:
@@ -121,6 +124,32 @@ def _checked(workshop: Workshop, method: str, sparsity: float | None) -> float |
     if sparsity is None and method != "n_m":
         raise OptionError(f"Expected a sparsity for {method}: the fraction removed.")
     return None if sparsity is None else snapped(sparsity)
+
+
+def _train(
+    workshop: Workshop, method: str, name: str, classifier: Classifier, *, first: int = 0, hook: StepHook | None = None
+) -> Path:
+    """Train a ticket; OptionError if one that was pruned otherwise, which its training does not know, lies there."""
+    path = workshop.folder / name / "ticket.json"
+    mine: dict[str, Any] = {
+        "dense network": None if workshop.parent is None else workshop.dense().origin.sha256,
+        "rewind": workshop.rewind,
+        "scope": workshop.scope,
+        "prune_head": workshop.prune_head,
+        "skip_first": workshop.skip_first,
+        "score_images": workshop.score_images,
+        "options": dict(workshop.options.get(method, {})),
+    }
+    theirs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else mine
+    differing = [
+        f"{key} is {theirs.get(key)!r} there and {mine[key]!r} here" for key in mine if theirs.get(key) != mine[key]
+    ]
+    if differing:
+        raise OptionError(f"{path.parent} holds another ticket: {'; '.join(differing)}. Choose another folder.")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, (json.dumps(mine, indent=2) + "\n").encode())
+    return workshop.train(name, classifier, first=first, hook=hook)
 
 
 def _mask(workshop: Workshop, method: str, sparsity: float | None, classifier: Classifier) -> Mask:
@@ -175,8 +204,8 @@ def _iterative(workshop: Workshop, sparsity: float) -> Path:
 
     def train_round(module: nn.Module, mask: Mask, first: int, stop: int | None) -> None:
         nonlocal checkpoint
-        ticket = dataclasses.replace(classifier, mask=mask)
-        checkpoint = workshop.train(run_name("lth", next(targets)), ticket, first=first)
+        name = run_name("lth", next(targets))
+        checkpoint = _train(workshop, "lth", name, dataclasses.replace(classifier, mask=mask), first=first)
 
     rounds = lth(
         classifier.module,

@@ -30,7 +30,7 @@ class Workshop:
 
         folder/dense/           checkpoint.pt, epoch-0.pt (initial weights) and epoch-K.pt, K the recipe's rewind_epoch
         folder/small/           the small dense twin
-        folder/METHOD-0.488/    a ticket; of LTH, a round
+        folder/METHOD-0.488/    a ticket; of LTH, a round; ticket.json says how it was pruned
 
     An interrupted run goes on after its last whole epoch, a finished one is not touched.
 

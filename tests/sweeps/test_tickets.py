@@ -196,3 +196,14 @@ def test_a_network_for_other_images(make_workshop: Make) -> None:
 def test_rounded_sparsities_are_those_of_the_rounds() -> None:
     assert snapped(0.790285) == 1 - 0.8**7 and snapped(0.488) == pytest.approx(1 - 0.8**3, abs=1e-15)
     assert snapped(0.79) == 0.79
+
+
+@pytest.mark.parametrize(("method", "sparsity"), [("snip", 0.4), ("rigl", 0.4), ("lth", 0.2)])
+def test_a_ticket_pruned_otherwise_needs_another_folder(make_workshop: Make, method: str, sparsity: float) -> None:
+    make_ticket(make_workshop(), method, sparsity)
+    other = make_workshop(scope="layerwise", options={"rigl": {"every": 3}})
+    with pytest.raises(OptionError, match=rf"{method}-{sparsity} holds another ticket: scope is None there and 'layer"):
+        make_ticket(other, method, sparsity)
+    if method == "rigl":
+        with pytest.raises(OptionError, match=r"options is \{'every': 2\} there and \{'every': 3\} here"):
+            make_ticket(make_workshop(options={"rigl": {"every": 3}}), method, sparsity)
