@@ -11,12 +11,11 @@ from sparsescope.checkpoints import save_checkpoint
 from sparsescope.classifier import Classifier
 from sparsescope.datasets import open_benchmark
 from sparsescope.pruning import omp
-from sparsescope.training import Epoch, Recipe, train
+from sparsescope.training import Epoch, Recipe, load_recipe, train
 
 __all__ = ["make_models"]
 
 ARCHITECTURE = "digits_cnn"
-DENSE = Recipe(epochs=12, learning_rate=0.1, nesterov=True)
 FINE_TUNING = Recipe(epochs=6, learning_rate=0.02, nesterov=True)
 
 
@@ -33,13 +32,13 @@ def make_models(
     """
     images = open_benchmark("digits").train
     assert images is not None
-    architecture = resolve(ARCHITECTURE)
+    architecture, training = resolve(ARCHITECTURE), load_recipe("digits")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = architecture.build(num_classes=10, in_channels=1)
     preprocessing = architecture.preprocessing
     assert preprocessing is not None
-    total = DENSE.epochs + FINE_TUNING.epochs
+    total = training.epochs + FINE_TUNING.epochs
 
     def teller(offset: int, what: str) -> Callable[[Epoch], None] | None:
         if progress is None:
@@ -47,12 +46,12 @@ def make_models(
         return lambda epoch: progress(offset + epoch.number, total, f"{what}, accuracy {epoch.accuracy:.1%}")
 
     dense = Classifier(module, preprocessing.mean, preprocessing.std, name="dense")
-    history = train(dense, images, DENSE, seed=seed, on_epoch=teller(0, "Training"))
+    history = train(dense, images, training, seed=seed, on_epoch=teller(0, "Training"))
     pruned = copy.deepcopy(module)
     mask = omp(pruned, sparsity)
     mask.apply(pruned)
     sparse = Classifier(pruned, preprocessing.mean, preprocessing.std, mask=mask, name="sparse")
-    tuning = train(sparse, images, FINE_TUNING, seed=seed + 1, on_epoch=teller(DENSE.epochs, "Fine-tuning"))
+    tuning = train(sparse, images, FINE_TUNING, seed=seed + 1, on_epoch=teller(training.epochs, "Fine-tuning"))
     paths = []
     for classifier, epochs in ((dense, history), (sparse, tuning)):
         path = directory / f"{classifier.name}.pt"

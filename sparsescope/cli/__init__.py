@@ -2,6 +2,8 @@
 
 Commands:
     evaluate    measure dense and sparse models, and judge
+    prune       make a ticket by any method: train, prune, train again
+    sweep       tickets by methods, sparsities and seeds, each evaluated against its dense parent
     inspect     what is in a model or mask file
     report      render evaluation.json again, or compare several
     explain     LIME heat maps of the same images, side by side

@@ -16,7 +16,9 @@ from sparsescope.cli.dissect import dissect
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.explain import explain
 from sparsescope.cli.inspect import inspect
+from sparsescope.cli.prune import prune
 from sparsescope.cli.report import report
+from sparsescope.cli.sweep import sweep
 from sparsescope.errors import InputError, SparsescopeWarning
 
 __all__ = ["main", "sparsescope"]
@@ -64,11 +66,11 @@ def sparsescope() -> None:
     """Measure what pruning takes away from an image classifier, and judge whether the sparse model matches its parent.
 
     Exit codes: 0 done (and the gate met), 1 the gate is not met, 2 wrong usage or unusable input,
-    3 the evaluation broke, 130 interrupted.
+    3 the evaluation broke (of a sweep: some of it), 130 interrupted.
     """
 
 
-for _command in (evaluate, inspect, report, explain, dissect, corrupt, crosscheck, demo):
+for _command in (evaluate, prune, sweep, inspect, report, explain, dissect, corrupt, crosscheck, demo):
     sparsescope.add_command(_command)
 
 

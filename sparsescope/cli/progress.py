@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-__all__ = ["progress_bar"]
+__all__ = ["duration", "progress_bar"]
 
 LINE_EVERY = 30.0
 """Seconds between two lines where stderr is no terminal."""
@@ -50,13 +50,14 @@ def _lines() -> Callable[[float, float, str], None]:
             return
         last = now
         left = (now - started) * (total - done) / done
-        sys.stderr.write(f"{done / total:4.0%}  {label}, about {_duration(left)} left\n")
+        sys.stderr.write(f"{done / total:4.0%}  {label}, about {duration(left)} left\n")
         sys.stderr.flush()
 
     return tell
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return seconds in words, such as `40 s`, `12 min` or `3.4 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -3,13 +3,15 @@
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sparsescope.errors import OptionError
 
-__all__ = ["Recipe", "load_recipe", "recipe_names"]
+__all__ = ["Recipe", "load_recipe", "read_toml", "recipe_names", "toml_names", "validated"]
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Recipe(BaseModel):
@@ -70,13 +72,17 @@ class Recipe(BaseModel):
 
     def changed(self, **changes: Any) -> "Recipe":
         """Return a copy with some values changed, checked like any other; OptionError if one is out of range."""
-        return _validated(self.model_dump() | changes, "the changed recipe")
+        return validated(Recipe, self.model_dump() | changes, "the changed recipe")
+
+    def scaled(self, epochs: int) -> "Recipe":
+        """Return the recipe at another length: warm-up and rewinding stay, milestones move in proportion."""
+        moved = {max(1, round(milestone * epochs / self.epochs)) for milestone in self.milestones}
+        return self.changed(epochs=epochs, milestones=tuple(sorted(moved)))
 
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with the package."""
-    folder = resources.files("sparsescope.training") / "recipes"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return toml_names("sparsescope.training")
 
 
 def load_recipe(source: str | Path, **changes: Any) -> Recipe:
@@ -89,31 +95,44 @@ def load_recipe(source: str | Path, **changes: Any) -> Recipe:
     Raises:
         OptionError: no such recipe, not TOML, an unknown key, or a value out of range; the text names it.
     """
+    return validated(Recipe, read_toml(source, "sparsescope.training") | changes, f"the recipe {source}")
+
+
+def toml_names(package: str) -> list[str]:
+    """Return the names of the TOML files in the folder `recipes` of a package."""
+    folder = resources.files(package) / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def read_toml(source: str | Path, package: str) -> dict[str, Any]:
+    """Return the values of a recipe of the package by name, or of a TOML file by path; OptionError if unreadable."""
     if str(source).endswith(".toml"):
         path = Path(source)
         try:
             content = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise OptionError(f"Cannot read the recipe {path}: {error}.") from error
-    elif str(source) in recipe_names():
-        content = (resources.files("sparsescope.training") / "recipes" / f"{source}.toml").read_text(encoding="utf-8")
+    elif str(source) in toml_names(package):
+        content = (resources.files(package) / "recipes" / f"{source}.toml").read_text(encoding="utf-8")
     else:
         raise OptionError(
-            f"Expected a recipe of {', '.join(recipe_names())}, or a .toml file, but got {str(source)!r}."
+            f"Expected a recipe of {', '.join(toml_names(package))}, or a .toml file, but got {str(source)!r}."
         )
     try:
-        values = tomllib.loads(content)
+        return tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise OptionError(f"The recipe {source} is not TOML: {error}.") from error
-    return _validated(values | changes, f"the recipe {source}")
 
 
-def _validated(values: dict[str, Any], where: str) -> Recipe:
+def validated(model: type[Model], values: dict[str, Any], where: str) -> Model:
+    """Return the values as a model; OptionError, naming the first one that does not fit."""
     try:
-        return Recipe.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        known = f" Known are {', '.join(Recipe.model_fields)}." if first["type"] == "extra_forbidden" else ""
+        known = ""
+        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+            known = f" Known are {', '.join(model.model_fields)}."
         got = f" (got {first['input']!r})" if place and first["type"] != "missing" else ""
         raise OptionError(f"In {where}: {place + ': ' if place else ''}{first['msg']}{got}.{known}") from error

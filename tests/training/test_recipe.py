@@ -10,7 +10,7 @@ from sparsescope.training import Recipe, load_recipe, recipe_names
 
 
 def test_recipes_of_the_package() -> None:
-    assert recipe_names() == ["cifar", "imagenet"]
+    assert recipe_names() == ["cifar", "digits", "imagenet"]
     cifar, imagenet = load_recipe("cifar"), load_recipe("imagenet")
     assert (cifar.epochs, cifar.learning_rate, cifar.batch_size, cifar.milestones) == (182, 0.1, 128, (91, 136))
     assert (cifar.schedule, cifar.decay, cifar.momentum, cifar.weight_decay) == ("step", 0.1, 0.9, 1e-4)
@@ -49,7 +49,9 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_unknown_recipes() -> None:
-    with pytest.raises(OptionError, match=r"Expected a recipe of cifar, imagenet, or a \.toml file, but got 'mnist'"):
+    with pytest.raises(
+        OptionError, match=r"Expected a recipe of cifar, digits, imagenet, or a \.toml file, but got 'mnist'"
+    ):
         load_recipe("mnist")
     with pytest.raises(OptionError, match=r"Cannot read the recipe none\.toml"):
         load_recipe("none.toml")
@@ -60,3 +62,11 @@ def test_unknown_recipes() -> None:
 def test_a_recipe_cannot_be_changed_in_place() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Recipe(epochs=1).epochs = 2  # type: ignore[misc]
+
+
+def test_another_length_moves_milestones_in_proportion() -> None:
+    recipe = load_recipe("cifar")
+    assert recipe.scaled(91).milestones == (46, 68) and recipe.scaled(91).epochs == 91
+    assert recipe.scaled(182) == recipe
+    assert recipe.scaled(2).milestones == (1,)  # both fall together, and none at the start
+    assert load_recipe("imagenet").scaled(45).warmup_epochs == 5

@@ -1,0 +1,194 @@
+"""`sparsescope prune`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from sparsescope.cli.parameters import SEED, make_folder, numbers
+from sparsescope.cli.progress import progress_bar
+from sparsescope.errors import OptionError
+
+if TYPE_CHECKING:
+    from sparsescope.classifier import Classifier
+    from sparsescope.sweeps import Workshop
+
+__all__ = ["prune"]
+
+_METHODS = ["omp", "lth", "random", "snip", "grasp", "synflow", "rigl", "n_m", "channels"]
+
+
+@click.command()
+@click.argument("method", type=click.Choice(_METHODS), metavar="METHOD")
+@click.option("--data", metavar="SPEC", required=True, help="Data to train on: digits, cifar10:DIR, folder:DIR …")
+@click.option("--arch", metavar="SPEC", help="Architecture; with --dense by default that of the checkpoint.")
+@click.option("--sparsity", type=float, help="Fraction of the weights removed (for channels: of each layer's).")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Where the ticket goes.")
+@click.option("--mask-out", type=click.Path(path_type=Path), metavar="FILE", help="Write the mask alone as well.")
+@click.option(
+    "--dense",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A trained dense network. Default: one is trained. The checkpoint.pt of a run of ours brings the weights to "
+    "rewind to.",
+)
+@click.option(
+    "--recipe", metavar="NAME|FILE", help="How to train: cifar, imagenet, digits or a TOML file. Default: by --data."
+)
+@click.option(
+    "--epochs", type=click.IntRange(0), help="Of a whole training, instead of the recipe's; 0: see --no-train."
+)
+@click.option("--rewind-epoch", type=click.IntRange(0), help="Epoch to rewind to, instead of the recipe's.")
+@click.option(
+    "--rewind",
+    type=click.Choice(["weights", "learning_rate"]),
+    help="What goes back: weights and schedule, or the schedule alone.  [default: weights, where they are kept]",
+)
+@click.option("--no-train", is_flag=True, help="Prune only; the ticket is not trained. Not for lth and rigl.")
+@click.option("--scope", metavar="NAME", help="Which weights compete: global, layerwise, erk or N:M such as 2:4.")
+@click.option("--prune-head", is_flag=True, help="Prune the classification head too.")
+@click.option("--skip-first", is_flag=True, help="Leave the first layer alone.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="OPTION=VALUE", help="An option of the method, such as every=50."
+)
+@click.option("--train", metavar="SPEC", help="Training images, instead of those of --data.")
+@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
+@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
+@click.option("--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side.")
+@click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side.")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where training runs are kept, to go on after an interruption; a common folder for several tickets trains "
+    "their dense network once.  [default: FILE without its ending + .runs]",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Key of all random numbers.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Of the forward pass in training.",
+)
+@click.option("--workers", type=click.IntRange(0), default=1, show_default=True, help="Threads that load images.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def prune(method: str, **options: Any) -> None:
+    """Make a ticket by METHOD: omp, lth, random, snip, grasp, synflow, rigl, n_m (2:4) or channels.
+
+    Trains the dense network where METHOD needs it, prunes, trains the ticket, and writes a checkpoint that `evaluate`
+    and `inspect` read.
+    """
+    run(method, **options)
+
+
+def run(
+    method: str,
+    *,
+    sparsity: float | None,
+    out: Path,
+    mask_out: Path | None,
+    epochs: int | None,
+    no_train: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Make the ticket, write it, and say in one line what it is."""
+    from sparsescope.checkpoints import load_classifier
+    from sparsescope.sweeps import make_ticket, untrained_ticket
+
+    if method != "n_m" and sparsity is None:
+        raise OptionError("Expected --sparsity S: the fraction of the weights to remove, such as 0.8.")
+    for path in (out, mask_out):
+        if path is not None:
+            make_folder(path.parent)
+    with progress_bar(quiet=quiet) as progress:
+        workshop = _workshop(method, epochs or None, out, _label(progress), **options)
+        if no_train or epochs == 0:
+            ticket, history = untrained_ticket(workshop, method, sparsity), []
+        else:
+            checkpoint = make_ticket(workshop, method, sparsity)
+            ticket = load_classifier(checkpoint, arch=workshop.architecture or None)
+            history = workshop.history(checkpoint)
+    workshop.write(out, ticket, history)
+    if mask_out is not None and ticket.mask is not None:
+        ticket.mask.save(mask_out)
+    click.echo(_summary(workshop, method, out, ticket, history))
+
+
+def _workshop(
+    method: str,
+    epochs: int | None,
+    out: Path,
+    told: Any,
+    *,
+    data: str,
+    train: str | None,
+    resize: int | None,
+    crop: int | None,
+    arch: str | None,
+    dense: Path | None,
+    recipe: str | None,
+    rewind_epoch: int | None,
+    runs: Path | None,
+    assignments: tuple[str, ...],
+    device: str,
+    **settings: Any,
+) -> "Workshop":
+    from sparsescope.datasets import open_benchmark
+    from sparsescope.errors import DataError
+    from sparsescope.evaluation.inputs import pick_device
+    from sparsescope.evaluation.settings import parse_assignments
+    from sparsescope.sweeps import Workshop
+    from sparsescope.training import load_recipe
+
+    if arch is None and dense is None:
+        raise OptionError("Expected --arch SPEC, such as resnet20s, or --dense FILE.")
+    usual = {"cifar10": "cifar", "cifar100": "cifar", "imagenet": "imagenet", "digits": "digits"}
+    name = recipe or usual.get(data.partition(":")[0])
+    if name is None:
+        raise OptionError(f"Expected --recipe for {data}: cifar, imagenet, digits or a TOML file.")
+    chosen = load_recipe(name)
+    if epochs is not None:
+        chosen = chosen.scaled(epochs)
+    if rewind_epoch is not None:
+        chosen = chosen.changed(rewind_epoch=rewind_epoch)
+    benchmark = open_benchmark(data, train=train, resize=resize, crop=crop)
+    if benchmark.train is None:
+        raise DataError(f"{data} has no training images. Say where they are: --train SPEC.")
+    return Workshop(
+        runs or out.with_suffix(".runs"),
+        arch or "",
+        benchmark.train,
+        chosen,
+        data=data,
+        classes=benchmark.classes,
+        parent=dense,
+        test=benchmark.test,
+        options=parse_assignments(f"{method}.{assignment}" for assignment in assignments),
+        device=pick_device(device),
+        told=told,
+        **settings,
+    )
+
+
+def _label(progress: Any) -> Any:
+    """Show the progress of the running training; rounds and dense network come one after the other."""
+    if progress is None:
+        return None
+    return lambda run, told: progress(told.done, told.epochs, f"{run}: {told.text}")
+
+
+def _summary(workshop: "Workshop", method: str, out: Path, ticket: "Classifier", history: list[Any]) -> str:
+    sparsity = ticket.sparsity
+    trained = "not trained"
+    if history:
+        last = history[-1]
+        trained = f"{len(history)} epochs trained, test accuracy {last['test_accuracy']:.1%}"
+    parent = workshop.dense_checkpoint
+    dense = f"; dense network: {parent}" if parent.exists() else ""
+    return (
+        f"{out}: {method}, {sparsity.prunable:.2%} of the prunable weights removed, {sparsity.nonzero:,} of "
+        f"{sparsity.parameters:,} parameters left, {trained}{dense}"
+    )

@@ -1,0 +1,138 @@
+"""`sparsescope sweep`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from sparsescope.cli.parameters import batch_size
+from sparsescope.cli.progress import duration, progress_bar
+
+if TYPE_CHECKING:
+    from sparsescope.sweeps import Resources, SweepRecipe
+
+__all__ = ["sweep"]
+
+INCOMPLETE = 3
+
+
+@click.command()
+@click.argument("recipe")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("sparsescope-sweep"),
+    show_default=True,
+    metavar="DIR",
+    help="Where networks, evaluations and record go; a sweep that is found there goes on.",
+)
+@click.option("--data", metavar="SPEC", help="Data, instead of the recipe's: cifar10:DIR, folder:DIR …")
+@click.option("--ood", multiple=True, metavar="SPEC", help="Out-of-distribution images, instead of the recipe's.")
+@click.option("--seed", "seeds", type=int, multiple=True, help="Only this seed (repeatable).  [default: the recipe's]")
+@click.option("--method", "methods", multiple=True, metavar="NAME", help="Only this method (repeatable).")
+@click.option("--sparsity", "sparsities", type=float, multiple=True, help="Only this fraction removed (repeatable).")
+@click.option("--dry-run", is_flag=True, help="Print the plan and its cost, and do nothing.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Of the forward pass in training.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that load, processes that measure."
+)
+@click.option(
+    "--batch-size", default="auto", show_default=True, callback=batch_size, metavar="auto|N", help="In the evaluation."
+)
+@click.option("--no-cache", is_flag=True, help="Neither read nor keep measured parts.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.pass_context
+def sweep(
+    context: click.RichContext,
+    /,
+    recipe: str,
+    out: Path,
+    data: str | None,
+    ood: tuple[str, ...],
+    seeds: tuple[int, ...],
+    methods: tuple[str, ...],
+    sparsities: tuple[float, ...],
+    dry_run: bool,
+    device: str,
+    precision: Any,
+    workers: int,
+    batch_size: int | str,
+    no_cache: bool,
+    quiet: bool,
+) -> None:
+    """Make tickets by methods, sparsities and seeds, and evaluate each against its dense parent.
+
+    RECIPE is a built-in name, such as digits-mini, or a TOML file. Exit code 3 if some could not be made.
+    """
+    from sparsescope.evaluation.inputs import pick_device
+    from sparsescope.sweeps import Resources, load_sweep
+
+    changes: dict[str, Any] = {"data": data, "seeds": seeds, "methods": methods}
+    changes |= {"sparsities": sparsities, "rounds": ()} if sparsities else {}
+    changes = {name: value for name, value in changes.items() if value or name == "rounds"}
+    chosen = load_sweep(recipe, **changes, evaluation={"ood": ood} if ood else {})
+    resources = Resources(pick_device(device), precision, workers, batch_size, not no_cache)
+    if dry_run:
+        _show_plan(chosen, out, resources)
+        return
+    if _run(chosen, out, resources, quiet):
+        context.exit(INCOMPLETE)
+
+
+def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) -> bool:
+    """Run the sweep, print what came of it; return whether something failed."""
+    from sparsescope.reporting import write_sweep_report
+    from sparsescope.sweeps import Account, open_data, run_sweep
+
+    benchmark = open_data(recipe)
+    with progress_bar(quiet=quiet) as progress:
+        account = Account(recipe, benchmark, progress) if progress is not None else None
+        outcome = run_sweep(recipe, out, resources, told=account, benchmark=benchmark)
+    for failure in outcome.failures:
+        what = failure.method if failure.target is None else f"{failure.method} at {failure.target:.1%}"
+        click.echo(f"Failed: {what}, seed {failure.seed}: {failure.reason}", err=True)
+    made = len(outcome.sweep.points)
+    page = f"{out / 'index.html'}, with its figures and tables" if made else str(out / "failures.json")
+    if made:
+        write_sweep_report(out)
+    missing = f", {len(outcome.failures)} failed (failures.json)" if outcome.failures else ""
+    click.echo(f"{recipe.name}: {made} networks evaluated against their dense parents{missing}. Written: {page}")
+    return bool(outcome.failures)
+
+
+def _show_plan(recipe: "SweepRecipe", out: Path, resources: "Resources") -> None:
+    from sparsescope.sweeps import estimate, make_workshop, measure_speed, open_data
+
+    benchmark = open_data(recipe)
+    workshop = make_workshop(recipe, benchmark, out, recipe.seeds[0], resources)
+    cost = estimate(recipe, benchmark, sum(p.numel() for p in workshop.initial().module.parameters()))
+    speed = measure_speed(workshop)
+    schedule = recipe.training_recipe()
+    train = len(benchmark.train) if benchmark.train is not None else 0
+    lines = {
+        "data": f"{recipe.data}: {train:,} training and {len(benchmark.test):,} test images",
+        "networks": recipe.architecture + (f", small twin {recipe.small}" if recipe.small else ""),
+        "methods": ", ".join(recipe.methods),
+        "sparsities": ", ".join(f"{sparsity:.1%}" for sparsity in recipe.grid),
+        "seeds": ", ".join(map(str, recipe.seeds)),
+        "training": f"{cost.trainings} runs, {cost.epochs:,} epochs; a whole run has {schedule.epochs}, "
+        f"rewinding goes back to {schedule.rewind_epoch}",
+        "training passes": f"{cost.training_images:,} images forward and backward",
+        "evaluations": f"{cost.evaluations}, about {cost.evaluation_passes:,.0f} passes of an image "
+        "(in forward passes)",
+        "disk": f"about {cost.disk / 1e9:.2g} GB",
+        "time": f"about {duration(cost.seconds(speed))} on {resources.device}, an estimate from a moment's probe here: "
+        f"{1e3 * speed.training:.3g} ms per training image, {1e3 * speed.forward:.3g} ms per forward pass; drawing "
+        "corruptions, explanations and reading images come on top",
+    }
+    click.echo(f"{recipe.name}: {recipe.description}")
+    for name, line in lines.items():
+        click.echo(f"  {name:<16}{line}")
+    click.echo(f"Nothing was trained or written. Without --dry-run it goes to {out}.")

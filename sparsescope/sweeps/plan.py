@@ -1,0 +1,166 @@
+"""What a sweep trains and evaluates, and what that costs."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.evaluation.plan import make_plan
+from sparsescope.pruning.lth import round_sparsities
+from sparsescope.sweeps.recipe import SweepRecipe
+from sparsescope.sweeps.tickets import run_name, snapped
+from sparsescope.sweeps.workshop import Workshop
+
+__all__ = [
+    "BACKWARD",
+    "Cost",
+    "Point",
+    "Speed",
+    "estimate",
+    "evaluation_passes",
+    "measure_speed",
+    "points",
+    "trainings",
+]
+
+BACKWARD = 2.0
+"""A backward pass costs about two forward passes."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One network to evaluate: a ticket, or the small dense twin, whose target is None."""
+
+    method: str
+    target: float | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its training run, and of the network in the evaluation."""
+        return run_name(self.method, self.target)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds per image: of a training step, and of a forward pass."""
+
+    training: float
+    forward: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a whole sweep takes.
+
+    Args:
+        trainings: number of training runs.
+        epochs: of all of them together.
+        training_images: images that go forward and backward in training.
+        evaluations: number of evaluated networks, each against its dense parent.
+        evaluation_passes: passes of single images in evaluation, in forward passes; backward ones count more.
+        disk: bytes of checkpoints and evaluations.
+    """
+
+    trainings: int
+    epochs: int
+    training_images: int
+    evaluations: int
+    evaluation_passes: float
+    disk: int
+
+    def seconds(self, speed: Speed) -> float:
+        """Return about how long it takes on one device; what evaluation does beside passes is not in it."""
+        return self.training_images * speed.training + self.evaluation_passes * speed.forward
+
+
+def points(recipe: SweepRecipe) -> list[Point]:
+    """Return what is evaluated, in the order of methods, sparsities and seeds."""
+    tickets = [Point(method, s, seed) for method in recipe.methods for s in recipe.grid for seed in recipe.seeds]
+    return tickets + ([Point("small", None, seed) for seed in recipe.seeds] if recipe.small is not None else [])
+
+
+def chain(point: Point) -> list[str]:
+    """Return the training runs of a point, dense aside: for LTH its rounds."""
+    if point.method == "lth" and point.target is not None:
+        return [run_name("lth", s) for s in round_sparsities(snapped(point.target))]
+    return [point.name]
+
+
+def trainings(recipe: SweepRecipe) -> dict[str, int]:
+    """Return the epochs of every training run of one seed, by name."""
+    schedule = recipe.training_recipe()
+    runs = {"dense": schedule.epochs}
+    for point in points(recipe):
+        first = schedule.rewind_epoch if point.method in ("omp", "lth") else 0
+        runs |= dict.fromkeys(chain(point), schedule.epochs - first)
+    return runs
+
+
+def evaluation_passes(recipe: SweepRecipe, benchmark: Benchmark) -> float:
+    """Return about how many forward passes of one image the evaluation of one network takes."""
+    plan = make_plan(recipe.evaluation.settings().metrics, benchmark, recipe.evaluation.seed, 1)
+    return sum(task.cost * len(task.ids) for task in plan.tasks)
+
+
+def estimate(recipe: SweepRecipe, benchmark: Benchmark, parameters: int) -> Cost:
+    """Return the cost of a sweep.
+
+    Args:
+        recipe: the sweep.
+        benchmark: its data.
+        parameters: of the dense network.
+    """
+    assert benchmark.train is not None
+    seeds, runs, evaluated = len(recipe.seeds), trainings(recipe), points(recipe)
+    weights = 4 * parameters  # bytes; a checkpoint holds them and their momentum, a mask is a byte per weight
+    per_seed = 4 * weights + (len(runs) - 1) * (3 * weights + 2 * parameters)
+    return Cost(
+        trainings=len(runs) * seeds,
+        epochs=sum(runs.values()) * seeds,
+        training_images=sum(runs.values()) * seeds * len(benchmark.train),
+        evaluations=len(evaluated),
+        evaluation_passes=evaluation_passes(recipe, benchmark) * (len(evaluated) + seeds),
+        disk=per_seed * seeds + len(evaluated) * _EVALUATION,
+    )
+
+
+_EVALUATION = 1_000_000  # bytes of an evaluation.json, about
+
+
+def measure_speed(workshop: Workshop, *, seconds: float = 2.0) -> Speed:
+    """Time training steps and forward passes of the dense network on random images for a moment."""
+    classifier = workshop.initial()
+    classifier.module.to(workshop.device)
+    size = min(workshop.recipe.batch_size, 64)
+    images = torch.rand(size, *workshop.images.shape, generator=torch.Generator().manual_seed(0))
+    labels = torch.zeros(size, dtype=torch.long, device=workshop.device)
+
+    def step() -> None:
+        functional.cross_entropy(classifier(images), labels).backward()  # type: ignore[no-untyped-call]
+
+    def forward() -> None:
+        with torch.no_grad():
+            classifier(images)
+
+    found = []
+    for act, mode in ((step, True), (forward, False)):
+        classifier.module.train(mode)
+        act()
+        _wait(workshop.device)
+        started, count = time.perf_counter(), 0
+        while count < 2 or time.perf_counter() - started < seconds / 2:
+            act()
+            _wait(workshop.device)
+            count += 1
+        found.append((time.perf_counter() - started) / count / size)
+    return Speed(*found)
+
+
+def _wait(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    elif device == "mps":
+        torch.mps.synchronize()

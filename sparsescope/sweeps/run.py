@@ -1,0 +1,221 @@
+"""run_sweep: train, prune, evaluate and record, or go on where that stopped.
+
+    OUT/sweep.json                          the record (`sparsescope.sweep.Sweep`), written after every evaluation
+    OUT/failures.json                       what could not be made, and why; only where something failed
+    OUT/seed-0/dense/checkpoint.pt          the dense network of a seed; epoch-0.pt and epoch-K.pt for rewinding
+    OUT/seed-0/small/checkpoint.pt          its small dense twin
+    OUT/seed-0/lth-0.488/checkpoint.pt      a ticket; LTH's rounds off the grid too
+    OUT/seed-0/lth-0.488/ticket.json        how it was pruned
+    OUT/seed-0/evaluations/lth-0.488.json   an evaluation against the dense network of the same seed
+
+A training run goes on after its last whole epoch. An evaluation that was interrupted finds finished parts in the cache,
+and a finished one is kept as long as it is of the two networks that lie there.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.checkpoints import load_classifier
+from sparsescope.corruptions.stored import open_corrupted
+from sparsescope.datasets import open_benchmark
+from sparsescope.errors import DataError, InputError
+from sparsescope.evaluation import evaluate
+from sparsescope.sweep import Sweep
+from sparsescope.sweeps.plan import Point, points
+from sparsescope.sweeps.recipe import SweepRecipe
+from sparsescope.sweeps.record import Failure, evaluation_file, finished, open_record, save_record, write_failures
+from sparsescope.sweeps.tickets import make_ticket
+from sparsescope.sweeps.workshop import Workshop
+from sparsescope.training import Precision, Progress
+
+__all__ = ["Outcome", "Resources", "make_workshop", "open_data", "run_sweep"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a sweep computes with; on one device no number depends on it beyond float rounding, precision aside.
+
+    Args:
+        device: `cpu`, `cuda` or `mps`.
+        precision: of the forward pass in training.
+        workers: threads that prepare training batches, and worker processes of the evaluation.
+        batch_size: images per forward pass in the evaluation, or `"auto"`.
+        cache: whether (or in which folder) finished parts of evaluations are kept.
+    """
+
+    device: str = "cpu"
+    precision: Precision = "float32"
+    workers: int = 1
+    batch_size: int | str = "auto"
+    cache: bool | str | Path = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The record of a sweep, and what is missing in it."""
+
+    sweep: Sweep
+    failures: tuple[Failure, ...]
+
+
+def open_data(recipe: SweepRecipe) -> Benchmark:
+    """Return the data of a sweep; DataError where it has no training images."""
+    asked = recipe.evaluation
+    benchmark = open_benchmark(
+        recipe.data, ood=asked.ood, train=recipe.train, probe=asked.probe, resize=recipe.resize, crop=recipe.crop
+    )
+    if benchmark.train is None:
+        raise DataError(f"{recipe.data} has no training images. Say where they are: train = SPEC in the recipe.")
+    if asked.corrupted is not None:
+        benchmark = dataclasses.replace(benchmark, corrupted=open_corrupted(asked.corrupted, benchmark.test))
+    return benchmark
+
+
+def make_workshop(
+    recipe: SweepRecipe,
+    benchmark: Benchmark,
+    folder: Path,
+    seed: int,
+    resources: Resources,
+    told: Callable[[str, Progress], None] | None = None,
+) -> Workshop:
+    """Return where the networks of one seed are made."""
+    assert benchmark.train is not None
+    return Workshop(
+        folder / f"seed-{seed}",
+        recipe.architecture,
+        benchmark.train,
+        recipe.training_recipe(),
+        seed=seed,
+        data=recipe.data,
+        classes=benchmark.classes,
+        rewind=recipe.rewind,
+        scope=recipe.scope,
+        prune_head=recipe.prune_head,
+        skip_first=recipe.skip_first,
+        options=dict(recipe.options),
+        score_images=recipe.score_images,
+        device=resources.device,
+        precision=resources.precision,
+        workers=resources.workers,
+        told=told,
+    )
+
+
+def run_sweep(
+    recipe: SweepRecipe,
+    folder: Path,
+    resources: Resources | None = None,
+    *,
+    told: Callable[[Point, str, float, str], None] | None = None,
+    benchmark: Benchmark | None = None,
+) -> Outcome:
+    """Train and evaluate every point of a sweep that is not done yet, and keep the record in `folder/sweep.json`.
+
+    A ticket that fails is told of in the outcome and tried again next time; the others are made all the same. Other
+    methods, sparsities or seeds may be asked of a folder later on: the record has them all.
+
+    Args:
+        recipe: what to run.
+        folder: where everything goes; it is made.
+        resources: what to compute with.
+        told: called with (point, training run or "evaluation", fraction done of it, one line).
+        benchmark: the recipe's data, if they are open already.
+
+    Raises:
+        OptionError: the folder holds the sweep of another recipe.
+        InputError: data that cannot be used, or files that cannot be written.
+    """
+    resources = resources or Resources()
+    record = open_record(recipe, folder)
+    failures: list[Failure] = []
+    whole = recipe.joined(SweepRecipe.model_validate(record.recipe))
+    done = {point: found for point in points(whole) if (found := finished(folder, point)) is not None}
+    record = save_record(record, whole, done, folder)
+    open_points = [point for point in points(recipe) if point not in done]
+    for point in points(recipe):
+        if point in done and told is not None:
+            told(point, "evaluation", 1.0, f"{point.name} is done")
+    if open_points and benchmark is None:
+        benchmark = open_data(recipe)
+    for seed in recipe.seeds:
+        pending = [point for point in open_points if point.seed == seed]
+        if not pending or benchmark is None:
+            continue
+        bench = _Bench(recipe, benchmark, folder, seed, resources, told)
+        for point in pending:
+            try:
+                bench.make(point)
+            except (InputError, RuntimeError, ArithmeticError) as error:
+                whole_seed = not bench.dense_is_there
+                failures.append(_failure(point, error, whole_seed))
+                if whole_seed:
+                    break
+                continue
+            found = finished(folder, point)
+            assert found is not None
+            done[point] = found
+            record = save_record(record, whole, done, folder)
+    write_failures(folder, failures)
+    return Outcome(record, tuple(failures))
+
+
+@dataclass
+class _Bench:
+    """The work on one seed."""
+
+    recipe: SweepRecipe
+    benchmark: Benchmark
+    folder: Path
+    seed: int
+    resources: Resources
+    told: Callable[[Point, str, float, str], None] | None
+    dense_is_there: bool = False
+
+    def make(self, point: Point) -> None:
+        """Train and evaluate one point."""
+        tell = self.told
+
+        def in_training(run: str, progress: Progress) -> None:
+            if tell is not None:
+                line = f"seed {point.seed}, {run}: {progress.text}"
+                tell(point, run, progress.done / progress.epochs, line)
+
+        def in_evaluation(done: float, total: float, label: str) -> None:
+            if tell is not None and total > 0:
+                tell(point, "evaluation", done / total, f"seed {point.seed}, {point.name}: {label}")
+
+        workshop = make_workshop(self.recipe, self.benchmark, self.folder, self.seed, self.resources, in_training)
+        workshop.dense()
+        self.dense_is_there = True
+        if point.target is None:
+            assert self.recipe.small is not None
+            arch, checkpoint = self.recipe.small, workshop.small(self.recipe.small)
+        else:
+            arch, checkpoint = self.recipe.architecture, make_ticket(workshop, point.method, point.target)
+        asked, resources = self.recipe.evaluation, self.resources
+        evaluation = evaluate(
+            load_classifier(workshop.dense_checkpoint, arch=self.recipe.architecture, name="dense"),
+            load_classifier(checkpoint, arch=arch, name=point.name),
+            self.benchmark,
+            config=asked.config,
+            metrics=asked.only,
+            skip=asked.skip,
+            seed=asked.seed,
+            device=resources.device,
+            batch_size=resources.batch_size,
+            workers=resources.workers,
+            cache=resources.cache,
+            progress=in_evaluation,
+        )
+        path = self.folder / evaluation_file(point)
+        path.parent.mkdir(exist_ok=True)
+        evaluation.save(path)
+
+
+def _failure(point: Point, error: Exception, whole_seed: bool) -> Failure:
+    reason = str(error) or type(error).__name__
+    return Failure("dense" if whole_seed else point.method, None if whole_seed else point.target, point.seed, reason)

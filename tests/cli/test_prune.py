@@ -1,0 +1,107 @@
+"""`sparsescope prune`: tickets that the other commands read."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from sparsescope.cli.group import sparsescope
+
+COMMON = ["--data", "npz:test.npz", "--train", "npz:train.npz", "--recipe", "digits", "--epochs", "2", "--quiet"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPARSESCOPE_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for name in ("test", "train"):
+        np.savez(f"{name}.npz", images=rng.integers(0, 256, (24, 12, 12), dtype=np.uint8), labels=np.arange(24) % 3)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(sparsescope, list(arguments))
+
+
+def test_a_ticket_its_mask_and_its_dense_parent(folder: Path) -> None:
+    wanted = ["prune", "omp", "--arch", "digits_cnn_small", *COMMON, "--sparsity", "0.75", "--rewind-epoch", "1"]
+    result = run(*wanted, "--out", "made/ticket.pt", "--mask-out", "made/mask.safetensors")
+    assert result.exit_code == 0, result.output
+    assert "made/ticket.pt: omp, 75.00% of the prunable weights removed, " in result.stdout
+    assert "1 epochs trained, test accuracy " in result.stdout
+    assert "dense network: made/ticket.runs/dense/checkpoint.pt" in result.stdout and result.stdout.count("\n") == 1
+    document = torch.load("made/ticket.pt", weights_only=True)
+    assert "training" not in document and document["task"]["data"] == "npz:test.npz"
+    (described,) = json.loads(run("inspect", "made/ticket.pt", "--json").stdout)
+    assert described["sparsity_prunable"] == pytest.approx(0.75, abs=1e-4)
+    dense = "made/ticket.runs/dense/checkpoint.pt"
+    for sparse in ("made/ticket.pt", "made/mask.safetensors"):
+        done = run("evaluate", dense, sparse, "--metric", "accuracy", "--out", "report", "--quiet")
+        assert done.exit_code == 0, done.output
+    before = torch.load("made/ticket.pt", weights_only=True)["state_dict"]
+    assert run(*wanted, "--out", "made/ticket.pt").exit_code == 0
+    after = torch.load("made/ticket.pt", weights_only=True)["state_dict"]
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_common_folder_trains_the_dense_network_once(folder: Path) -> None:
+    common = ["--arch", "digits_cnn_small", *COMMON, "--runs", "runs", "--sparsity", "0.5"]
+    assert run("prune", "omp", *common, "--out", "a.pt").exit_code == 0
+    written = (folder / "runs/dense/checkpoint.pt").stat().st_mtime_ns
+    assert run("prune", "snip", *common, "--out", "b.pt", "--set", "batch_norm=running").exit_code == 0
+    assert run("prune", "channels", *common, "--out", "c.pt").exit_code == 0
+    assert (folder / "runs/dense/checkpoint.pt").stat().st_mtime_ns == written
+
+
+def test_a_mask_alone_from_a_given_network(folder: Path) -> None:
+    assert (
+        run("prune", "random", "--arch", "digits_cnn_small", *COMMON, "--sparsity", "0.1", "--out", "a.pt").exit_code
+        == 0
+    )
+    for switch in (["--no-train"], ["--epochs", "0"]):
+        result = run("prune", "omp", "--dense", "a.pt", *COMMON, "--sparsity", "0.6", "--out", "b.pt", *switch)
+        assert result.exit_code == 0, result.output
+        assert (
+            "60.00% of the prunable weights removed" in result.stdout
+            and "not trained; dense network: a.pt" in result.stdout
+        )
+    given, made = (torch.load(name, weights_only=True)["state_dict"] for name in ("a.pt", "b.pt"))
+    assert all(torch.equal(made[name][made[name] != 0], given[name][made[name] != 0]) for name in given)
+    assert not (folder / "b.runs").exists()
+
+
+def test_progress_tells_of_every_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparsescope.cli.progress.LINE_EVERY", 0.0)
+    arguments = ["--arch", "digits_cnn_small", *COMMON[:-1], "--sparsity", "0.36", "--out", "a.pt"]
+    result = run("prune", "lth", *arguments)
+    assert "dense: epoch 1/2, loss " in result.stderr and "lth-0.36: epoch 2/2, loss " in result.stderr
+    assert "sparsity 36.0%, about " in result.stderr and " left" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["omp", "--arch", "digits_cnn"], "Expected --sparsity S: the fraction of the weights to remove"),
+        (["omp", "--sparsity", "0.5"], "Expected --arch SPEC, such as resnet20s, or --dense FILE"),
+        (["omp", "--arch", "digits_cnn", "--sparsity", "1"], "above 0 and below 1, but got 1"),
+        (["lth", "--arch", "digits_cnn", "--sparsity", "0.5", "--no-train"], "lth cannot be left untrained"),
+        (["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "heat=3"], "Method omp has no option 'heat'"),
+        (["omp", "--arch", "digits_cn", "--sparsity", "0.5"], "Did you mean digits_cnn"),
+        (["omp", "--dense", "none.pt", "--sparsity", "0.5"], "There is no file none.pt"),
+    ],
+)
+def test_errors_leave_nothing(folder: Path, arguments: list[str], message: str) -> None:
+    before = sorted(folder.rglob("*"))
+    result = run("prune", *arguments, *COMMON, "--out", "a.pt")
+    assert result.exit_code == 2 and message in result.stderr
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_data_without_recipe_or_training_images(folder: Path) -> None:
+    common = ["prune", "omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--out", "a.pt", "--data", "npz:test.npz"]
+    assert "Expected --recipe for npz:test.npz: cifar, imagenet, digits or a TOML file" in run(*common).stderr
+    assert "npz:test.npz has no training images" in run(*common, "--recipe", "digits").stderr

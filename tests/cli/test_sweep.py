@@ -1,0 +1,85 @@
+"""`sparsescope sweep`: its plan, its end, its exit codes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from sparsescope.cli.group import sparsescope
+from sparsescope.sweep import Sweep
+
+RECIPE = """
+data = "npz:test.npz"
+train = "npz:train.npz"
+architecture = "digits_cnn_small"
+methods = ["omp", "random"]
+rounds = [1, 3]
+[training]
+recipe = "digits"
+epochs = 2
+[evaluation]
+preset = "quick"
+only = ["accuracy"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPARSESCOPE_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for name in ("test", "train"):
+        np.savez(f"{name}.npz", images=rng.integers(0, 256, (24, 12, 12), dtype=np.uint8), labels=np.arange(24) % 3)
+    Path("own.toml").write_text(RECIPE)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(sparsescope, list(arguments))
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    result = run("sweep", "own.toml", "--dry-run", "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert sorted(folder.rglob("*")) == before
+    for line in (
+        "24 training and 24 test images",
+        "sparsities      20.0%, 48.8%",
+        "5 runs, 10 epochs; a whole run has 2, rewinding goes back to 0",
+        "240 images forward and backward",
+        "evaluations     4, about 120 passes",
+        "on cpu, an estimate from a moment's probe here",
+        "Nothing was trained or written. Without --dry-run it goes to out.",
+    ):
+        assert line in result.stdout
+
+
+def test_a_sweep_and_its_second_start(folder: Path) -> None:
+    result = run("sweep", "own.toml", "--out", "out", "--method", "omp", "--seed", "3", "--quiet")
+    assert result.exit_code == 0, result.output
+    page = folder / "out" / "index.html"
+    written = page.relative_to(folder)
+    assert result.stdout == (
+        f"own: 2 networks evaluated against their dense parents. Written: {written}, with its figures and tables\n"
+    )
+    assert "omp" in page.read_text()
+    again = run("sweep", "own.toml", "--out", "out", "--method", "omp", "--seed", "3", "--sparsity", "0.2")
+    assert again.exit_code == 0 and "own: 2 networks evaluated" in again.stdout
+    assert [(point.seed, point.target) for point in Sweep.load("out").points] == [(3, 0.2), (3, 0.488)]
+
+
+def test_what_failed_is_said_and_the_exit_code_is_three(folder: Path) -> None:
+    Path("own.toml").write_text(RECIPE.replace("epochs = 2", "epochs = 2\nlearning_rate = 1e30"))
+    result = run("sweep", "own.toml", "--out", "out", "--quiet")
+    assert result.exit_code == 3
+    assert "Failed: dense, seed 0: Training diverged" in result.stderr
+    assert "own: 0 networks evaluated against their dense parents, 1 failed (failures.json)" in result.stdout
+
+
+def test_bad_recipes_and_data(folder: Path) -> None:
+    assert "Expected a recipe of cifar10-resnet18, " in run("sweep", "digit-mini").stderr
+    result = run("sweep", "own.toml", "--data", "npz:none.npz", "--out", "out")
+    assert result.exit_code == 2 and "none.npz" in result.stderr and not (folder / "out").exists()
+    assert "In the recipe own.toml: methods: " in run("sweep", "own.toml", "--method", "obd").stderr

@@ -1,0 +1,90 @@
+"""Sweep recipes: all of the package are well-formed, and what is wrong in one is said in words."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sparsescope.architectures import resolve
+from sparsescope.datasets import SOURCES
+from sparsescope.errors import OptionError
+from sparsescope.sweeps import METHODS, load_sweep, points, sweep_names
+
+PAPER = [f"{data}-{net}" for data in ("cifar10", "cifar100") for net in ("resnet20s", "resnet18", "wrn28-10", "vgg11")]
+
+
+def test_every_configuration_of_the_paper_is_there() -> None:
+    assert sweep_names() == sorted([*PAPER, "imagenet-resnet50", "digits-mini"])
+
+
+@pytest.mark.parametrize("name", [*PAPER, "imagenet-resnet50", "digits-mini"])
+def test_built_in_recipes_are_well_formed(name: str) -> None:
+    recipe = load_sweep(name)
+    assert recipe.name == name and recipe.methods == METHODS and recipe.description and recipe.source
+    for spec in (recipe.data, *recipe.evaluation.ood):
+        scheme, _, argument = spec.partition(":")
+        assert bool(argument) == (":" in SOURCES[scheme].form)
+    classes = {"cifar10": 10, "cifar100": 100, "imagenet": 1000}.get(recipe.data.partition(":")[0], 10)
+    assert recipe.small is not None
+    with torch.device("meta"):  # no weights are drawn
+        dense, small = (resolve(spec).build(num_classes=classes) for spec in (recipe.architecture, recipe.small))
+    sizes = [sum(parameter.numel() for parameter in network.parameters()) for network in (dense, small)]
+    assert 0.19 < sizes[1] / sizes[0] < 0.22
+    schedule = recipe.training_recipe()
+    if name != "digits-mini":
+        assert len(recipe.seeds) == 3 and recipe.grid[:3] == (0.2, 0.36, 0.488)
+        assert schedule.rewind_epoch == (15 if name.startswith("imagenet") else 3)
+        assert "could not be checked" in recipe.source.replace("\n", " ")
+    assert len(points(recipe)) == (len(recipe.grid) * 7 + 1) * len(recipe.seeds)
+
+
+def test_another_length_moves_the_milestones(make_recipe: Callable[..., Any]) -> None:
+    schedule = make_recipe(training={"recipe": "cifar", "epochs": 20, "learning_rate": 0.2}).training_recipe()
+    assert (schedule.epochs, schedule.milestones, schedule.rewind_epoch) == (20, (10, 15), 3)
+    assert schedule.learning_rate == 0.2
+    own = make_recipe(training={"recipe": "cifar", "epochs": 20, "milestones": [12]}).training_recipe()
+    assert own.milestones == (12,)
+
+
+def test_changes_replace_values_and_merge_the_evaluation() -> None:
+    recipe = load_sweep("digits-mini", seeds=(4,), evaluation={"ood": ("noise:uniform",)})
+    assert recipe.seeds == (4,) and recipe.evaluation.ood == ("noise:uniform",)
+    assert recipe.evaluation.settings().preset == "quick"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metods": ["omp"]}, r"In the recipe bad\.toml: metods: Extra inputs are not permitted.*Known are name, data"),
+        ({"methods": ["omp", "magnitude"]}, "methods: .*expected methods of omp, lth.*but got magnitude"),
+        ({"methods": ["omp", "omp"]}, r"expected methods without repetitions, but got \['omp', 'omp'\]"),
+        ({"rounds": [0, 1]}, "expected either sparsities or rounds"),
+        ({"sparsities": [0.5]}, "expected either sparsities or rounds"),
+        ({"rounds": [], "sparsities": [1.0]}, "sparsities: .*above 0 and below 1"),
+        (
+            {"rounds": [], "sparsities": [0.5, 0.5000001]},
+            r"expected the grid without repetitions, but got \['0.5', '0.5'\]",
+        ),
+        ({"seeds": [-1]}, "seeds: .*whole numbers that are not negative"),
+        ({"training": {"epochs": 3}}, "expected training.recipe, such as"),
+        ({"training": {"recipe": "cifra"}}, "Expected a recipe of cifar, digits, imagenet"),
+        ({"training": {"recipe": "cifar", "epochs": 3}}, "rewind_epoch below training.epochs, but got 3 and 3"),
+        ({"training": {"recipe": "digits", "epochs": -2}}, "In the changed recipe: epochs: .*greater than 0"),
+        ({"options": {"snip": {"images": 3}}}, "Method snip has no option 'images' of its own; it has batch_norm"),
+        ({"options": {"obd": {}}}, "expected options of omp, lth"),
+        ({"evaluation": {"preset": "fast"}}, "Expected a preset of lthpass, paper, quick, standard, but got 'fast'"),
+        ({"evaluation": {"metrics": {"ece": {"bin": 3}}}}, "bin"),
+    ],
+)
+def test_bad_recipes(make_recipe: Callable[..., Any], changes: dict[str, Any], message: str) -> None:
+    values = make_recipe().model_dump(exclude_none=True)
+    Path("bad.toml").write_text("")
+    with pytest.raises(OptionError, match=message):
+        load_sweep("bad.toml", **{**values, **changes})
+
+
+def test_an_unknown_recipe() -> None:
+    with pytest.raises(OptionError, match=r"Expected a recipe of cifar10-resnet18, .*digits-mini.*but got 'digits'"):
+        load_sweep("digits")
