@@ -4,6 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from sparsescope.cli.parameters import crop_option, quiet_option, resize_option, seed_option
 from sparsescope.cli.progress import progress_bar
 
 __all__ = ["corrupt"]
@@ -29,12 +30,10 @@ __all__ = ["corrupt"]
     type=click.IntRange(1, 5),
     help="Only this severity (repeatable); the others stay black.  [default: all five]",
 )
-@click.option("--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side first.")
-@click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side first.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Key of all random numbers."
-)
-@click.option("--quiet", is_flag=True, help="No progress.")
+@resize_option
+@crop_option
+@seed_option
+@quiet_option
 def corrupt(
     data: str,
     out: Path,

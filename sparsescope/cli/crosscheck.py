@@ -2,7 +2,7 @@
 
 import rich_click as click
 
-from sparsescope.cli.parameters import numbers
+from sparsescope.cli.parameters import arch_option, mean_option, seed_option, std_option
 from sparsescope.errors import OptionError
 
 __all__ = ["crosscheck"]
@@ -11,13 +11,11 @@ __all__ = ["crosscheck"]
 @click.command()
 @click.argument("model")
 @click.option("--data", metavar="SPEC", help="Test images. Default: what the checkpoint names.")
-@click.option("--arch", metavar="SPEC", help="Architecture. Default: from the checkpoint, else by names and shapes.")
-@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
-@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
+@arch_option
+@mean_option
+@std_option
 @click.option("--images", type=click.IntRange(2), default=200, show_default=True, help="Images to compare on.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Key of all random numbers."
-)
+@seed_option
 @click.pass_context
 def crosscheck(
     context: click.RichContext,

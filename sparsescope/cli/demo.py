@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sparsescope.cli.parameters import make_folder
+from sparsescope.cli.parameters import make_folder, quiet_option, seed_option
 from sparsescope.cli.progress import progress_bar
 
 __all__ = ["demo"]
@@ -26,10 +26,8 @@ __all__ = ["demo"]
     show_default=True,
     help="Fraction of the weights removed.",
 )
-@click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Key of all random numbers."
-)
-@click.option("--quiet", is_flag=True, help="No progress.")
+@seed_option
+@quiet_option
 def demo(out: Path, sparsity: float, seed: int, quiet: bool) -> None:
     """Train a small network on the embedded digits, prune it, evaluate dense against sparse, write the report."""
     from sparsescope.cli.table import print_summary

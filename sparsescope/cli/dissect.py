@@ -4,7 +4,16 @@ from pathlib import Path
 
 import rich_click as click
 
-from sparsescope.cli.parameters import SEED, batch_size, folder, numbers
+from sparsescope.cli.parameters import (
+    arch_option,
+    batch_size_option,
+    device_option,
+    folder,
+    mean_option,
+    quiet_option,
+    seed_option,
+    std_option,
+)
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
 
@@ -24,13 +33,13 @@ __all__ = ["dissect"]
 @click.option(
     "--layer", metavar="NAME", help="Layer, as in named_modules().  [default: the last whose output is a map]"
 )
-@click.option("--arch", metavar="SPEC", help="Architecture. Default: from the checkpoint, else by names and shapes.")
+@arch_option
 @click.option("--data", metavar="SPEC", help="Data in whose shape probe images are shown. Default: the checkpoint's.")
 @click.option(
     "--size", type=click.IntRange(1), metavar="PX", help="Or their side in pixels. Default: the architecture's usual."
 )
-@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
-@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
+@mean_option
+@std_option
 @click.option(
     "--fraction",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -47,17 +56,9 @@ __all__ = ["dissect"]
     show_default=True,
     help="Best units of each model on the page; the tables have all.",
 )
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
-@click.option(
-    "--batch-size",
-    "batch",
-    default="auto",
-    show_default=True,
-    callback=batch_size,
-    metavar="auto|N",
-    help="Images per forward pass; changes speed and memory, no result.",
-)
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Key of all random numbers.")
+@device_option
+@batch_size_option
+@seed_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -66,7 +67,7 @@ __all__ = ["dissect"]
     metavar="DIR",
     help="Where tables and page go.",
 )
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def dissect(
     model: str,
     more: tuple[str, ...],
@@ -82,7 +83,7 @@ def dissect(
     beam: int,
     top: int,
     device: str,
-    batch: int | str,
+    batch_size: int | str,
     seed: int,
     out: Path,
     quiet: bool,
@@ -103,7 +104,7 @@ def dissect(
     models = open_models(model, more, arch=arch, mean=mean, std=std)
     images = open_probe(probe, input_shape(model, models[0], data, size))
     place = pick_device(device)
-    size_of_batch = pick_batch_size(batch, images.shape, place)
+    size_of_batch = pick_batch_size(batch_size, images.shape, place)
     with folder(out), progress_bar(quiet=quiet) as progress:
         found = dissect_side_by_side(
             models, images, settings, seed=seed, batch_size=size_of_batch, device=place, progress=progress

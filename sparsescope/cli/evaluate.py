@@ -6,7 +6,19 @@ from typing import Any
 
 import rich_click as click
 
-from sparsescope.cli.parameters import batch_size, make_folder, numbers, output
+from sparsescope.cli.parameters import (
+    arch_option,
+    batch_size_option,
+    crop_option,
+    device_option,
+    make_folder,
+    mean_option,
+    output,
+    quiet_option,
+    resize_option,
+    seed_option,
+    std_option,
+)
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
 
@@ -19,15 +31,10 @@ __all__ = ["evaluate"]
 @click.option(
     "--data",
     metavar="SPEC",
-    help="Test images: digits, cifar10:DIR, cifar100:DIR, folder:DIR, npz:FILE or "
+    help="Test images: digits, cifar10:DIR, cifar100:DIR, imagenet:DIR, folder:DIR, npz:FILE or "
     "FILE.py:function. Default: what the dense checkpoint names.",
 )
-@click.option(
-    "--arch",
-    metavar="SPEC",
-    help="Architecture: a built-in name, torchvision:NAME or FILE.py:function. "
-    "Default: from the checkpoint, else by names and shapes.",
-)
+@arch_option
 @click.option(
     "--ood",
     multiple=True,
@@ -58,10 +65,10 @@ __all__ = ["evaluate"]
     help="Layer whose units are compared with the probe set's concepts; the same as --set composition.layer=NAME. "
     "Default: the last whose output is a map.",
 )
-@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
-@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
-@click.option("--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side.")
-@click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side.")
+@mean_option
+@std_option
+@resize_option
+@crop_option
 @click.option(
     "--model-output",
     default="logits",
@@ -90,19 +97,10 @@ __all__ = ["evaluate"]
     metavar="FILE",
     help="TOML file (or pyproject.toml) with preset, metric options, margins and verdict.",
 )
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
-@click.option(
-    "--batch-size",
-    default="auto",
-    show_default=True,
-    callback=batch_size,
-    metavar="auto|N",
-    help="Images per forward pass; changes speed and memory, no result.",
-)
+@device_option
+@batch_size_option
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Key of all random numbers."
-)
+@seed_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -119,7 +117,7 @@ __all__ = ["evaluate"]
     help="Exit with 1 if a verdict is FAIL (fail), or not PASS (inconclusive).",
 )
 @click.option("--no-cache", is_flag=True, help="Neither read nor keep measured parts.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 @click.pass_context
 def evaluate(context: click.RichContext, /, dense: str, sparse: tuple[str, ...], **options: Any) -> None:
     """Measure DENSE and every SPARSE model or mask, and say whether each matches its dense parent in every aspect."""

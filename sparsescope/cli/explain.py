@@ -5,7 +5,15 @@ from typing import Literal
 
 import rich_click as click
 
-from sparsescope.cli.parameters import SEED, numbers
+from sparsescope.cli.parameters import (
+    arch_option,
+    crop_option,
+    mean_option,
+    quiet_option,
+    resize_option,
+    seed_option,
+    std_option,
+)
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
 
@@ -39,12 +47,12 @@ __all__ = ["explain"]
     show_default=True,
     help="How images are cut into parts; auto: felzenszwalb up to 64 px, quickshift above.",
 )
-@click.option("--arch", metavar="SPEC", help="Architecture. Default: from the checkpoint, else by names and shapes.")
-@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
-@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
-@click.option("--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side.")
-@click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Key of all random numbers.")
+@arch_option
+@mean_option
+@std_option
+@resize_option
+@crop_option
+@seed_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -52,7 +60,7 @@ __all__ = ["explain"]
     show_default=True,
     help="The picture, .png or .svg.",
 )
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def explain(
     dense: str,
     sparse: tuple[str, ...],

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from sparsescope.cli.parameters import arch_option
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -15,12 +17,7 @@ __all__ = ["inspect"]
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option(
-    "--arch",
-    metavar="SPEC",
-    help="Architecture: a built-in name, torchvision:NAME or FILE.py:function. Default: from the checkpoint, else by "
-    "names and shapes.",
-)
+@arch_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list with one object per file.")
 def inspect(files: tuple[Path, ...], arch: str | None, as_json: bool) -> None:
     """Show what is in model and mask files: architecture, parameters, mask, sparsity by layer, warnings."""

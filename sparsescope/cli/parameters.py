@@ -1,4 +1,4 @@
-"""Values on the command line that click has no type for."""
+"""What several commands share: their options, and values that click has no type for."""
 
 import contextlib
 from collections.abc import Iterator
@@ -56,3 +56,39 @@ def make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OptionError(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error
+
+
+arch_option = click.option(
+    "--arch",
+    metavar="SPEC",
+    help="Architecture: a built-in name, torchvision:NAME or FILE.py:function. "
+    "Default: from the checkpoint, else by names and shapes.",
+)
+mean_option = click.option(
+    "--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units."
+)
+std_option = click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
+resize_option = click.option(
+    "--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side."
+)
+crop_option = click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side.")
+device_option = click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute."
+)
+batch_size_option = click.option(
+    "--batch-size",
+    default="auto",
+    show_default=True,
+    callback=batch_size,
+    metavar="auto|N",
+    help="Images per forward pass; changes speed and memory, no result.",
+)
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Of the forward pass in training.",
+)
+seed_option = click.option("--seed", type=SEED, default=0, show_default=True, help="Key of all random numbers.")
+quiet_option = click.option("--quiet", is_flag=True, help="No progress.")

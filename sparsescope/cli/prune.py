@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from sparsescope.cli.parameters import SEED, make_folder, numbers
+from sparsescope.cli.parameters import (
+    crop_option,
+    device_option,
+    make_folder,
+    mean_option,
+    precision_option,
+    quiet_option,
+    resize_option,
+    seed_option,
+    std_option,
+)
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
 
@@ -52,10 +62,10 @@ _METHODS = ["omp", "lth", "random", "snip", "grasp", "synflow", "rigl", "n_m", "
     "--set", "assignments", multiple=True, metavar="OPTION=VALUE", help="An option of the method, such as every=50."
 )
 @click.option("--train", metavar="SPEC", help="Training images, instead of those of --data.")
-@click.option("--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units.")
-@click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
-@click.option("--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side.")
-@click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side.")
+@mean_option
+@std_option
+@resize_option
+@crop_option
 @click.option(
     "--runs",
     type=click.Path(path_type=Path, file_okay=False),
@@ -63,17 +73,11 @@ _METHODS = ["omp", "lth", "random", "snip", "grasp", "synflow", "rigl", "n_m", "
     help="Where training runs are kept, to go on after an interruption; a common folder for several tickets trains "
     "their dense network once.  [default: FILE without its ending + .runs]",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Key of all random numbers.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16", "float16"]),
-    default="float32",
-    show_default=True,
-    help="Of the forward pass in training.",
-)
+@seed_option
+@device_option
+@precision_option
 @click.option("--workers", type=click.IntRange(0), default=1, show_default=True, help="Threads that load images.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def prune(method: str, **options: Any) -> None:
     """Make a ticket by METHOD: omp, lth, random, snip, grasp, synflow, rigl, n_m (2:4) or channels.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from sparsescope.cli.parameters import batch_size
+from sparsescope.cli.parameters import batch_size_option, device_option, precision_option, quiet_option
 from sparsescope.cli.progress import duration, progress_bar
 
 if TYPE_CHECKING:
@@ -32,22 +32,14 @@ INCOMPLETE = 3
 @click.option("--method", "methods", multiple=True, metavar="NAME", help="Only this method (repeatable).")
 @click.option("--sparsity", "sparsities", type=float, multiple=True, help="Only this fraction removed (repeatable).")
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost, and do nothing.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16", "float16"]),
-    default="float32",
-    show_default=True,
-    help="Of the forward pass in training.",
-)
+@device_option
+@precision_option
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that load, processes that measure."
 )
-@click.option(
-    "--batch-size", default="auto", show_default=True, callback=batch_size, metavar="auto|N", help="In the evaluation."
-)
+@batch_size_option
 @click.option("--no-cache", is_flag=True, help="Neither read nor keep measured parts.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 @click.pass_context
 def sweep(
     context: click.RichContext,
