@@ -48,8 +48,7 @@ def default_layer(classifier: Classifier, image: Tensor) -> str:
     `layer3` of a CIFAR ResNet, `layer4` of an ImageNet one. It takes one forward pass.
 
     Raises:
-        OptionError: no layer has such an output.
-        NotEvaluated: the network is TorchScript, which has no hooks.
+        NotEvaluated: no layer has such an output, or the network is TorchScript, which has no hooks.
     """
     found: list[str] = []
 
@@ -66,9 +65,9 @@ def default_layer(classifier: Classifier, image: Tensor) -> str:
         with torch.no_grad():
             classifier(image)
     if not found:
-        raise OptionError(
-            f"No layer of {classifier.name} gives a map of more than one position. Name one whose output is (N, K); "
-            "its units are then compared with concepts of whole images."
+        raise NotEvaluated(
+            f"no layer of {classifier.name} gives a map of more than one position (name one whose output is (N, K) "
+            "with --layer: its units are compared with concepts of whole images)"
         )
     return found[-1]
 

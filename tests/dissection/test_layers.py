@@ -62,7 +62,7 @@ def test_torchscript_has_no_hooks():
 
 def test_a_network_without_maps():
     network = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 2))
-    with pytest.raises(OptionError, match=r"No layer of model gives a map .* Name one whose output is \(N, K\)"):
+    with pytest.raises(NotEvaluated, match=r"no layer of model gives a map of more than one position \(name one"):
         default_layer(Classifier(network), torch.zeros(1, 3, 2, 2))
 
 

@@ -94,3 +94,20 @@ def test_all_units_dead_is_not_evaluated(
     found = evaluate(dense, sparse, probed, **only)["composition"]
     assert found.values["sparse"].reason == "nothing was left to measure"
     assert found.values["dense"].status == "measured"
+
+
+def test_a_network_without_maps_is_not_evaluated_unless_its_layer_is_named(
+    benchmark: Benchmark, probed: Benchmark, only: dict[str, Any]
+) -> None:
+    channels, height, width = benchmark.test.shape
+    plain = nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, 6), nn.ReLU(), nn.Linear(6, 4))
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((20, channels, height, width)), np.arange(20) % 2
+    probe = ArrayProbe(images, np.broadcast_to((labels == np.arange(2)[:, None])[:, :, None, None], (2, 20, 4, 4)))
+    own = dataclasses.replace(probed, probe=probe)
+    found = evaluate(plain, copy.deepcopy(plain), own, **only)
+    (value, _) = found["composition"].values.values()
+    assert value.status == "not evaluated" and "no layer of dense gives a map" in value.reason
+    assert all(entry.status == "measured" for entry in found["accuracy"].values.values())
+    named = evaluate(plain, copy.deepcopy(plain), own, **only | {"options": {"composition": {"layer": "2"}}})
+    assert named["composition"].details["dense"]["layer_units"] == 6
