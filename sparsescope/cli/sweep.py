@@ -66,9 +66,8 @@ def sweep(
     from sparsescope.evaluation.inputs import pick_device
     from sparsescope.sweeps import Resources, load_sweep
 
-    changes: dict[str, Any] = {"data": data, "seeds": seeds, "methods": methods}
-    changes |= {"sparsities": sparsities, "rounds": ()} if sparsities else {}
-    changes = {name: value for name, value in changes.items() if value or name == "rounds"}
+    changes = {"data": data, "seeds": seeds, "methods": methods, "sparsities": sparsities}
+    changes = {name: value for name, value in changes.items() if value}
     chosen = load_sweep(recipe, **changes, evaluation={"ood": ood} if ood else {})
     resources = Resources(pick_device(device), precision, workers, batch_size, not no_cache)
     if dry_run:

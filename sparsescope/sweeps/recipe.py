@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sparsescope.errors import OptionError
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.sweeps.tickets import METHODS, check_options
 from sparsescope.sweeps.workshop import Rewind
@@ -181,13 +182,45 @@ def sweep_names() -> list[str]:
 def load_sweep(source: str | Path, /, **changes: Any) -> SweepRecipe:
     """Return a sweep of the package by name, or of a TOML file by path (`.toml`); its name is by default the file's.
 
+    A file may start from another recipe, `base = "cifar10-resnet20s"` or a path seen from the file's folder: tables
+    (`training`, `evaluation`, `options`) are merged, everything else is replaced.
+
     Args:
         source: one of `sweep_names()`, or a path.
-        changes: values that replace the file's; `evaluation` is merged.
+        changes: values that replace the file's; tables are merged.
 
     Raises:
-        OptionError: no such recipe, not TOML, an unknown key, or a value out of range; the text names it.
+        OptionError: no such recipe, not TOML, an unknown key, a value out of range, or recipes that start from each
+            other; the text names it.
     """
-    values = {"name": Path(source).stem, **read_toml(source, "sparsescope.sweeps")}
-    evaluation = {**values.get("evaluation", {}), **changes.pop("evaluation", {})}
-    return validated(SweepRecipe, values | changes | {"evaluation": evaluation}, f"the recipe {source}")
+    return validated(
+        SweepRecipe, {"name": Path(source).stem, **_merged(_read(source), changes)}, f"the recipe {source}"
+    )
+
+
+def _read(source: str | Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the values of a file on top of those of its base."""
+    if str(source) in above:
+        raise OptionError(f"The recipe {above[0]} starts from itself: {' → '.join((*above, str(source)))}.")
+    values = read_toml(source, "sparsescope.sweeps")
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    if not isinstance(base, str):
+        raise OptionError(f"In the recipe {source}: expected base to be a recipe's name or path, but got {base!r}.")
+    found = str(Path(source).parent / base) if base.endswith(".toml") else base
+    below = _read(found, (*above, str(source)))
+    below.pop("name", None)
+    return _merged(below, values)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values over others: tables key by key, and one grid, `rounds` or `sparsities`, for the other."""
+    if above.get("rounds") or above.get("sparsities"):
+        below = {name: value for name, value in below.items() if name not in ("rounds", "sparsities")}
+    tables = {
+        name: _merged(below[name], value)
+        for name, value in above.items()
+        if isinstance(value, Mapping) and isinstance(below.get(name), Mapping)
+    }
+    return {**below, **above, **tables}

@@ -35,6 +35,7 @@ def test_built_in_recipes_are_well_formed(name: str) -> None:
     schedule = recipe.training_recipe()
     if name != "digits-mini":
         assert len(recipe.seeds) == 3 and recipe.grid[:3] == (0.2, 0.36, 0.488)
+        assert recipe.grid[-1] == pytest.approx(1 - 0.8 ** (10 if name.startswith("imagenet") else 21))
         assert schedule.rewind_epoch == (15 if name.startswith("imagenet") else 3)
         assert "could not be checked" in recipe.source.replace("\n", " ")
     assert len(points(recipe)) == (len(recipe.grid) * 7 + 1) * len(recipe.seeds)
@@ -83,6 +84,35 @@ def test_bad_recipes(make_recipe: Callable[..., Any], changes: dict[str, Any], m
     Path("bad.toml").write_text("")
     with pytest.raises(OptionError, match=message):
         load_sweep("bad.toml", **{**values, **changes})
+
+
+def test_a_recipe_starts_from_another(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'base = "digits-mini"\nsparsities = [0.5]\n[training]\nepochs = 2\n[evaluation]\nseed = 4\n'
+    )
+    (tmp_path / "next.toml").write_text('base = "mine.toml"\nseeds = [7]\n[options.rigl]\nalpha = 0.2\n')
+    mini, recipe = load_sweep("digits-mini"), load_sweep(tmp_path / "next.toml")
+    assert (recipe.name, recipe.architecture, recipe.seeds, recipe.grid) == ("next", "digits_cnn", (7,), (0.5,))
+    assert recipe.training == mini.training | {"epochs": 2}
+    assert recipe.options == {"rigl": {"every": 10, "alpha": 0.2}}
+    assert (recipe.evaluation.seed, recipe.evaluation.config) == (4, {"preset": "quick"})
+    assert load_sweep(tmp_path / "next.toml", sparsities=(0.3,)).grid == (0.3,)
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        ('base = "second.toml"', r"first\.toml starts from itself: .*first\.toml → .*second\.toml → .*first\.toml\."),
+        ('base = "third.toml"', r"Cannot read the recipe .*third\.toml"),
+        ('base = "digit-mini"', "Expected a recipe of cifar10-resnet18, .*but got 'digit-mini'"),
+        ("base = 3", "expected base to be a recipe's name or path, but got 3"),
+    ],
+)
+def test_a_base_that_cannot_be(tmp_path: Path, first: str, message: str) -> None:
+    (tmp_path / "first.toml").write_text(first)
+    (tmp_path / "second.toml").write_text('base = "first.toml"')
+    with pytest.raises(OptionError, match=message):
+        load_sweep(tmp_path / "first.toml")
 
 
 def test_an_unknown_recipe() -> None:
