@@ -152,7 +152,7 @@ def write_dissections(
     Returns:
         file name -> path: `units.csv` (`units-MODEL.csv` of several models), `dissection.html`.
     """
-    metric = Composition(None, settings.fraction, settings.length, settings.beam, settings.null)
+    metric = Composition(None, settings.fraction, settings.length, settings.beam, settings.null, settings.held_out)
     units = {result.model: overlap_units(overlap_arrays(result)) for result in found}
     means, differences = _estimates(metric, units, seed)
     names = {result.model: f"units-{result.model}.csv" if len(found) > 1 else "units.csv" for result in found}

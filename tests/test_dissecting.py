@@ -75,9 +75,13 @@ def test_tables_have_every_unit_and_the_page_the_numbers_of_the_dissections(writ
     assert "8 live, 0 dead 7 live, 1 dead" in page.text
     means = [f"{result.mean_iou:.4f}" for result in found]
     assert re.search(rf"Mean IoU of the best formulas {means[0]} \[\S+ \S+\] {means[1]} \[", page.text)
+    assert f"held-out images {dense.mean_held_out_iou:.4f} {sparse.mean_held_out_iou:.4f}" in page.text
     assert f"shuffled images {dense.mean_null_iou:.4f} {sparse.mean_null_iou:.4f}" in page.text
     best = max(dense.units, key=lambda unit: unit.iou)
-    assert f"unit {best.unit} {best.formula} IoU {best.iou:.4f} · on shuffled images {best.null_iou:.4f}" in page.text
+    assert (
+        f"unit {best.unit} {best.formula} IoU {best.iou:.4f} · on held-out images {best.held_out_iou:.4f} "
+        f"· on shuffled images {best.null_iou:.4f}"
+    ) in page.text
     twin = sparse.units[best.unit]
     assert f"in sparse: {'dead' if twin.dead else twin.formula}" in page.text
     assert "Never fire on these images, and are left out of all means: 2." in page.text

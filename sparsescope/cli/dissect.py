@@ -119,6 +119,7 @@ def dissect(
         dead = sum(unit.dead for unit in result.units)
         click.echo(
             f"{result.model}: layer {result.layer}, {len(result.units) - dead} live units, {dead} dead, mean IoU "
-            f"{result.mean_iou:.4f}, on shuffled images {result.mean_null_iou:.4f}"
+            f"{result.mean_iou:.4f}, on held-out images {result.mean_held_out_iou:.4f}, on shuffled images "
+            f"{result.mean_null_iou:.4f}"
         )
     click.echo("Written: " + ", ".join(str(path) for path in paths.values()))

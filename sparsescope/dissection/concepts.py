@@ -1,7 +1,8 @@
 """ConceptStore: the concept masks of a probe set, bit-packed, only those that are there."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,19 @@ class ConceptStore:
     def areas(self) -> NDArray[np.int64]:
         """Pixels (C,) of every concept over the whole probe set."""
         return self.overlaps.diagonal()
+
+    @cached_property
+    def halves(self) -> tuple["ConceptStore", "ConceptStore"]:
+        """Every second image's concepts, from the first image and from the second; images keep their numbers."""
+        even = np.arange(self.n_images) % 2 == 0
+        overlaps = np.zeros_like(self.overlaps)
+        for index in np.flatnonzero(even):
+            part = slice(self.starts[index], self.starts[index + 1])
+            _add_overlaps(overlaps, self.ids[part], self.words[part])
+        return (
+            replace(self, rows=np.where(even, self.rows, -1), overlaps=overlaps),
+            replace(self, rows=np.where(even, -1, self.rows), overlaps=self.overlaps - overlaps),
+        )
 
     def evaluate(self, code: Code, images: NDArray[np.int64]) -> Words:
         """Return where a formula holds in these images, words (len(images), words per mask)."""
@@ -107,8 +121,7 @@ def store_concepts(probe: ProbeSet) -> ConceptStore:
         covered = count(words)
         there = covered > 0
         words, labels = words[there], np.asarray(labels, dtype=np.int64)[there]
-        for row, label in zip(words, labels, strict=True):
-            overlaps[label, labels] += count(words & row)
+        _add_overlaps(overlaps, labels, words)
         spool.append(words)
         ids.append(labels)
         areas.append(covered[there])
@@ -127,6 +140,12 @@ def store_concepts(probe: ProbeSet) -> ConceptStore:
         rows=rows,
         overlaps=overlaps,
     )
+
+
+def _add_overlaps(overlaps: NDArray[np.int64], labels: NDArray[np.int64], words: Words) -> None:
+    """Add the pixels that the concepts of one image share."""
+    for row, label in zip(words, labels, strict=True):
+        overlaps[label, labels] += count(words & row)
 
 
 def _check(probe: ProbeSet, index: int, labels: NDArray[np.int64], masks: NDArray[np.bool_]) -> None:

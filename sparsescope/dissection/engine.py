@@ -13,6 +13,7 @@ from sparsescope.dissection.areas import FormulaAreas
 from sparsescope.dissection.concepts import Code, ConceptStore, store_concepts
 from sparsescope.dissection.firing import firing, thresholds
 from sparsescope.dissection.formula import Formula
+from sparsescope.dissection.held_out import HeldOut
 from sparsescope.dissection.layers import default_layer
 from sparsescope.dissection.result import Dissection, Unit
 from sparsescope.dissection.search import Found, search
@@ -51,7 +52,7 @@ def dissect(
         classifier: the model; left as it was.
         probe: images with labelled concepts.
         layer: name of a module; None: the settings', else the last whose output is a map.
-        settings: fraction above the threshold, length, beam, null.
+        settings: fraction above the threshold, length, beam, null, held_out.
         seed: key of the shuffles behind `null_iou`.
         batch_size: images per forward pass; changes no number but for float rounding.
         store: the packed concepts of `probe`, where they are there already: they serve any number of models.
@@ -72,7 +73,8 @@ def dissect(
     with classifier.prepared():
         name = layer or settings.layer or default_layer(classifier, probe.read([0]))
         maps = activations(classifier, probe, name, batch_size=batch_size, progress=progress)
-    bench = _Bench(store, FormulaAreas(store), settings, seed)
+    held_out = HeldOut(store, settings) if settings.held_out else None
+    bench = _Bench(store, FormulaAreas(store), held_out, settings, seed)
     n, width = maps.shape[:2]
     intersection, union = np.zeros((n, width), dtype=np.int32), np.zeros((n, width), dtype=np.int32)
     units = []
@@ -103,6 +105,7 @@ class _Bench:
 
     store: ConceptStore
     areas: FormulaAreas
+    held_out: HeldOut | None
     settings: DissectionSettings
     seed: int
 
@@ -112,7 +115,7 @@ class _Bench:
         """Return a unit, and |M ∧ F| and |M ∨ F| (n,) of every image."""
         nothing = np.zeros(self.store.n_images, dtype=np.int64)
         if not len(mask.words):
-            return Unit(index, threshold, True, None, math.nan, None, math.nan, math.nan), nothing, nothing
+            return Unit(index, threshold, True, None, math.nan, None, math.nan, math.nan, math.nan), nothing, nothing
         covered = Covered(self.store, mask)
         found = self._search(covered)
         fires = mask.image_areas(self.store.n_images)
@@ -125,6 +128,7 @@ class _Bench:
             label=None if found.label is None else self.store.concepts[found.label],
             label_iou=found.label_iou,
             null_iou=self._null(index, mask),
+            held_out_iou=math.nan if self.held_out is None else self.held_out.iou(mask),
         )
         if found.formula is None:
             return unit, nothing, fires

@@ -25,6 +25,7 @@ class Unit:
         label: the best single concept (NetDissect).
         label_iou: its IoU.
         null_iou: IoU of the best formula found for the unit's masks on shuffled images; nan where not asked for.
+        held_out_iou: IoU on each half of the images of the formula found on the other; nan where not asked for.
     """
 
     unit: int
@@ -35,6 +36,7 @@ class Unit:
     label: Concept | None
     label_iou: float
     null_iou: float
+    held_out_iou: float
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,20 @@ class Dissection:
     @property
     def mean_iou(self) -> float:
         """Mean IoU over live units; nan where all are dead."""
-        live = [unit.iou for unit in self.units if not unit.dead]
-        return sum(live) / len(live) if live else math.nan
+        return self._mean("iou")
 
     @property
     def mean_null_iou(self) -> float:
         """Mean over live units of the IoU on shuffled images; nan where not asked for, or all are dead."""
-        live = [unit.null_iou for unit in self.units if not unit.dead]
+        return self._mean("null_iou")
+
+    @property
+    def mean_held_out_iou(self) -> float:
+        """Mean over live units of the IoU on images not searched; nan where not asked for, or all are dead."""
+        return self._mean("held_out_iou")
+
+    def _mean(self, name: str) -> float:
+        live = [float(getattr(unit, name)) for unit in self.units if not unit.dead]
         return sum(live) / len(live) if live else math.nan
 
     def rows(self) -> list[dict[str, str | int | float | bool | None]]:

@@ -16,7 +16,8 @@ class DissectionSettings:
         fraction: of a unit's activations that exceed its threshold.
         length: concepts in a formula, at most.
         beam: formulas kept in each round of the search.
-        null: whether each search is repeated with the unit's masks on shuffled images, which doubles the searching.
+        null: whether each search is repeated with the unit's masks on shuffled images, another search.
+        held_out: whether formulas are also found on either half of the images and judged on the other, another search.
 
     Raises:
         OptionError: a value outside its range.
@@ -27,6 +28,7 @@ class DissectionSettings:
     length: int = 3
     beam: int = 5
     null: bool = True
+    held_out: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:

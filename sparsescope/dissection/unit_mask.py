@@ -42,6 +42,11 @@ class UnitMask:
         bits = np.bitwise_count(self.words if within is None else within)
         return np.bincount(self.images, weights=bits, minlength=n_images).astype(np.int64)
 
+    def every_second(self, first: int) -> "UnitMask":
+        """Return the mask in every second image from `first`, 0 or 1, and nothing elsewhere."""
+        kept = self.images % 2 == first
+        return UnitMask(self.images[kept], self.places[kept], self.words[kept])
+
     def shuffled(self, order: NDArray[np.int64]) -> "UnitMask":
         """Return the mask with image i's pixels in image order[i]."""
         return UnitMask(order[self.images], self.places, self.words)
@@ -98,6 +103,10 @@ class Covered:
         for operator, label in zip(operators, labels[1:], strict=True):
             result = self.join(result, operator, label)
         return result
+
+    def area(self, code: Code) -> int:
+        """Return |M ∧ F|."""
+        return int(np.bitwise_count(self.formula(code)).sum(dtype=np.int64))
 
     def intersections(self, formula: Words) -> NDArray[np.int64]:
         """Return |M ∧ F ∧ c| (C,) for every concept, from M ∧ F."""

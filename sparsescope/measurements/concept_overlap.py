@@ -14,7 +14,10 @@ from sparsescope.measurements.base import Measurement
 from sparsescope.probe import ProbeSet
 from sparsescope.units import Arrays
 
-__all__ = ["ConceptOverlap", "overlap_arrays"]
+__all__ = ["IOUS", "ConceptOverlap", "overlap_arrays"]
+
+IOUS = ("iou", "label_iou", "null_iou", "held_out_iou")
+"""What is known of every layer unit as an IoU."""
 
 
 class _ShownProbe(NamedTuple):
@@ -31,14 +34,12 @@ class ConceptOverlap(DissectionSettings, Measurement):
     layer unit, int32: `intersection` and `union`, the pixels of M ∧ F and M ∨ F for the unit's mask M and formula F.
 
     Common arrays: `layer`, its name; and (K,) of each layer unit: `formula`, `label` (the best single concept) and
-    `category` (the label's), str, empty where there is none; `length` int64; `dead` bool; `iou`, `label_iou` and
-    `null_iou` float64.
+    `category` (the label's), str, empty where there is none; `length` int64; `dead` bool; `iou`, `label_iou`,
+    `null_iou` and `held_out_iou` float64.
     """
 
     indivisible: ClassVar[bool] = True
-    common: ClassVar[frozenset[str]] = frozenset(
-        {"layer", "formula", "label", "category", "length", "dead", "iou", "label_iou", "null_iou"}
-    )
+    common: ClassVar[frozenset[str]] = frozenset({"layer", "formula", "label", "category", "length", "dead", *IOUS})
 
     @property
     def population(self) -> str:
@@ -95,4 +96,4 @@ def _columns(units: tuple[Unit, ...]) -> dict[str, NDArray[Any]]:
         "category": np.array(["" if unit.label is None else unit.label.category for unit in units], dtype=np.str_),
         "length": np.array([0 if unit.formula is None else len(unit.formula) for unit in units], dtype=np.int64),
         "dead": np.array([unit.dead for unit in units], dtype=np.bool_),
-    } | {name: np.array([getattr(unit, name) for unit in units]) for name in ("iou", "label_iou", "null_iou")}
+    } | {name: np.array([getattr(unit, name) for unit in units]) for name in IOUS}

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
-from sparsescope.measurements.concept_overlap import ConceptOverlap
+from sparsescope.measurements.concept_overlap import IOUS, ConceptOverlap
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
 from sparsescope.units import Arrays, FloatArray, Units
 
@@ -29,7 +29,8 @@ class Composition(Metric):
 
     I_k and U_k are the pixels of M_k ∧ F_k and M_k ∨ F_k in each probe image; the formulas F_k, of at most `length`
     concepts, were found on all probe images and are held fixed under resampling. Dead units, which never fire, are
-    counted and left out. A unit's null is the IoU of a search with its masks on shuffled images.
+    counted and left out. A unit's held-out IoU is that of formulas found on one half of the images and judged on the
+    other; its null is the IoU of a search with its masks on shuffled images.
 
     Args:
         layer: name of a module of the networks; None: the last whose output is a map.
@@ -37,6 +38,7 @@ class Composition(Metric):
         length: concepts in a formula, at most.
         beam: formulas kept in each round of the search.
         null: whether the permutation null is computed.
+        held_out: whether the held-out IoU is computed.
 
     Source: Mu & Andreas 2020; Bau et al. 2017.
     """
@@ -56,12 +58,13 @@ class Composition(Metric):
     length: Annotated[int, Field(ge=1)] = 3
     beam: Annotated[int, Field(ge=1)] = 5
     null: bool = True
+    held_out: bool = True
 
     def measurements(self, benchmark: Benchmark) -> tuple[ConceptOverlap, ...]:
         """See `Metric.measurements`."""
         if benchmark.probe is None:
             raise NotEvaluated("no probe set")
-        return (ConceptOverlap(self.layer, self.fraction, self.length, self.beam, self.null),)
+        return (ConceptOverlap(self.layer, self.fraction, self.length, self.beam, self.null, self.held_out),)
 
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """See `Metric.units`; models may have different numbers of layer units."""
@@ -104,7 +107,8 @@ class Composition(Metric):
             "unique_formulas": len(set(formulas)),
             "share_above_0.04": float((ious > DETECTOR).mean()),
             "label_iou": float(common["label_iou"][live].mean()),
-            "null_iou": float(common["null_iou"][live].mean()) if self.null else None,
+            "null_iou": _known(common["null_iou"][live].mean()),
+            "held_out_iou": _known(common["held_out_iou"][live].mean()),
             "null_share_above_0.04": float((common["null_iou"][live] > DETECTOR).mean()) if self.null else None,
             "quantiles": {str(level): float(np.quantile(ious, level)) for level in levels},
             "share_by_category": {name: number / len(ious) for name, number in sorted(categories.items())},
@@ -118,15 +122,17 @@ def overlap_units(found: Arrays) -> Units:
     return Units({"probe": len(found["union"])}, arrays, common)
 
 
+def _known(value: float) -> float | None:
+    """None for nan: what was not asked for, or cannot be."""
+    return None if np.isnan(value) else float(value)
+
+
 def _rows(units: Units) -> list[dict[str, Any]]:
     """One row per layer unit; None for what a dead unit, or one without a formula, does not have."""
     common = units.common
     rows = []
     for k, dead in enumerate(map(bool, common["dead"])):
-        ious = {
-            name: None if np.isnan(common[name][k]) else float(common[name][k])
-            for name in ("iou", "label_iou", "null_iou")
-        }
+        ious = {name: _known(common[name][k]) for name in IOUS}
         rows.append(
             {
                 "unit": k,

@@ -20,7 +20,8 @@ SENTENCES = {
     "never sure scores well, so its scale-free twin, R², stands beside it.",
     "stability": "How much an explanation's coefficients change when it is centred on a neighbour of the image.",
     "composition": "How well the best logical formula of concepts describes where a neuron of a layer fires, the mean "
-    "over those that do. The formulas are chosen on the same images: read it beside what shuffled images reach.",
+    "over those that do. The formulas are chosen on the same images: read it beside the values on held-out and "
+    "shuffled images.",
     "weight_trace": "Curvature of the loss in the surviving weights (trace of the Hessian): low is flat.",
     "input_trace": "Curvature of the loss in the pixels: low is a smooth response to small changes of the image.",
     "weight_top_eigenvalue": "Curvature of the loss along the sharpest direction of the surviving weights.",

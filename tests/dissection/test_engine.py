@@ -5,7 +5,7 @@ import pytest
 import torch
 from array_probe import ArrayProbe
 from PIL import Image
-from reference_compositional import explain
+from reference_compositional import explain, held_out
 from torch import nn
 
 from sparsescope.classifier import Classifier
@@ -26,11 +26,12 @@ def probe():
 
 
 OPTIONS = DissectionSettings(fraction=0.05)
+IOUS = ("iou", "label_iou", "null_iou", "held_out_iou")
 
 
 def same(one, two):
     assert [(u.formula, u.dead, u.label) for u in one.units] == [(u.formula, u.dead, u.label) for u in two.units]
-    for name in ("iou", "label_iou", "null_iou"):
+    for name in IOUS:
         np.testing.assert_array_equal([getattr(u, name) for u in one.units], [getattr(u, name) for u in two.units])
     np.testing.assert_array_equal(one.intersection, two.intersection)
     np.testing.assert_array_equal(one.union, two.union)
@@ -53,6 +54,7 @@ def test_equals_the_literal_road(small_classifier, probe):
         assert unit.formula.concepts == tuple(probe.concepts[i] for i in labels)
         assert tuple(map(str, unit.formula.operators)) == operators
         assert (unit.label, unit.iou, unit.label_iou) == (probe.concepts[label], iou, label_iou)
+        assert unit.held_out_iou == held_out(mask, probe.masks)
         holds = unit.formula.evaluate(dict(zip(probe.concepts, probe.masks, strict=True)))
         np.testing.assert_array_equal(result.intersection[:, k], (mask & holds).sum(axis=(1, 2)))
         np.testing.assert_array_equal(result.union[:, k], (mask | holds).sum(axis=(1, 2)))
@@ -88,7 +90,7 @@ def test_dead_units_are_counted_not_averaged(small_classifier, probe):
         small_classifier.module[3].bias[:3] = torch.tensor([-1.0, 0.0, 0.37])
     result = dissect(small_classifier, probe, settings=OPTIONS)
     assert [unit.dead for unit in result.units[:4]] == [True, True, True, False]
-    assert np.isnan([getattr(result.units[0], name) for name in ("iou", "label_iou", "null_iou")]).all()
+    assert np.isnan([getattr(result.units[0], name) for name in IOUS]).all()
     assert result.units[0].formula is result.units[0].label is None
     assert not result.union[:, :3].any()
     assert result.mean_iou == np.mean([unit.iou for unit in result.units if not unit.dead])
@@ -122,8 +124,9 @@ def test_a_unit_that_knows_a_concept_beats_its_null(probe):
     assert result.units[0].iou > 0.6 > 2 * result.units[0].null_iou > 0
     again = dissect(Classifier(network), probe, "0", settings=DissectionSettings(fraction=share, length=1), seed=1)
     assert again.units[0].iou == result.units[0].iou and again.units[0].null_iou != result.units[0].null_iou
-    without = dissect(Classifier(network), probe, "0", settings=DissectionSettings(null=False))
-    assert np.isnan(without.units[0].null_iou)
+    assert 0.5 < result.units[0].held_out_iou == again.units[0].held_out_iou
+    without = dissect(Classifier(network), probe, "0", settings=DissectionSettings(null=False, held_out=False))
+    assert np.isnan([without.units[0].null_iou, without.units[0].held_out_iou]).all()
 
 
 def test_plain_features_are_compared_with_whole_images(small_classifier, probe):

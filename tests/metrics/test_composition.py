@@ -27,6 +27,7 @@ def units(intersection, union, **common):
         "iou": np.full(width, 0.1),
         "label_iou": np.full(width, 0.05),
         "null_iou": np.full(width, 0.01),
+        "held_out_iou": np.full(width, 0.02),
     }
     arrays = {"intersection": np.array(intersection, dtype=np.int32), "union": union}
     return Units({"probe": len(union)}, arrays, {**defaults, **common})
@@ -92,13 +93,14 @@ def test_measured_as_the_engine_finds_it(small_classifier, benchmark):
     assert (details["layer"], details["images"], details["layer_units"], details["dead"]) == ("1", 20, 6, 0)
     rows = direct.rows()
     assert [{name: row[name] for name in rows[0]} for row in details["units"]] == rows
-    assert [row["null_iou"] for row in details["units"]] == [unit.null_iou for unit in direct.units]
+    for name in ("null_iou", "held_out_iou"):
+        assert [row[name] for row in details["units"]] == [getattr(unit, name) for unit in direct.units]
+        assert details[name] == pytest.approx(np.mean([getattr(unit, name) for unit in direct.units]))
     assert [row["category"] for row in details["units"]] == [unit.label.category for unit in direct.units]
     ious = [unit.iou for unit in direct.units]
     assert details["unique_formulas"] == len({row["formula"] for row in rows})
     assert details["share_above_0.04"] == np.mean(np.array(ious) > 0.04)
     assert details["label_iou"] == pytest.approx(np.mean([unit.label_iou for unit in direct.units]))
-    assert details["null_iou"] == pytest.approx(np.mean([unit.null_iou for unit in direct.units]))
     assert details["quantiles"]["0"] == min(ious) and details["quantiles"]["1"] == max(ious)
     assert sum(details["share_by_category"].values()) == pytest.approx(1)
 
@@ -116,6 +118,7 @@ def test_details_of_dead_units_and_of_units_without_a_formula():
         iou=np.array([nan, 0.0, 0.5]),
         label_iou=np.array([nan, 0.0, 0.5]),
         null_iou=np.array([nan, 0.0, 0.1]),
+        held_out_iou=np.full(3, nan),
     )
     details = Composition().details(found)
     assert (details["dead"], details["layer_units"], details["unique_formulas"]) == (1, 3, 1)
@@ -125,7 +128,7 @@ def test_details_of_dead_units_and_of_units_without_a_formula():
     assert (dead["dead"], dead["iou"], dead["formula"], dead["length"]) == (True, None, None, 0)
     assert (unmet["dead"], unmet["iou"], unmet["formula"], unmet["label"]) == (False, 0.0, None, None)
     assert (sky["formula"], sky["length"], sky["iou"]) == ("sky", 1, 0.5)
-    assert Composition(null=False).details(found)["null_iou"] is None
+    assert details["held_out_iou"] is None and [row["held_out_iou"] for row in details["units"]] == [None] * 3
 
 
 @pytest.mark.parametrize("options", [{"fraction": 0}, {"fraction": 1}, {"length": 0}, {"beam": 0}])

@@ -19,6 +19,7 @@ def neuron_details(ious: list[float | None], formula: str = "a AND b", layer: st
         "share_above_0.04": float(np.mean([row["iou"] > 0.04 for row in live])),
         "label_iou": float(np.mean([row["label_iou"] for row in live])),
         "null_iou": float(np.mean([row["null_iou"] for row in live])),
+        "held_out_iou": float(np.mean([row["held_out_iou"] for row in live])),
         "null_share_above_0.04": 0.0,
         "quantiles": {},
         "share_by_category": {name: number / len(live) for name, number in categories.items()},
@@ -36,4 +37,5 @@ def _row(unit: int, iou: float | None, formula: str) -> dict[str, Any]:
         "iou": iou,
         "label_iou": None if iou is None else iou / 2,
         "null_iou": None if iou is None else 0.01,
+        "held_out_iou": None if iou is None else iou / 4,
     }

@@ -25,6 +25,7 @@ def test_facts() -> None:
         "Layer": [("layer3", ""), ("layer3", "")],
         "Units": [("4 live, 1 dead", ""), ("4 live, 1 dead", "")],
         "Mean IoU of the best formulas": [("0.0450", "[0.0400, 0.0512]"), ("0.0450", "")],
+        "… on held-out images": [(f"{own['held_out_iou']:.4f}", "") for own in (DENSE, SPARSE)],
         "… on shuffled images": [("0.0100", ""), ("0.0100", "")],
         "Mean IoU of the best single concepts": [("0.0225", ""), ("0.0225", "")],
         "Units above 0.04": [("50.0 %", "on shuffled images 0.0 %")] * 2,
@@ -86,7 +87,7 @@ def test_the_report_shows_them(written: dict[str, Path]) -> None:
         "Units 4 live, 1 dead 4 live, 1 dead",
         "Mean IoU of the best formulas 0.0450 [",
         f"Compositional IoU of {MODELS[0]}: units that never fire, left out of the mean: 1.",
-        f"Best formulas of {MODELS[1]} Unit Formula IoU Shuffled 0 <b>|x OR 0 0.0900 0.0100",
+        f"Best formulas of {MODELS[1]} Unit Formula IoU Held out Shuffled 0 <b>|x OR 0 0.0900 0.0225 0.0100",
     ):
         assert text in page.text, text
     labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
@@ -96,7 +97,7 @@ def test_the_report_shows_them(written: dict[str, Path]) -> None:
 def test_markdown_says_the_same(written: dict[str, Path]) -> None:
     text = written["report.md"].read_text()
     assert "| Units | 4 live, 1 dead | 4 live, 1 dead |" in text
-    assert r"| 0 | &lt;b&gt;\|x OR 0 | 0.0900 | 0.0100 |" in text
+    assert r"| 0 | &lt;b&gt;\|x OR 0 | 0.0900 | 0.0225 | 0.0100 |" in text
     assert "| Units above 0.04 | 50.0 %, on shuffled images 0.0 % | 50.0 %, on shuffled images 0.0 % |" in text
     for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
