@@ -11,7 +11,8 @@ Built in:
                                                              torchvision:resnet50, so narrow that about 21 % of the
                                                              parameters are left, as in a ticket of seven rounds
 
-Besides: `torchvision:NAME`, `FILE.py:function` and `package.module:function`, where a function returns an `nn.Module`.
+Besides: `torchvision:NAME`, `timm:NAME` (extra `models`), `FILE.py:function` and `package.module:function`, where a
+function returns an `nn.Module`.
 
 A new architecture is one file and one line in `BUILT_IN`. Its function takes `num_classes` and `in_channels`, both with
 defaults; a constant `PREPROCESSING` beside it says how its images are normalised. Importing this package imports no
@@ -20,8 +21,9 @@ torch.
 
 from typing import TYPE_CHECKING, Any
 
+from sparsescope.architectures.architecture import Architecture
 from sparsescope.architectures.preprocessing import IMAGENET, Preprocessing
-from sparsescope.architectures.spec import BUILT_IN, Architecture, resolve
+from sparsescope.architectures.spec import BUILT_IN, is_known_code, resolve
 
 if TYPE_CHECKING:
     from sparsescope.architectures.matching import Comparison, fitting_options, match
@@ -33,6 +35,7 @@ __all__ = [
     "Comparison",
     "Preprocessing",
     "fitting_options",
+    "is_known_code",
     "match",
     "resolve",
 ]

@@ -9,7 +9,9 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from sparsescope.architectures.spec import BUILT_IN, Architecture, resolve, torchvision_names
+from sparsescope.architectures.architecture import Architecture
+from sparsescope.architectures.libraries import torchvision_names
+from sparsescope.architectures.spec import BUILT_IN, resolve
 from sparsescope.errors import ArtefactError
 from sparsescope.mask import head_weight, weight_tensors
 
@@ -189,6 +191,6 @@ def _no_match(shapes: Shapes, source: str, compared: Mapping[str, Comparison]) -
         f"{source} has the names and shapes of no built-in or torchvision architecture "
         f"({len(shapes)} tensors: {', '.join(first)}{', …' if len(shapes) > len(first) else ''}).\n"
         + ("Nearest:\n" + "\n".join(lines) + "\n" if lines else "")
-        + "Name the architecture with --arch: a built-in name, torchvision:NAME, FILE.py:function or "
-        "package.module:function."
+        + "Name the architecture with --arch: a built-in name, torchvision:NAME, timm:NAME, "
+        "FILE.py:function or package.module:function."
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from sparsescope.architectures import Comparison, Preprocessing, fitting_options, match, resolve
+from sparsescope.architectures import Comparison, Preprocessing, fitting_options, is_known_code, match, resolve
 from sparsescope.checkpoints.layout import Artefact
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError
@@ -51,7 +51,7 @@ def find_network(artefact: Artefact, arch: str | None, dense: Classifier | None 
     stored = artefact.details.architecture
     if arch is not None:
         return _built(arch, artefact)
-    if stored is not None and _is_known_code(stored):
+    if stored is not None and is_known_code(stored):
         return _built(stored, artefact)
     if dense is not None and fits(dense, artefact):
         return copied(dense)
@@ -76,14 +76,10 @@ def fits(dense: Classifier, artefact: Artefact) -> bool:
     return _comparison(dense.module, artefact).fits
 
 
-def _is_known_code(spec: str) -> bool:
-    return ":" not in spec or spec.startswith("torchvision:")
-
-
 def _built(spec: str, artefact: Artefact) -> Network:
     architecture = resolve(spec)
     options = {}
-    if spec == artefact.details.architecture and not _is_known_code(spec):
+    if spec == artefact.details.architecture and not is_known_code(spec):
         options = {
             name: value for name, value in artefact.details.architecture_options.items() if architecture.accepts(name)
         }

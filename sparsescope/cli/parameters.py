@@ -61,7 +61,7 @@ def make_folder(out: Path) -> None:
 arch_option = click.option(
     "--arch",
     metavar="SPEC",
-    help="Architecture: a built-in name, torchvision:NAME or FILE.py:function. "
+    help="Architecture: a built-in name, torchvision:NAME, timm:NAME or FILE.py:function. "
     "Default: from the checkpoint, else by names and shapes.",
 )
 mean_option = click.option(

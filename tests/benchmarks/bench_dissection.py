@@ -104,7 +104,9 @@ def main() -> None:
         found = runs[0][1]
         assert ((found.formula[0], tuple(map(str, found.formula[1]))), found.iou) == (formula, iou)
     masking = timed(lambda: unit_masks(probe, classifier, range(arguments.units)))[0] / arguments.units
-    everything = timed(lambda: dissect(classifier, probe, "2", settings=DissectionSettings(null=False, held_out=False)))[0] / 64
+    everything = (
+        timed(lambda: dissect(classifier, probe, "2", settings=DissectionSettings(null=False, held_out=False)))[0] / 64
+    )
     one, mine = statistics.median(literal), statistics.median(ours)
     print(f"{arguments.images} images, {len(probe.concepts)} concepts; literal search {one:.2f} s per unit")
     print(f"search, per unit         {one / mine:6.0f} x   (target 30)   {1e3 * mine:.2f} ms")

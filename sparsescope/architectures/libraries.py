@@ -1,0 +1,69 @@
+"""Architectures of other packages: torchvision and timm."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from sparsescope.architectures.architecture import Architecture
+from sparsescope.architectures.preprocessing import IMAGENET, Preprocessing
+from sparsescope.errors import OptionError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["LIBRARIES", "torchvision_names"]
+
+
+def torchvision_names() -> list[str]:
+    """Return the names of torchvision's classification architectures."""
+    from torchvision import models
+
+    return list(models.list_models(module=models))
+
+
+def _torchvision(name: str) -> Architecture:
+    from torchvision import models
+
+    spec = f"torchvision:{name}"
+    if name not in torchvision_names():
+        raise OptionError(f"torchvision has no classification architecture {name!r}.{_near(spec, torchvision_names())}")
+    # These two warn unless told how to initialise; False is their announced default.
+    quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+
+    def build(num_classes: int = 1000) -> "nn.Module":
+        network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **quiet)
+        return network
+
+    return Architecture(spec, build, IMAGENET)
+
+
+def _timm(name: str) -> Architecture:
+    spec = f"timm:{name}"
+    try:
+        import timm
+    except ImportError as error:
+        raise OptionError(f"{spec} needs timm, which is not installed: pip install 'sparsescope[models]'.") from error
+    if ":" in name or not timm.is_model(name.partition(".")[0]):  # "hf-hub:…" would ask the network
+        raise OptionError(f"timm has no architecture {name!r}.{_near(spec, timm.list_models())}")
+    known = timm.get_pretrained_cfg(name, allow_unregistered=True)
+
+    def build(num_classes: int | None = None, in_channels: int = 3) -> "nn.Module":
+        classes: dict[str, Any] = {} if num_classes is None else {"num_classes": num_classes}
+        network: nn.Module = timm.create_model(name, pretrained=False, in_chans=in_channels, **classes)
+        return network
+
+    preprocessing = known and Preprocessing(tuple(known.mean), tuple(known.std), known.input_size[-1])
+    return Architecture(spec, build, preprocessing or None)
+
+
+def _near(spec: str, names: Iterable[str]) -> str:
+    library, _, name = spec.partition(":")
+    near = get_close_matches(name, names, n=5, cutoff=0.5)
+    return f" Did you mean {', '.join(f'{library}:{other}' for other in near)}?" if near else ""
+
+
+LIBRARIES: dict[str, Callable[[str], Architecture]] = {
+    "torchvision": _torchvision,
+    "timm": _timm,
+}
+"""By the word before the colon; none of them runs code that a file brings."""
