@@ -89,12 +89,15 @@ def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) 
     for failure in outcome.failures:
         what = failure.method if failure.target is None else f"{failure.method} at {failure.target:.1%}"
         click.echo(f"Failed: {what}, seed {failure.seed}: {failure.reason}", err=True)
+    if outcome.busy:
+        seeds = ", ".join(map(str, outcome.busy))
+        click.echo(f"Left to other commands, which work on them in {out} now: seed {seeds}", err=True)
     made = len(outcome.sweep.points)
-    page = f"{out / 'index.html'}, with its figures and tables" if made else str(out / "failures.json")
     if made:
         write_sweep_report(out)
     missing = f", {len(outcome.failures)} failed (failures.json)" if outcome.failures else ""
-    click.echo(f"{recipe.name}: {made} networks evaluated against their dense parents{missing}. Written: {page}")
+    page = f" Written: {out / 'index.html'}, with its figures and tables" if made else ""
+    click.echo(f"{recipe.name}: {made} networks evaluated against their dense parents{missing}.{page}")
     return bool(outcome.failures)
 
 

@@ -1,12 +1,18 @@
-"""The record of a sweep on disk: what is finished, what failed, and whether the folder is this recipe's."""
+"""The record of a sweep on disk: what is finished, what failed, and whether the folder is this recipe's.
+
+Several commands may share a folder: each works on seeds of its own, and adds to the record what it has done.
+"""
 
 import dataclasses
 import datetime
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 import sparsescope
 from sparsescope.errors import InputError, OptionError
@@ -16,7 +22,7 @@ from sparsescope.sweep import Sweep, SweepPoint
 from sparsescope.sweeps.plan import Point, chain, points
 from sparsescope.sweeps.recipe import SweepRecipe
 
-__all__ = ["Failure", "evaluation_file", "finished", "open_record", "save_record", "write_failures"]
+__all__ = ["Failure", "evaluation_file", "finished", "open_record", "save_failures", "save_record", "working_on"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,11 @@ class Failure:
     target: float | None
     seed: int
     reason: str
+
+    @property
+    def point(self) -> Point:
+        """What failed."""
+        return Point(self.method, self.target, self.seed)
 
 
 def evaluation_file(point: Point) -> str:
@@ -88,20 +99,76 @@ def open_record(recipe: SweepRecipe, folder: Path) -> Sweep:
     )
 
 
-def save_record(record: Sweep, recipe: SweepRecipe, done: Mapping[Point, SweepPoint], folder: Path) -> Sweep:
-    """Return the record with what is done, in the plan's order, written if it is new."""
-    found = tuple(done[point] for point in points(recipe) if point in done)
-    updated = record.model_copy(update={"name": recipe.name, "recipe": recipe.model_dump(mode="json"), "points": found})
-    if updated != record or not (folder / "sweep.json").exists():
-        updated.save(folder)
-    return updated
+def save_record(recipe: SweepRecipe, done: Mapping[Point, SweepPoint], folder: Path, *, check: bool = False) -> Sweep:
+    """Add what is done to the record, in the plan's order, and write it if that is new; return it.
+
+    Args:
+        recipe: of this command; the record keeps what other commands were asked for.
+        done: finished points.
+        folder: of the sweep.
+        check: whether to drop what else the record lists where it does not lie there any more.
+    """
+    with _locked(folder):
+        record = open_record(recipe, folder)
+        whole = recipe.joined(SweepRecipe.model_validate(record.recipe))
+        every = {Point(known.method, known.target, known.seed): known for known in record.points} | dict(done)
+        lost = {point for point in every if check and point not in done and finished(folder, point) is None}
+        found = tuple(every[point] for point in points(whole) if point in every and point not in lost)
+        plain = whole.model_dump(mode="json")
+        updated = record.model_copy(update={"name": whole.name, "recipe": plain, "points": found})
+        if updated != record or not (folder / "sweep.json").exists():
+            updated.save(folder)
+        return updated
 
 
-def write_failures(folder: Path, failures: Sequence[Failure]) -> None:
-    """Write failures.json, or remove it where nothing failed."""
+def save_failures(folder: Path, failures: Sequence[Failure], tried: Collection[Point]) -> None:
+    """Write failures.json, or remove it where nothing failed; what other commands met elsewhere stays in it.
+
+    Args:
+        folder: of the sweep.
+        failures: of this command.
+        tried: points that it tried; of a seed whose dense network it tried, at least one.
+    """
     path = folder / "failures.json"
-    if failures:
-        content = json.dumps([dataclasses.asdict(failure) for failure in failures], indent=2) + "\n"
-        write_atomically(path, content.encode())
-    else:
-        path.unlink(missing_ok=True)
+    seeds = {point.seed for point in tried}
+    with _locked(folder):
+        kept = [
+            failure
+            for failure in _failures(path)
+            if (failure.seed not in seeds if failure.method == "dense" else failure.point not in tried)
+        ]
+        if listed := [*kept, *failures]:
+            content = json.dumps([dataclasses.asdict(failure) for failure in listed], indent=2) + "\n"
+            write_atomically(path, content.encode())
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _failures(path: Path) -> list[Failure]:
+    """Return what failed before; nothing where the list is missing or damaged: it is tried again in any case."""
+    try:
+        return [Failure(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+@contextmanager
+def working_on(folder: Path, seed: int) -> Iterator[bool]:
+    """Keep other commands from a seed, until the process ends at the latest; gives False where one works on it now."""
+    place = folder / f"seed-{seed}"
+    place.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(place / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _locked(folder: Path) -> FileLock:
+    """Keep other commands from sweep.json and failures.json for a moment."""
+    return FileLock(folder / ".lock")

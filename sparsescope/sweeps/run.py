@@ -26,7 +26,15 @@ from sparsescope.evaluation import evaluate
 from sparsescope.sweep import Sweep
 from sparsescope.sweeps.plan import Point, points
 from sparsescope.sweeps.recipe import SweepRecipe
-from sparsescope.sweeps.record import Failure, evaluation_file, finished, open_record, save_record, write_failures
+from sparsescope.sweeps.record import (
+    Failure,
+    evaluation_file,
+    finished,
+    open_record,
+    save_failures,
+    save_record,
+    working_on,
+)
 from sparsescope.sweeps.tickets import make_ticket
 from sparsescope.sweeps.workshop import Workshop
 from sparsescope.training import Precision, Progress
@@ -55,10 +63,17 @@ class Resources:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The record of a sweep, and what is missing in it."""
+    """The record of a sweep, and what is missing in it.
+
+    Args:
+        sweep: what has been evaluated so far, by any command.
+        failures: of this command.
+        busy: seeds that were left to other commands, which work on them.
+    """
 
     sweep: Sweep
     failures: tuple[Failure, ...]
+    busy: tuple[int, ...] = ()
 
 
 def open_data(recipe: SweepRecipe) -> Benchmark:
@@ -116,7 +131,8 @@ def run_sweep(
     """Train and evaluate every point of a sweep that is not done yet, and keep the record in `folder/sweep.json`.
 
     A ticket that fails is told of in the outcome and tried again next time; the others are made all the same. Other
-    methods, sparsities or seeds may be asked of a folder later on: the record has them all.
+    methods, sparsities or seeds may be asked of a folder later on: the record has them all. Several processes may run
+    the same sweep in one folder: each takes the seeds that no other works on.
 
     Args:
         recipe: what to run.
@@ -131,36 +147,27 @@ def run_sweep(
     """
     resources = resources or Resources()
     record = open_record(recipe, folder)
-    failures: list[Failure] = []
     whole = recipe.joined(SweepRecipe.model_validate(record.recipe))
     done = {point: found for point in points(whole) if (found := finished(folder, point)) is not None}
-    record = save_record(record, whole, done, folder)
-    open_points = [point for point in points(recipe) if point not in done]
+    save_record(recipe, done, folder, check=True)
     for point in points(recipe):
         if point in done and told is not None:
             told(point, "evaluation", 1.0, f"{point.name} is done")
+    open_points = [point for point in points(recipe) if point not in done]
     if open_points and benchmark is None:
         benchmark = open_data(recipe)
-    for seed in recipe.seeds:
-        pending = [point for point in open_points if point.seed == seed]
-        if not pending or benchmark is None:
-            continue
-        bench = _Bench(recipe, benchmark, folder, seed, resources, told)
-        for point in pending:
-            try:
-                bench.make(point)
-            except (InputError, RuntimeError, ArithmeticError) as error:
-                whole_seed = not bench.dense_is_there
-                failures.append(_failure(point, error, whole_seed))
-                if whole_seed:
-                    break
+    failures: list[Failure] = []
+    tried, busy = set(done), []
+    for seed in dict.fromkeys(point.seed for point in open_points):
+        with working_on(folder, seed) as mine:
+            if not mine or benchmark is None:
+                busy.append(seed)
                 continue
-            found = finished(folder, point)
-            assert found is not None
-            done[point] = found
-            record = save_record(record, whole, done, folder)
-    write_failures(folder, failures)
-    return Outcome(record, tuple(failures))
+            pending = [point for point in open_points if point.seed == seed]
+            failures += _Bench(recipe, benchmark, folder, seed, resources, told).make_all(pending)
+            tried.update(pending)
+    save_failures(folder, failures, tried)
+    return Outcome(Sweep.load(folder), tuple(failures), tuple(busy))
 
 
 @dataclass
@@ -174,6 +181,23 @@ class _Bench:
     resources: Resources
     told: Callable[[Point, str, float, str], None] | None
     dense_is_there: bool = False
+
+    def make_all(self, pending: list[Point]) -> list[Failure]:
+        """Train, evaluate and record every point that another command has not finished; return what failed."""
+        failures = []
+        for point in pending:
+            try:
+                if finished(self.folder, point) is None:
+                    self.make(point)
+            except (InputError, RuntimeError, ArithmeticError) as error:
+                failures.append(_failure(point, error, not self.dense_is_there))
+                if not self.dense_is_there:
+                    break
+                continue
+            found = finished(self.folder, point)
+            assert found is not None
+            save_record(self.recipe, {point: found}, self.folder)
+        return failures
 
     def make(self, point: Point) -> None:
         """Train and evaluate one point."""
