@@ -1,5 +1,6 @@
 """`sparsescope prune`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +9,13 @@ import rich_click as click
 from sparsescope.cli.parameters import (
     crop_option,
     device_option,
-    make_folder,
     mean_option,
     precision_option,
     quiet_option,
     resize_option,
     seed_option,
     std_option,
+    targets,
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
@@ -35,6 +36,13 @@ _METHODS = ["omp", "lth", "random", "snip", "grasp", "synflow", "rigl", "n_m", "
 @click.option("--sparsity", type=float, help="Fraction of the weights removed (for channels: of each layer's).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Where the ticket goes.")
 @click.option("--mask-out", type=click.Path(path_type=Path), metavar="FILE", help="Write the mask alone as well.")
+@click.option(
+    "--removed-out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Only for channels: write the smaller network without the removed channels as well. It computes what the "
+    "ticket does, and is a checkpoint like it: every metric can be measured.",
+)
 @click.option(
     "--dense",
     type=click.Path(path_type=Path),
@@ -93,20 +101,37 @@ def run(
     sparsity: float | None,
     out: Path,
     mask_out: Path | None,
+    removed_out: Path | None,
     epochs: int | None,
     no_train: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
     """Make the ticket, write it, and say in one line what it is."""
+    if method != "n_m" and sparsity is None:
+        raise OptionError("Expected --sparsity S: the fraction of the weights to remove, such as 0.8.")
+    if removed_out is not None and method != "channels":
+        raise OptionError(
+            f"--removed-out goes with channels: {method} removes single weights, and no layer is smaller."
+        )
+    with targets({"--out": out, "--mask-out": mask_out, "--removed-out": removed_out}):
+        _run(method, sparsity, out, mask_out, removed_out, epochs, no_train, quiet, options)
+
+
+def _run(
+    method: str,
+    sparsity: float | None,
+    out: Path,
+    mask_out: Path | None,
+    removed_out: Path | None,
+    epochs: int | None,
+    no_train: bool,
+    quiet: bool,
+    options: dict[str, Any],
+) -> None:
     from sparsescope.checkpoints import load_classifier
     from sparsescope.sweeps import make_ticket, untrained_ticket
 
-    if method != "n_m" and sparsity is None:
-        raise OptionError("Expected --sparsity S: the fraction of the weights to remove, such as 0.8.")
-    for path in (out, mask_out):
-        if path is not None:
-            make_folder(path.parent)
     with progress_bar(quiet=quiet) as progress:
         workshop = _workshop(method, epochs or None, out, _label(progress), **options)
         if no_train or epochs == 0:
@@ -119,6 +144,21 @@ def run(
     if mask_out is not None and ticket.mask is not None:
         ticket.mask.save(mask_out)
     click.echo(_summary(workshop, method, out, ticket, history))
+    if removed_out is not None:
+        click.echo(_write_removed(workshop, removed_out, ticket, history))
+
+
+def _write_removed(workshop: "Workshop", out: Path, ticket: "Classifier", history: list[Any]) -> str:
+    """Write the network without the removed channels; return one line about it."""
+    from sparsescope.pruning import remove_channels
+
+    assert ticket.mask is not None
+    smaller = replace(ticket, module=remove_channels(ticket.module, ticket.mask), mask=None)
+    workshop.write(out, smaller, history)
+    return (
+        f"{out}: the same without the removed channels, {smaller.sparsity.parameters:,} of "
+        f"{ticket.sparsity.parameters:,} parameters"
+    )
 
 
 def _workshop(
