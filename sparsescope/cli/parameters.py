@@ -60,24 +60,30 @@ def make_folder(out: Path) -> None:
 
 
 @contextlib.contextmanager
-def targets(files: Mapping[str, Path | None]) -> Iterator[None]:
+def targets(files: Mapping[str, Path | None], runs: Path | None = None) -> Iterator[None]:
     """Make the folders of the files that options name, before any work is done; new ones do not stay empty.
+
+    Args:
+        files: option -> file; None where it was not given.
+        runs: a folder that is needed as well.
 
     Raises:
         OptionError: a path is a folder, cannot be written to, or is named twice.
     """
     named = {option: path for option, path in files.items() if path is not None}
-    seen: dict[Path, str] = {}
+    seen = {} if runs is None else {runs.absolute(): "--runs"}
     for option, path in named.items():
         if path.is_dir():
             raise OptionError(f"Expected {option} to be a file, but {path} is a folder. Name a file in it.")
         if (first := seen.setdefault(path.absolute(), option)) != option:
-            raise OptionError(f"{first} and {option} both are {path}. Give each a file of its own.")
+            raise OptionError(f"{first} and {option} both are {path}. Give each a place of its own.")
     with contextlib.ExitStack() as stack:
         for option, path in named.items():
             stack.enter_context(folder(path.parent))
             if not os.access(path.parent, os.W_OK):
                 raise OptionError(f"{option} {path} cannot be written: no permission in {path.parent}.")
+        if runs is not None:
+            stack.enter_context(folder(runs))
         yield
 
 

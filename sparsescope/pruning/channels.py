@@ -30,10 +30,13 @@ def channel_mask(module: nn.Module, fraction: float, *, skip: Collection[str] = 
 
     Raises:
         OptionError: fraction out of range, or `skip` names no layer that could be pruned.
+        ArtefactError: weights are computed from others in the forward pass.
         InputError: there is nothing to prune, the network cannot be traced, or weights are not finite.
     """
     if not 0 <= fraction < 1:
         raise OptionError(f"Expected a fraction of channels of at least 0 and below 1, but got {fraction}.")
+    if isinstance(skip, str):
+        raise OptionError(f"Expected skip to be names in a list, but got {skip!r}.")
     inner = inner_layers(module)
     names = [layer.name for layer in inner]
     if not inner:

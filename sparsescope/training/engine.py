@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sparsescope.benchmark import ImageSet
 from sparsescope.classifier import Classifier
 from sparsescope.errors import DataError
 from sparsescope.mask import Mask, account
@@ -64,7 +66,6 @@ class Engine:
         labels = batch.labels.to(self.device)
         with torch.autocast(self.device.type, getattr(torch, self._precision), enabled=self._precision != "float32"):
             logits = self._forward(batch.images)
-        self._check_labels(batch.labels, logits)
         loss = functional.cross_entropy(logits.float(), labels)
         self.optimiser.zero_grad()
         self._scaler.scale(loss * batch.factor).backward()  # type: ignore[no-untyped-call]
@@ -90,12 +91,16 @@ class Engine:
         values = [loss.detach() * len(labels), right, torch.tensor(len(labels), device=self.device)]
         return torch.stack([value.to(dtype) for value in values])
 
-    def _check_labels(self, labels: Tensor, logits: Tensor) -> None:
-        if int(labels.max()) >= logits.shape[1]:
+    @torch.no_grad()
+    def check_labels(self, images: ImageSet, kind: str) -> None:
+        """Raise DataError unless the network has an output for every label; `kind` says which images they are."""
+        self.module.eval()
+        outputs = self.classifier(images.read(np.zeros(1, dtype=np.int64))).shape[1]
+        largest = images.required_labels().max()
+        if largest >= outputs:
             raise DataError(
-                f"Expected labels 0–{logits.shape[1] - 1} (the network has {logits.shape[1]} outputs), but the "
-                f"training images have the label {int(labels.max())}. Build the network with more classes "
-                "(num_classes)."
+                f"Expected labels 0–{outputs - 1} (the network has {outputs} outputs), but the {kind} images have the "
+                f"label {largest}. Build the network with more classes (num_classes)."
             )
 
     @property

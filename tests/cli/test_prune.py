@@ -93,6 +93,29 @@ def test_progress_tells_of_every_run(folder: Path, monkeypatch: pytest.MonkeyPat
         (["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "heat=3"], "Method omp has no option 'heat'"),
         (["omp", "--arch", "digits_cn", "--sparsity", "0.5"], "Did you mean digits_cnn"),
         (["omp", "--dense", "none.pt", "--sparsity", "0.5"], "There is no file none.pt"),
+        (
+            ["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--scope", "glob"],
+            "or N:M such as '2:4', but got 'glob'",
+        ),
+        (["n_m", "--arch", "digits_cnn", "--sparsity", "0.7"], "Scope 2:4 removes 0.5 of the weights, not 0.7"),
+        (["n_m", "--arch", "digits_cnn", "--scope", "erk"], "Expected --scope N:M for n_m, such as 2:4, but got 'erk'"),
+        (["lth", "--arch", "digits_cnn", "--sparsity", "0.5", "--scope", "2:4"], "lth changes its mask as it trains"),
+        (
+            ["rigl", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "every"],
+            "OPTION=VALUE, such as every=50, but got 'every'",
+        ),
+        (["rigl", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "every=a"], "every='a'"),
+        (["random", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "seed=a", "--no-train"], "but got seed='a'"),
+        (
+            ["channels", "--arch", "digits_cnn", "--sparsity", "0.5", "--prune-head"],
+            "--prune-head cannot go with channels",
+        ),
+        (
+            ["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--rewind-epoch", "2"],
+            "to rewind to below the 2 of training, but it is 2",
+        ),
+        (["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--runs", "test.npz/runs"], "cannot be made a folder"),
+        (["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--runs", "a.pt"], "--runs and --out both are a.pt"),
     ],
 )
 def test_errors_leave_nothing(folder: Path, arguments: list[str], message: str) -> None:
@@ -134,7 +157,7 @@ def test_the_network_without_its_channels(folder: Path) -> None:
     ("arguments", "message"),
     [
         (["--removed-out", "b.pt"], "--removed-out goes with channels: omp removes single weights"),
-        (["--mask-out", "a.pt"], "--out and --mask-out both are a.pt. Give each a file of its own."),
+        (["--mask-out", "a.pt"], "--out and --mask-out both are a.pt. Give each a place of its own."),
         (["--mask-out", "."], "Expected --mask-out to be a file, but . is a folder. Name a file in it."),
         (["--mask-out", "test.npz/b.pt"], "cannot be made a folder: "),
     ],

@@ -194,5 +194,10 @@ def test_labels_that_the_network_has_no_output_for(make_classifier: Make) -> Non
         DataError, match=r"Expected labels 0–2 \(the network has 3 outputs\).* have the label 3\. Build"
     ):
         train(make_classifier(), images, RECIPE)
+    known = ArrayImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 1, 2, 2]))
+    told: list[Epoch] = []
+    with pytest.raises(DataError, match=r"but the test images have the label 3"):
+        train(make_classifier(), known, RECIPE, test=images, on_epoch=told.append)
+    assert told == []  # found before anything is trained
     with pytest.raises(DataError, match="has no labels"):
         train(make_classifier(), ArrayImages(np.zeros((4, 8, 8, 3), np.uint8)), RECIPE)
