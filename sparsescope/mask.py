@@ -83,8 +83,8 @@ class Mask(Mapping[str, Tensor]):
             )
 
     def _advice(self, parameters: Mapping[str, Tensor]) -> str:
-        plain = [_without_wrapper(name) for name in parameters]
-        if all(_without_wrapper(name) in plain for name in self):
+        plain = {_without_wrapper(name) for name in parameters}
+        if not self.keys() & parameters.keys() and all(_without_wrapper(name) in plain for name in self):
             return (
                 "The names differ by the prefix of a wrapper alone (torch.compile, DataParallel): make and apply the "
                 "mask with the same object, best the network itself."

@@ -64,16 +64,16 @@ def _under(layer: str, shapes: Shapes) -> dict[str, tuple[int, ...]]:
 
 def _may_narrow(layer: nn.Module, shapes: Shapes) -> bool:
     """Return whether a layer stays one of its kind with these shapes of its tensors."""
+    if not isinstance(layer, nn.Conv2d | nn.Linear | _BatchNorm):
+        return False
     own = {name: tuple(getattr(layer, name).shape) for name in shapes}
     smaller = all(
         len(shape) == len(own[name]) and all(0 < new <= old for new, old in zip(shape, own[name], strict=True))
         for name, shape in shapes.items()
     )
-    if not smaller or len({shape[0] for shape in shapes.values()}) != 1:
+    if not smaller or len({shape[:1] for shape in shapes.values()}) != 1:
         return False
-    if isinstance(layer, nn.Conv2d):
-        return layer.groups == 1 and shapes["weight"][2:] == own["weight"][2:]
-    return isinstance(layer, nn.Linear | _BatchNorm)
+    return not isinstance(layer, nn.Conv2d) or (layer.groups == 1 and shapes["weight"][2:] == own["weight"][2:])
 
 
 def _resize(layer: nn.Module, attribute: str, shape: tuple[int, ...]) -> None:

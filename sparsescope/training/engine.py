@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from sparsescope.benchmark import ImageSet
 from sparsescope.classifier import Classifier
-from sparsescope.errors import DataError
+from sparsescope.errors import DataError, InputError
 from sparsescope.mask import Mask, account
 from sparsescope.training.batches import Batch
 from sparsescope.training.distributed import Ranks
@@ -93,9 +93,18 @@ class Engine:
 
     @torch.no_grad()
     def check_labels(self, images: ImageSet, kind: str) -> None:
-        """Raise DataError unless the network has an output for every label; `kind` says which images they are."""
+        """Raise DataError unless the network takes the images, `kind` of them, and has an output for every label."""
         self.module.eval()
-        outputs = self.classifier(images.read(np.zeros(1, dtype=np.int64))).shape[1]
+        try:
+            outputs = self.classifier(images.read(np.zeros(1, dtype=np.int64))).shape[1]
+        except (InputError, torch.OutOfMemoryError):
+            raise
+        except (RuntimeError, TypeError, ValueError) as error:  # what a network raises on images that are not for it
+            cause = str(error).partition("\n")[0]
+            raise DataError(
+                f"The network cannot take the {kind} images of shape {images.shape} (C, H, W): {cause}. Check the "
+                "architecture, and channels and size of the images."
+            ) from error
         largest = images.required_labels().max()
         if largest >= outputs:
             raise DataError(

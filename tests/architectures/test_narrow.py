@@ -66,6 +66,14 @@ def test_anything_else_is_left_alone(changes: dict[str, tuple[int, ...]]) -> Non
     assert shapes(module) == before
 
 
+def test_parameters_of_other_layers_keep_their_shapes() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(4, 4))
+    module.scale, module.offset = nn.Parameter(torch.ones(())), nn.Parameter(torch.ones(3))
+    assert narrow(module, shapes(module) | {"offset": (2,)}) == []
+    cut = {"0.weight": (2, 3, 1, 1), "0.bias": (2,), "2.weight": (4, 2)}
+    assert narrow(module, shapes(module) | cut) == ["0", "2"]
+
+
 def test_grouped_convolutions_are_left_alone() -> None:
     module = nn.Sequential(nn.Conv2d(4, 8, 1), nn.Conv2d(8, 8, 3, groups=8), nn.Flatten(), nn.Linear(8, 4))
     cut = {"0.weight": (6, 4, 1, 1), "0.bias": (6,), "1.weight": (6, 1, 3, 3), "1.bias": (6,), "3.weight": (4, 6)}

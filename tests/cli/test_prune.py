@@ -125,6 +125,13 @@ def test_errors_leave_nothing(folder: Path, arguments: list[str], message: str) 
     assert sorted(folder.rglob("*")) == before
 
 
+def test_a_folder_that_cannot_be_written_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root, as whom tests may run, can write anywhere
+    result = run("prune", "omp", "--arch", "digits_cnn", *COMMON, "--sparsity", "0.5", "--out", "new/a.pt")
+    assert result.exit_code == 2 and "--out new/a.pt cannot be written: no permission in new." in result.stderr
+    assert not (folder / "new").exists()
+
+
 def test_data_without_recipe_or_training_images(folder: Path) -> None:
     common = ["prune", "omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--out", "a.pt", "--data", "npz:test.npz"]
     assert "Expected --recipe for npz:test.npz: cifar, imagenet, digits or a TOML file" in run(*common).stderr
