@@ -79,8 +79,17 @@ class Mask(Mapping[str, Tensor]):
                 f"The mask does not fit the network ({len(problems)} of {len(self)} tensors):\n  "
                 + "\n  ".join(problems[:8])
                 + (f"\n  … and {len(problems) - 8} more" if len(problems) > 8 else "")
-                + "\nGive the mask of this architecture, or the architecture of this mask with --arch."
+                + f"\n{self._advice(parameters)}"
             )
+
+    def _advice(self, parameters: Mapping[str, Tensor]) -> str:
+        plain = {_without_wrapper(name) for name in parameters}
+        if not self.keys() & parameters.keys() and all(_without_wrapper(name) in plain for name in self):
+            return (
+                "The names differ by the prefix of a wrapper alone (torch.compile, DataParallel): make and apply the "
+                "mask with the same object, best the network itself."
+            )
+        return "Give the mask of this architecture, or the architecture of this mask with --arch."
 
     def apply(self, module: nn.Module) -> None:
         """Set the removed weights of `module` to zero, in place; raises ArtefactError if the mask does not fit."""
@@ -96,6 +105,10 @@ class Mask(Mapping[str, Tensor]):
 
         metadata = {"format": MASK_FORMAT, "method": self.method or "", "sparsity": json.dumps(self.sparsity)}
         write_atomically(path, save({name: kept.contiguous().to(torch.uint8) for name, kept in self.items()}, metadata))
+
+
+def _without_wrapper(name: str) -> str:
+    return name.replace("_orig_mod.", "").removeprefix("module.")
 
 
 def _as_bool(name: str, tensor: Tensor) -> Tensor:
@@ -140,8 +153,12 @@ class Sparsity:
 
 
 def weight_tensors(module: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the weights of all convolutions, linear layers and attention projections, in registration order."""
-    names = {}
+    """Return the weights of all convolutions, linear layers and attention projections, in registration order.
+
+    A tied weight is returned once, by its first name: that of `named_parameters`.
+    """
+    names: dict[str, nn.Parameter] = {}
+    seen: set[nn.Parameter] = set()
     for prefix, child in module.named_modules():
         if isinstance(child, nn.Linear | nn.modules.conv._ConvNd):
             wanted = ["weight"]
@@ -151,15 +168,17 @@ def weight_tensors(module: nn.Module) -> dict[str, nn.Parameter]:
             continue
         for attribute in wanted:
             parameter = getattr(child, attribute, None)
-            if isinstance(parameter, nn.Parameter):
+            if isinstance(parameter, nn.Parameter) and parameter not in seen:
+                seen.add(parameter)
                 names[f"{prefix}.{attribute}" if prefix else attribute] = parameter
     return names
 
 
 def head_weight(module: nn.Module) -> str | None:
     """Return the name of the classification head's weight: the last registered convolution or linear layer's."""
-    names = list(weight_tensors(module))
-    return names[-1] if names else None
+    layers = [child for child in module.modules() if isinstance(child, nn.Linear | nn.modules.conv._ConvNd)]
+    last = layers[-1]._parameters.get("weight") if layers else None
+    return next((name for name, weight in weight_tensors(module).items() if weight is last), None)
 
 
 def prunable_weights(module: nn.Module) -> dict[str, nn.Parameter]:

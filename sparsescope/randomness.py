@@ -2,8 +2,11 @@
 
 import hashlib
 from functools import cache
+from numbers import Integral
 
 import numpy as np
+
+from sparsescope.errors import OptionError
 
 __all__ = ["generator", "rademacher"]
 
@@ -25,9 +28,15 @@ def generator(seed: int, stream: str, unit: int) -> np.random.Generator:
         seed: the evaluation's seed, from 0 to 2**64 - 1.
         stream: what the numbers are for, such as `"lime"`; different streams are independent.
         unit: index of the sampling unit in its population, >= 0.
+
+    Raises:
+        OptionError: a number out of range, or none.
     """
-    if not (0 <= seed <= _WORD and unit >= 0):
-        raise ValueError(f"Expected 0 <= seed < 2**64 and unit >= 0, but got seed={seed}, unit={unit}.")
+    whole = isinstance(seed, Integral) and isinstance(unit, Integral)
+    if not (whole and 0 <= seed <= _WORD and unit >= 0):
+        raise OptionError(
+            f"Expected whole numbers 0 <= seed < 2**64 and unit >= 0, but got seed={seed!r}, unit={unit!r}."
+        )
     key = np.array([seed, _stream_word(stream)], dtype=np.uint64)
     counter = np.array([0, 0, 0, unit], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))

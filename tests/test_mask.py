@@ -104,6 +104,8 @@ def test_a_mask_that_does_not_fit_names_every_tensor_up_to_eight(small_network: 
     assert "does not fit the network (2 of 2 tensors)" in text and "--arch" in text
     assert "0.weight: mask (2,), network (6, 3, 3, 3)" in text
     assert "absent.weight: the network has no such parameter" in text
+    with pytest.raises(ArtefactError, match="or the architecture of this mask with --arch"):
+        Mask({"0.weight": small}).check(small_network)
     with pytest.raises(ArtefactError, match="and 4 more"):
         Mask({f"w{i}": small for i in range(12)}).check(small_network)
 

@@ -12,7 +12,7 @@ from sparsescope.architectures import Preprocessing
 from sparsescope.checkpoints.layout import Artefact, open_artefact
 from sparsescope.checkpoints.load import normalisation
 from sparsescope.checkpoints.network import find_network
-from sparsescope.checkpoints.values import conversion_warnings, sparsity_warnings, value_problems
+from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError
 from sparsescope.mask import LayerSparsity, Mask, Sparsity
@@ -98,7 +98,7 @@ def describe(path: str | Path, arch: str | None = None) -> Description:
     network.module.load_state_dict(artefact.tensors, strict=False)
     preprocessing, noticed = normalisation(artefact, network)
     classifier = Classifier(network.module, preprocessing.mean, preprocessing.std, mask=artefact.mask)
-    noticed += sparsity_warnings(classifier, candidate=False)
+    noticed += (*narrow_warnings(network.narrowed, network.spec), *sparsity_warnings(classifier))
     return _description(artefact, classifier.sparsity, network.spec, preprocessing, noticed)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from sparsescope.architectures import Preprocessing
 from sparsescope.checkpoints.layout import Artefact, open_artefact
 from sparsescope.checkpoints.network import Network, copied, find_network, fits
-from sparsescope.checkpoints.values import conversion_warnings, sparsity_warnings, value_problems
+from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
 from sparsescope.classifier import Classifier, Origin
 from sparsescope.errors import ArtefactError, OptionError
 
@@ -67,8 +67,8 @@ def load_classifier(
         name=name or artefact.path.stem,
         origin=Origin(str(artefact.path), artefact.sha256, network.spec),
     )
-    about_sparsity = sparsity_warnings(classifier, candidate=dense is not None)
-    classifier.warnings = (*artefact.warnings, *conversion_warnings(artefact.tensors), *noticed, *about_sparsity)
+    about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
+    classifier.warnings = (*artefact.warnings, *about_values, *noticed, *sparsity_warnings(classifier, dense))
     return classifier
 
 

@@ -1,5 +1,6 @@
 """sparsescope's own checkpoint: weights with all that is needed to use them again."""
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,8 +83,10 @@ def save_checkpoint(
         document["mask"] = dict(mask)
     if training is not None:
         document["training"] = dict(training)
-    with replacing(path) as partial, partial.open("wb") as file:
-        torch.save(document, file)
+    with replacing(path) as partial:
+        content = io.BytesIO()  # writing to the disk itself, torch hides a full one behind an error of its archive
+        torch.save(document, content)
+        partial.write_bytes(content.getbuffer())
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """What is wrong or remarkable about the numbers in a state dict and the sparsity that follows from them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from sparsescope.classifier import Classifier
 from sparsescope.mask import weight_tensors
 
-__all__ = ["conversion_warnings", "sparsity_warnings", "value_problems"]
+__all__ = ["conversion_warnings", "narrow_warnings", "sparsity_warnings", "value_problems"]
 
 _DENSE_BELOW = 0.01
 
@@ -52,8 +52,19 @@ def conversion_warnings(tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
     return (f"weights are stored as {', '.join(kinds)}: converted to float32, in which everything is measured.",)
 
 
-def sparsity_warnings(classifier: Classifier, *, candidate: bool) -> tuple[str, ...]:
-    """Return warnings about layers without any weight left, and, for a candidate, about a network that looks dense."""
+def narrow_warnings(narrowed: Sequence[str], architecture: str | None) -> tuple[str, ...]:
+    """Return one warning where layers are narrower than those of the architecture."""
+    if not narrowed:
+        return ()
+    names = f"{', '.join(narrowed[:4])}{', …' if len(narrowed) > 4 else ''}"
+    return (
+        f"{len(narrowed)} layers are narrower than those of {architecture or 'the dense network'}: {names}. "
+        "Channels were removed, so sparsity counts only the weights that are still there: compare parameters.",
+    )
+
+
+def sparsity_warnings(classifier: Classifier, dense: Classifier | None = None) -> tuple[str, ...]:
+    """Return warnings about layers without any weight left, and about a candidate that looks like `dense` itself."""
     warnings = []
     dead = [name for name, weight in weight_tensors(classifier.module).items() if not bool(weight.any())]
     if dead:
@@ -62,7 +73,8 @@ def sparsity_warnings(classifier: Classifier, *, candidate: bool) -> tuple[str, 
             "the layer returns does not depend on the image."
         )
     sparsity = classifier.sparsity
-    if candidate and sparsity.prunable < _DENSE_BELOW:
+    whole = dense is not None and sparsity.parameters >= dense.sparsity.parameters  # a smaller network needs no zeros
+    if whole and sparsity.prunable < _DENSE_BELOW:
         warnings.append(
             f"looks dense: only {sparsity.prunable:.2%} of the prunable weights are removed. Was the mask applied "
             "before saving? Hand over the mask file, or the weights with zeros in place."

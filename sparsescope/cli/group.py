@@ -38,7 +38,8 @@ class _Commands(click.RichGroup):
             context.exit(UNUSABLE)
         except KeyboardInterrupt:
             finished = (
-                "\nInterrupted. What evaluate and corrupt have finished is kept: the same command goes on from there."
+                "\nInterrupted. What evaluate, corrupt, prune and sweep have finished is kept: the same command goes "
+                "on from there."
             )
             click.echo(finished, err=True)
             context.exit(INTERRUPTED)

@@ -1,14 +1,15 @@
 """What several commands share: their options, and values that click has no type for."""
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import rich_click as click
 
 from sparsescope.errors import OptionError
 
-__all__ = ["SEED", "batch_size", "folder", "make_folder", "numbers", "output"]
+__all__ = ["SEED", "batch_size", "folder", "make_folder", "numbers", "output", "targets"]
 
 
 SEED = click.IntRange(0, 2**64 - 1)
@@ -56,6 +57,34 @@ def make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OptionError(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error
+
+
+@contextlib.contextmanager
+def targets(files: Mapping[str, Path | None], runs: Path | None = None) -> Iterator[None]:
+    """Make the folders of the files that options name, before any work is done; new ones do not stay empty.
+
+    Args:
+        files: option -> file; None where it was not given.
+        runs: a folder that is needed as well.
+
+    Raises:
+        OptionError: a path is a folder, cannot be written to, or is named twice.
+    """
+    named = {option: path for option, path in files.items() if path is not None}
+    seen = {} if runs is None else {runs.absolute(): "--runs"}
+    for option, path in named.items():
+        if path.is_dir():
+            raise OptionError(f"Expected {option} to be a file, but {path} is a folder. Name a file in it.")
+        if (first := seen.setdefault(path.absolute(), option)) != option:
+            raise OptionError(f"{first} and {option} both are {path}. Give each a place of its own.")
+    with contextlib.ExitStack() as stack:
+        for option, path in named.items():
+            stack.enter_context(folder(path.parent))
+            if not os.access(path.parent, os.W_OK):
+                raise OptionError(f"{option} {path} cannot be written: no permission in {path.parent}.")
+        if runs is not None:
+            stack.enter_context(folder(runs))
+        yield
 
 
 arch_option = click.option(

@@ -1,5 +1,6 @@
 """`sparsescope prune`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,15 +9,16 @@ import rich_click as click
 from sparsescope.cli.parameters import (
     crop_option,
     device_option,
-    make_folder,
     mean_option,
     precision_option,
     quiet_option,
     resize_option,
     seed_option,
     std_option,
+    targets,
 )
 from sparsescope.cli.progress import progress_bar
+from sparsescope.cli.prune_choices import METHODS, REWINDING, check_choices
 from sparsescope.errors import OptionError
 
 if TYPE_CHECKING:
@@ -25,16 +27,21 @@ if TYPE_CHECKING:
 
 __all__ = ["prune"]
 
-_METHODS = ["omp", "lth", "random", "snip", "grasp", "synflow", "rigl", "n_m", "channels"]
-
 
 @click.command()
-@click.argument("method", type=click.Choice(_METHODS), metavar="METHOD")
+@click.argument("method", type=click.Choice(METHODS), metavar="METHOD")
 @click.option("--data", metavar="SPEC", required=True, help="Data to train on: digits, cifar10:DIR, folder:DIR …")
 @click.option("--arch", metavar="SPEC", help="Architecture; with --dense by default that of the checkpoint.")
 @click.option("--sparsity", type=float, help="Fraction of the weights removed (for channels: of each layer's).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Where the ticket goes.")
 @click.option("--mask-out", type=click.Path(path_type=Path), metavar="FILE", help="Write the mask alone as well.")
+@click.option(
+    "--removed-out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Only for channels: write the smaller network without the removed channels as well. It computes what the "
+    "ticket does, and is a checkpoint like it: every metric can be measured.",
+)
 @click.option(
     "--dense",
     type=click.Path(path_type=Path),
@@ -93,6 +100,7 @@ def run(
     sparsity: float | None,
     out: Path,
     mask_out: Path | None,
+    removed_out: Path | None,
     epochs: int | None,
     no_train: bool,
     quiet: bool,
@@ -102,29 +110,45 @@ def run(
     from sparsescope.checkpoints import load_classifier
     from sparsescope.sweeps import make_ticket, untrained_ticket
 
-    if method != "n_m" and sparsity is None:
-        raise OptionError("Expected --sparsity S: the fraction of the weights to remove, such as 0.8.")
-    for path in (out, mask_out):
-        if path is not None:
-            make_folder(path.parent)
-    with progress_bar(quiet=quiet) as progress:
-        workshop = _workshop(method, epochs or None, out, _label(progress), **options)
-        if no_train or epochs == 0:
-            ticket, history = untrained_ticket(workshop, method, sparsity), []
-        else:
-            checkpoint = make_ticket(workshop, method, sparsity)
-            ticket = load_classifier(checkpoint, arch=workshop.architecture or None)
-            history = workshop.history(checkpoint)
-    workshop.write(out, ticket, history)
-    if mask_out is not None and ticket.mask is not None:
-        ticket.mask.save(mask_out)
-    click.echo(_summary(workshop, method, out, ticket, history))
+    files = {"--out": out, "--mask-out": mask_out, "--removed-out": removed_out}
+    check_choices(method, sparsity, files, options)
+    training = not no_train and epochs != 0
+    runs = options.pop("runs") or out.with_suffix(".runs")
+    with targets(files, runs if training else None):
+        with progress_bar(quiet=quiet) as progress:
+            workshop = _workshop(method, epochs or None, training, runs, _label(progress), **options)
+            if training:
+                checkpoint = make_ticket(workshop, method, sparsity)
+                ticket = load_classifier(checkpoint, arch=workshop.architecture or None)
+                history = workshop.history(checkpoint)
+            else:
+                ticket, history = untrained_ticket(workshop, method, sparsity), []
+        workshop.write(out, ticket, history)
+        if mask_out is not None and ticket.mask is not None:
+            ticket.mask.save(mask_out)
+        click.echo(_summary(workshop, method, out, ticket, history))
+        if removed_out is not None:
+            click.echo(_write_removed(workshop, removed_out, ticket, history))
+
+
+def _write_removed(workshop: "Workshop", out: Path, ticket: "Classifier", history: list[Any]) -> str:
+    """Write the network without the removed channels; return one line about it."""
+    from sparsescope.pruning import remove_channels
+
+    assert ticket.mask is not None
+    smaller = replace(ticket, module=remove_channels(ticket.module, ticket.mask), mask=None)
+    workshop.write(out, smaller, history)
+    return (
+        f"{out}: the same without the removed channels, {smaller.sparsity.parameters:,} of "
+        f"{ticket.sparsity.parameters:,} parameters"
+    )
 
 
 def _workshop(
     method: str,
     epochs: int | None,
-    out: Path,
+    training: bool,
+    runs: Path,
     told: Any,
     *,
     data: str,
@@ -135,7 +159,6 @@ def _workshop(
     dense: Path | None,
     recipe: str | None,
     rewind_epoch: int | None,
-    runs: Path | None,
     assignments: tuple[str, ...],
     device: str,
     **settings: Any,
@@ -144,6 +167,7 @@ def _workshop(
     from sparsescope.errors import DataError
     from sparsescope.evaluation.inputs import pick_device
     from sparsescope.evaluation.settings import parse_assignments
+    from sparsescope.pruning.rigl import check_rigl
     from sparsescope.sweeps import Workshop
     from sparsescope.training import load_recipe
 
@@ -158,11 +182,21 @@ def _workshop(
         chosen = chosen.scaled(epochs)
     if rewind_epoch is not None:
         chosen = chosen.changed(rewind_epoch=rewind_epoch)
+    own = parse_assignments(f"{method}.{assignment}" for assignment in assignments)
+    if method == "rigl":  # before a folder says what is kept in it
+        check_rigl(
+            **{name: value for name, value in own.get(method, {}).items() if name in ("every", "alpha", "until")}
+        )
+    if training and method in REWINDING and chosen.rewind_epoch >= chosen.epochs:
+        raise OptionError(
+            f"Expected an epoch to rewind to below the {chosen.epochs} of training, but it is {chosen.rewind_epoch}. "
+            "Give --rewind-epoch, such as 0, or more --epochs."
+        )
     benchmark = open_benchmark(data, train=train, resize=resize, crop=crop)
     if benchmark.train is None:
         raise DataError(f"{data} has no training images. Say where they are: --train SPEC.")
     return Workshop(
-        runs or out.with_suffix(".runs"),
+        runs,
         arch or "",
         benchmark.train,
         chosen,
@@ -170,7 +204,7 @@ def _workshop(
         classes=benchmark.classes,
         parent=dense,
         test=benchmark.test,
-        options=parse_assignments(f"{method}.{assignment}" for assignment in assignments),
+        options=own,
         device=pick_device(device),
         told=told,
         **settings,

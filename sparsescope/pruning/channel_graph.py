@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import fx, nn
 
 from sparsescope.errors import InputError
+from sparsescope.mask import refuse_computed_weights
 
 __all__ = ["Consumer", "InnerLayer", "inner_layers"]
 
@@ -64,12 +65,15 @@ def inner_layers(module: nn.Module) -> list[InnerLayer]:
 
     Raises:
         InputError: `torch.fx` cannot trace the network.
+        ArtefactError: weights are computed from others in the forward pass.
     """
+    refuse_computed_weights(module)
     try:
         graph = fx.symbolic_trace(module).graph
     except Exception as error:
         raise InputError(
-            f"Channels can only be removed from networks that torch.fx traces, but tracing failed: {error}"
+            f"Channels can only be removed from networks that torch.fx traces, but tracing failed: {error}. Of a "
+            "network in a wrapper, such as torch.compile or DataParallel, give the network itself."
         ) from error
     layers = dict(module.named_modules())
     calls = Counter(str(node.target) for node in graph.nodes if node.op == "call_module")

@@ -6,6 +6,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
+from sparsescope.architectures.narrow import take_sizes
 from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask
 from sparsescope.pruning.channel_graph import InnerLayer, inner_layers
@@ -29,10 +30,13 @@ def channel_mask(module: nn.Module, fraction: float, *, skip: Collection[str] = 
 
     Raises:
         OptionError: fraction out of range, or `skip` names no layer that could be pruned.
+        ArtefactError: weights are computed from others in the forward pass.
         InputError: there is nothing to prune, the network cannot be traced, or weights are not finite.
     """
     if not 0 <= fraction < 1:
         raise OptionError(f"Expected a fraction of channels of at least 0 and below 1, but got {fraction}.")
+    if isinstance(skip, str):
+        raise OptionError(f"Expected skip to be names in a list, but got {skip!r}.")
     inner = inner_layers(module)
     names = [layer.name for layer in inner]
     if not inner:
@@ -99,19 +103,15 @@ def _channels_read(layer: InnerLayer, mask: Mask, channels: int) -> Tensor:
 
 
 def _cut(layer: InnerLayer, channels: Tensor, layers: dict[str, nn.Module]) -> None:
-    size = int(channels.sum())
-    producer = layers[layer.name]
     for attribute in ("weight", "bias"):
-        _keep(producer, attribute, channels, axis=0)
-    producer.out_channels = size  # type: ignore[assignment]
+        _keep(layers[layer.name], attribute, channels, axis=0)
     for name in layer.norms:
         for attribute in ("weight", "bias", "running_mean", "running_var"):
             _keep(layers[name], attribute, channels, axis=0)
-        layers[name].num_features = size  # type: ignore[assignment]
     for consumer in layer.consumers:
-        reader = layers[consumer.name]
-        _keep(reader, "weight", channels.repeat_interleave(consumer.block), axis=1)
-        setattr(reader, "in_channels" if isinstance(reader, nn.Conv2d) else "in_features", size * consumer.block)
+        _keep(layers[consumer.name], "weight", channels.repeat_interleave(consumer.block), axis=1)
+    for name in (layer.name, *layer.norms, *(consumer.name for consumer in layer.consumers)):
+        take_sizes(layers[name])
 
 
 def _keep(layer: nn.Module, attribute: str, entries: Tensor, axis: int) -> None:

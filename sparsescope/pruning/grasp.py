@@ -1,10 +1,10 @@
 """GraSP: keep the connections that the gradient flow after pruning needs, before training."""
 
 from collections.abc import Sequence
+from math import inf
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sparsescope.errors import OptionError
 from sparsescope.mask import weight_tensors
@@ -30,10 +30,10 @@ def grasp(subject: Subject, *, temperature: float = 200.0, batch_norm: BatchNorm
         batch_norm: normalise by the statistics of each `"batch"`, as the authors do, or by the `"running"` ones.
 
     Raises:
-        OptionError: temperature not positive.
+        OptionError: temperature not positive and finite.
     """
-    if not temperature > 0:
-        raise OptionError(f"Expected a temperature above 0, but got {temperature}.")
+    if not (isinstance(temperature, int | float) and 0 < temperature < inf):
+        raise OptionError(f"Expected a temperature above 0, but got {temperature!r}.")
     subject.use_batch_norm(batch_norm)
     batches = list(subject.batches())
     n = sum(len(images) for images, _ in batches)
@@ -65,6 +65,5 @@ def _gradient(
     create_graph: bool = False,
 ) -> tuple[Tensor, ...]:
     """Return this batch's part of the gradient of the mean loss over all n images."""
-    images, labels = batch
-    loss = functional.cross_entropy(subject.logits(images) / temperature, labels, reduction="sum") / n
+    loss = subject.summed_loss(batch, temperature) / n
     return torch.autograd.grad(loss, weights, create_graph=create_graph, materialize_grads=True)

@@ -12,6 +12,7 @@ from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask
 from sparsescope.pruning.collapse import warn_of_collapse
 from sparsescope.pruning.masking import make_mask
+from sparsescope.pruning.n_m import pattern
 from sparsescope.pruning.subject import candidates
 
 __all__ = ["Ticket", "Train", "lth", "round_sparsities"]
@@ -119,6 +120,10 @@ def lth(
     if epoch < 0 or rewind not in ("weights", "learning_rate"):
         raise OptionError(
             f"Expected rewind 'weights' or 'learning_rate' and epoch >= 0, but got rewind={rewind!r}, epoch={epoch}."
+        )
+    if pattern(scope) is not None:
+        raise OptionError(
+            f"Expected scope 'global', 'layerwise' or 'erk', as sparsity rises by rounds, but got {scope!r}."
         )
     weights = candidates(module, prune_head=prune_head, skip_first=skip_first)
     return _tickets(module, train, rounds, weights, rewind == "weights", epoch, scope, resume)

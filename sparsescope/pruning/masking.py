@@ -13,7 +13,7 @@ from sparsescope.mask import Mask
 from sparsescope.pruning.n_m import n_m_mask, pattern
 from sparsescope.pruning.quotas import quotas
 
-__all__ = ["make_mask"]
+__all__ = ["check_scope", "make_mask"]
 
 
 def make_mask(
@@ -36,14 +36,9 @@ def make_mask(
         OptionError: sparsity out of range, less than what `within` removes, or not that of N:M; unknown scope.
         InputError: nothing to prune, or a score is not finite; the text names the layer.
     """
-    lowered, n_m = _lowered(scores, within), pattern(scope)
+    n_m, lowered = check_scope(scope, sparsity), _lowered(scores, within)
     if n_m is not None:
-        n, m = n_m
-        if sparsity is not None and abs(sparsity - (1 - n / m)) > 1e-9:
-            raise OptionError(f"Scope {scope} removes {1 - n / m:g} of the weights; leave sparsity={sparsity} out.")
-        kept = n_m_mask(lowered, n, m)
-    elif scope not in ("global", "layerwise", "erk"):
-        raise OptionError(f"Expected scope 'global', 'layerwise', 'erk' or N:M such as '2:4', but got {scope!r}.")
+        kept = n_m_mask(lowered, *n_m)
     elif sparsity is None:
         raise OptionError(f"Expected a sparsity (fraction removed) for the scope {scope!r}, but got none.")
     elif scope == "global":
@@ -52,6 +47,16 @@ def make_mask(
         kept = _layer_by_layer(lowered, _number_removed(lowered, sparsity), scope)
     others = {name: tensor for name, tensor in (within or {}).items() if name not in kept and not bool(tensor.all())}
     return Mask({**kept, **others}, method=method)
+
+
+def check_scope(scope: str, sparsity: float | None) -> tuple[int, int] | None:
+    """Return (N, M) where the scope is N:M, else None; OptionError if it is unknown, or not that of `sparsity`."""
+    n_m = pattern(scope)
+    if n_m is None and scope not in ("global", "layerwise", "erk"):
+        raise OptionError(f"Expected scope 'global', 'layerwise', 'erk' or N:M such as '2:4', but got {scope!r}.")
+    if n_m is not None and sparsity is not None and abs(sparsity - (1 - n_m[0] / n_m[1])) > 1e-9:
+        raise OptionError(f"Scope {scope} removes {1 - n_m[0] / n_m[1]:g} of the weights, not {sparsity:g}.")
+    return n_m
 
 
 def _lowered(scores: Mapping[str, Tensor], within: Mask | None) -> dict[str, Tensor]:

@@ -112,8 +112,8 @@ def prune(
     if sparsity is None and pattern(scope) is None:
         sparsity = DEFAULT_SPARSITY
     steps = chosen.steps if steps is None else steps
-    if steps < 1:
-        raise OptionError(f"Expected steps of at least 1, but got {steps}.")
+    if not (isinstance(steps, int) and steps >= 1):
+        raise OptionError(f"Expected a whole number of steps of at least 1, but got {steps!r}.")
     subject = Subject.of(model, _repeatable(batches, steps), prune_head=prune_head, skip_first=skip_first)
     start = 1.0
     if within is not None:

@@ -26,7 +26,8 @@ def n_m_mask(scores: Mapping[str, Tensor], n: int, m: int) -> dict[str, Tensor]:
     """Return which weights are kept: by name, the `n` highest-scored of every `m` consecutive input weights.
 
     The groups are those of sparse tensor cores (2:4): a linear layer's weight (out, in) along `in`; a convolution's
-    (out, in, h, w) along `in` at each output channel and each place of the kernel. Layers whose number of inputs is
+    (out, in, h, w) along `in` at each output channel and each place of the kernel; always along the second axis, which
+    in a transposed convolution's (in, out, h, w) holds the outputs. Layers whose number of inputs is
     no multiple of m stay dense, as the first convolution of an RGB network does. Source: Mishra et al. 2021.
 
     Args:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -11,9 +12,10 @@ from torch.optim import Optimizer
 from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask
 from sparsescope.pruning.methods import prune
+from sparsescope.pruning.n_m import pattern
 from sparsescope.pruning.subject import candidates
 
-__all__ = ["RigL"]
+__all__ = ["RigL", "check_rigl"]
 
 
 class RigL:
@@ -35,7 +37,8 @@ class RigL:
     Gradient accumulation: one `step` per optimiser step; the accumulated gradient decides. Several processes (DDP):
     pass the inner module; as all see the same averaged gradients, all take the same decisions. Gradient clipping sees
     the dense gradients, unless `mask_gradients` is called before. A `GradScaler` takes it in the optimiser's place:
-    `scaler.step(rigl)`.
+    `scaler.step(rigl)`. A running average of the weights (EMA) still holds what was dropped since: call
+    `rigl.mask.apply(average.module)` before it is used.
 
     To resume: make it as before, then load the states of module, optimiser and RigL, in any order.
 
@@ -72,11 +75,7 @@ class RigL:
         prune_head: bool = False,
         skip_first: bool = False,
     ) -> None:
-        if not (total_steps >= 1 and every >= 1 and 0 <= alpha <= 1 and 0 <= until <= 1):
-            raise OptionError(
-                "Expected total_steps and every of at least 1, and alpha and until from 0 to 1, but got "
-                f"total_steps={total_steps}, every={every}, alpha={alpha}, until={until}."
-            )
+        check_rigl(total_steps, every, alpha, until, scope)
         names = candidates(module, prune_head=prune_head, skip_first=skip_first)
         held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         foreign = [name for name, weight in names.items() if id(weight) not in held]
@@ -186,6 +185,20 @@ class RigL:
                 f"but {self._nonzero()} are not. Make RigL first, then load the states of module and optimiser."
             )
         self._expected_nonzero = None
+
+
+def check_rigl(
+    total_steps: int = 1, every: int = 100, alpha: float = 0.3, until: float = 0.75, scope: str = "erk"
+) -> None:
+    """Raise OptionError if one of these options of `RigL` is out of range."""
+    counts = all(isinstance(n, Integral) and n >= 1 for n in (total_steps, every))
+    if not (counts and all(isinstance(part, int | float) and 0 <= part <= 1 for part in (alpha, until))):
+        raise OptionError(
+            "Expected total_steps and every to be whole numbers of at least 1, and alpha and until from 0 to 1, but "
+            f"got total_steps={total_steps!r}, every={every!r}, alpha={alpha!r}, until={until!r}."
+        )
+    if pattern(scope) is not None:
+        raise OptionError(f"RigL moves single weights, which breaks {scope}: choose 'erk', 'layerwise' or 'global'.")
 
 
 def _dropped_and_grown(weight: Tensor, gradient: Tensor, kept: Tensor, fraction: float) -> Tensor:

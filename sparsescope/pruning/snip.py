@@ -1,7 +1,6 @@
 """SNIP: keep the connections that the loss depends on most, before training."""
 
 import torch
-from torch.nn import functional
 
 from sparsescope.pruning.subject import BatchNorm, Scores, Subject
 
@@ -22,11 +21,11 @@ def snip(subject: Subject, *, batch_norm: BatchNorm = "batch") -> Scores:
     subject.use_batch_norm(batch_norm)
     sums = {name: torch.zeros_like(weight) for name, weight in subject.weights.items()}
     n = 0
-    for images, labels in subject.batches():
-        loss = functional.cross_entropy(subject.logits(images), labels, reduction="sum")
+    for batch in subject.batches():
+        loss = subject.summed_loss(batch)
         gradients = torch.autograd.grad(loss, list(subject.weights.values()), materialize_grads=True)
         for total, gradient in zip(sums.values(), gradients, strict=True):
             total += gradient
-        n += len(images)
+        n += len(batch[0])
     subject.count_backward(n)
     return {name: (sums[name] / n * weight.detach()).abs() for name, weight in subject.weights.items()}

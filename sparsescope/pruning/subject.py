@@ -4,10 +4,11 @@ import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sparsescope.classifier import Classifier
 from sparsescope.errors import InputError, OptionError
@@ -18,6 +19,8 @@ __all__ = ["Batch", "BatchNorm", "Scores", "Subject", "candidates"]
 Batch = tuple[Tensor, Tensor]
 Scores = dict[str, Tensor]
 BatchNorm = Literal["batch", "running"]
+
+_SHORT = (torch.float16, torch.bfloat16)
 
 
 def candidates(module: nn.Module, *, prune_head: bool = False, skip_first: bool = False) -> dict[str, nn.Parameter]:
@@ -35,6 +38,8 @@ def candidates(module: nn.Module, *, prune_head: bool = False, skip_first: bool 
         ArtefactError: weights are computed from others in the forward pass.
     """
     refuse_computed_weights(module)
+    if any(isinstance(parameter, nn.UninitializedParameter) for parameter in module.parameters()):
+        raise InputError("Expected a network with weights, but some layers are lazy: show it a batch of images first.")
     every = weight_tensors(module)
     chosen = every if prune_head else prunable_weights(module)
     known = dict(module.named_parameters())  # names a tied weight only once
@@ -51,6 +56,8 @@ def candidates(module: nn.Module, *, prune_head: bool = False, skip_first: bool 
 @dataclass(frozen=True)
 class Subject:
     """What a scoring function gets: a copy of the network, in eval mode, that it may change as it likes.
+
+    A network in float16 or bfloat16 is copied to float32, as scores of such few digits underflow or tie.
 
     Args:
         model: the copy, an nn.Module or a Classifier as the user gave it; all its parameters require gradients.
@@ -83,6 +90,8 @@ class Subject:
             raise InputError(f"Expected an nn.Module or a Classifier to prune, but got a {type(model).__name__}.")
         candidates(module, prune_head=prune_head, skip_first=skip_first)  # refuses before the copy is made
         working = copy.deepcopy(module).eval()
+        if any(parameter.dtype in _SHORT for parameter in working.parameters()):
+            working = working.float()
         for parameter in working.parameters():
             parameter.requires_grad_(parameter.is_floating_point())
         weights = candidates(working, prune_head=prune_head, skip_first=skip_first)
@@ -117,19 +126,40 @@ class Subject:
         for batch in self.data:
             images, labels = _checked(batch)
             empty = False
+            images = images.float() if images.dtype in _SHORT else images
             yield images.to(self.device), labels.to(self.device).long()
         if empty:
             raise InputError("Expected at least one batch of (images, labels), but the iterable is empty.")
 
     def logits(self, images: Tensor) -> Tensor:
-        """Return logits (N, K) for images as the model takes them; raises InputError if it returns anything else."""
-        return _checked_logits(self.model(images), len(images))
+        """Return logits (N, K) for images as the model takes them.
+
+        Raises:
+            InputError: it cannot take them, or returns anything else.
+        """
+        return _checked_logits(_answered(self.model, images), len(images))
+
+    def summed_loss(self, batch: Batch, temperature: float = 1.0) -> Tensor:
+        """Return the cross-entropy of logits / temperature, summed over the images of a batch.
+
+        Raises:
+            InputError: as `logits`, or the network has no output for a label.
+        """
+        images, labels = batch
+        logits = self.logits(images)
+        if int(labels.min()) < 0 or int(labels.max()) >= logits.shape[1]:
+            raise InputError(
+                f"Expected labels 0–{logits.shape[1] - 1} (the network has {logits.shape[1]} outputs), but they are "
+                f"{int(labels.min())}–{int(labels.max())}."
+            )
+        return functional.cross_entropy(logits / temperature, labels, reduction="sum")
 
     def outputs(self, inputs: Tensor, module: nn.Module) -> Tensor:
         """Return logits (N, K) of a changed copy of the network for inputs that no normalisation touches."""
         if isinstance(self.model, Classifier):
-            return replace(self.model, module=module, mean=(0.0,), std=(1.0,))(inputs)
-        return _checked_logits(module(inputs), len(inputs))
+            answered: Tensor = _answered(replace(self.model, module=module, mean=(0.0,), std=(1.0,)), inputs)
+            return answered
+        return _checked_logits(_answered(module, inputs), len(inputs))
 
     def use_batch_norm(self, statistics: BatchNorm) -> None:
         """Let normalisation use the statistics of the `batch`, as in training, or its `running` ones.
@@ -148,6 +178,19 @@ def _counter(classifier: Classifier) -> Callable[[int], None]:
         classifier.passes.backward += images
 
     return count
+
+
+def _answered(model: Callable[[Tensor], Any], images: Tensor) -> Any:
+    try:
+        return model(images)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, TypeError) as error:  # what a network raises on images that are not for it
+        cause = str(error).partition("\n")[0]
+        kind = str(images.dtype).removeprefix("torch.")
+        raise InputError(
+            f"The network cannot take images of shape {tuple(images.shape)} and type {kind}: {cause}."
+        ) from error
 
 
 def _checked_logits(output: object, n: int) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
-from sparsescope.errors import InputError
+from sparsescope.errors import InputError, OptionError
 from sparsescope.pruning.subject import Scores, Subject
 
 __all__ = ["synflow"]
@@ -26,10 +26,11 @@ def synflow(subject: Subject, *, input_shape: Sequence[int] | None = None) -> Sc
 
     Raises:
         InputError: neither `input_shape` nor batches are given, or R overflows float64.
+        OptionError: `input_shape` is no shape.
     """
     if input_shape is None and subject.data is None:
         raise InputError("SynFlow takes the shape of an image: give batches, or input_shape=(channels, height, width).")
-    shape = tuple(input_shape) if input_shape is not None else subject.image_shape
+    shape = _checked(input_shape) if input_shape is not None else subject.image_shape
     working = copy.deepcopy(subject.module).eval()
     device = subject.device if subject.device.type != "mps" else torch.device("cpu")  # mps has no float64
     working = working.to(device, torch.float64)
@@ -45,3 +46,9 @@ def synflow(subject: Subject, *, input_shape: Sequence[int] | None = None) -> Sc
     flow = torch.autograd.grad(total, list(weights.values()), materialize_grads=True)
     subject.count_backward(1)
     return {name: (part * weights[name].detach()).abs() for name, part in zip(weights, flow, strict=True)}
+
+
+def _checked(shape: Sequence[int]) -> tuple[int, ...]:
+    if isinstance(shape, Sequence) and shape and all(isinstance(size, int) and size > 0 for size in shape):
+        return tuple(shape)
+    raise OptionError(f"Expected input_shape to be the sizes of an image, such as [3, 32, 32], but got {shape!r}.")

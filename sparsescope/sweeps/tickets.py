@@ -81,6 +81,7 @@ def make_ticket(workshop: Workshop, method: str, sparsity: float | None) -> Path
     if method == "rigl" and sparsity is not None:
         return _train(workshop, method, name, workshop.initial(), hook=_rigl(workshop, sparsity))
     start = workshop.run(name).kept(first)
+    _checked_settings(workshop, method, name)  # before weights of another run are taken for this one's
     if start.exists():  # the scores are not computed again: on a GPU they might differ
         return _train(workshop, method, name, workshop.stored(start), first=first)
     classifier = untrained_ticket(workshop, method, sparsity)
@@ -129,9 +130,29 @@ def _checked(workshop: Workshop, method: str, sparsity: float | None) -> float |
 def _train(
     workshop: Workshop, method: str, name: str, classifier: Classifier, *, first: int = 0, hook: StepHook | None = None
 ) -> Path:
-    """Train a ticket; OptionError if one that was pruned otherwise, which its training does not know, lies there."""
-    path = workshop.folder / name / "ticket.json"
+    """Train a ticket, and note beside it how it is made."""
+    settings = _checked_settings(workshop, method, name)
+    path = _settings_file(workshop, name)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, (json.dumps(settings, indent=2) + "\n").encode())
+    return workshop.train(name, classifier, first=first, hook=hook)
+
+
+def _settings_file(workshop: Workshop, name: str) -> Path:
+    return workshop.folder / name / "ticket.json"
+
+
+def _checked_settings(workshop: Workshop, method: str, name: str) -> dict[str, Any]:
+    """Return what decides a ticket's weights; OptionError if one that was made otherwise is in its folder."""
+    path = _settings_file(workshop, name)
     mine: dict[str, Any] = {
+        **workshop.recipe.model_dump(mode="json", exclude={"description", "source"}),
+        "seed": workshop.seed,
+        "architecture": workshop.architecture,
+        "mean": workshop.mean and list(workshop.mean),
+        "std": workshop.std and list(workshop.std),
+        "fingerprint of the data": workshop.images.fingerprint,
         "dense network": None if workshop.parent is None else workshop.dense().origin.sha256,
         "rewind": workshop.rewind,
         "scope": workshop.scope,
@@ -140,16 +161,18 @@ def _train(
         "score_images": workshop.score_images,
         "options": dict(workshop.options.get(method, {})),
     }
-    theirs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else mine
+    try:
+        theirs = dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else mine
+    except (ValueError, TypeError) as error:
+        raise OptionError(f"{path} is damaged ({error}). Remove {path.parent}, or choose another folder.") from error
     differing = [
-        f"{key} is {theirs.get(key)!r} there and {mine[key]!r} here" for key in mine if theirs.get(key) != mine[key]
+        f"{key} is {theirs[key]!r:.40} there and {mine[key]!r:.40} here"
+        for key in mine
+        if key in theirs and theirs[key] != mine[key]
     ]
     if differing:
         raise OptionError(f"{path.parent} holds another ticket: {'; '.join(differing)}. Choose another folder.")
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (json.dumps(mine, indent=2) + "\n").encode())
-    return workshop.train(name, classifier, first=first, hook=hook)
+    return mine
 
 
 def _mask(workshop: Workshop, method: str, sparsity: float | None, classifier: Classifier) -> Mask:

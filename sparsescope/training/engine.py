@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sparsescope.benchmark import ImageSet
 from sparsescope.classifier import Classifier
-from sparsescope.errors import DataError
+from sparsescope.errors import DataError, InputError
 from sparsescope.mask import Mask, account
 from sparsescope.training.batches import Batch
 from sparsescope.training.distributed import Ranks
@@ -64,7 +66,6 @@ class Engine:
         labels = batch.labels.to(self.device)
         with torch.autocast(self.device.type, getattr(torch, self._precision), enabled=self._precision != "float32"):
             logits = self._forward(batch.images)
-        self._check_labels(batch.labels, logits)
         loss = functional.cross_entropy(logits.float(), labels)
         self.optimiser.zero_grad()
         self._scaler.scale(loss * batch.factor).backward()  # type: ignore[no-untyped-call]
@@ -90,12 +91,25 @@ class Engine:
         values = [loss.detach() * len(labels), right, torch.tensor(len(labels), device=self.device)]
         return torch.stack([value.to(dtype) for value in values])
 
-    def _check_labels(self, labels: Tensor, logits: Tensor) -> None:
-        if int(labels.max()) >= logits.shape[1]:
+    @torch.no_grad()
+    def check_labels(self, images: ImageSet, kind: str) -> None:
+        """Raise DataError unless the network takes the images, `kind` of them, and has an output for every label."""
+        self.module.eval()
+        try:
+            outputs = self.classifier(images.read(np.zeros(1, dtype=np.int64))).shape[1]
+        except (InputError, torch.OutOfMemoryError):
+            raise
+        except (RuntimeError, TypeError, ValueError) as error:  # what a network raises on images that are not for it
+            cause = str(error).partition("\n")[0]
             raise DataError(
-                f"Expected labels 0–{logits.shape[1] - 1} (the network has {logits.shape[1]} outputs), but the "
-                f"training images have the label {int(labels.max())}. Build the network with more classes "
-                "(num_classes)."
+                f"The network cannot take the {kind} images of shape {images.shape} (C, H, W): {cause}. Check the "
+                "architecture, and channels and size of the images."
+            ) from error
+        largest = images.required_labels().max()
+        if largest >= outputs:
+            raise DataError(
+                f"Expected labels 0–{outputs - 1} (the network has {outputs} outputs), but the {kind} images have the "
+                f"label {largest}. Build the network with more classes (num_classes)."
             )
 
     @property

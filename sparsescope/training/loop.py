@@ -84,6 +84,9 @@ def train(
         hook = FixedMask(classifier.mask if classifier.mask is not None else Mask({}))
     classifier.module.to(place)
     engine = Engine(classifier, recipe, hook, precision, ranks)
+    for kind, labelled in (("training", images), ("test", test)):
+        if labelled is not None:
+            engine.check_labels(labelled, kind)
     told = (on_epoch, on_progress) if ranks.first else (None, None)
     run = _Run(engine, images, recipe, first, stop, seed, test, workers, folder, *told)
     if folder is not None:

@@ -1,6 +1,8 @@
 """Our own checkpoint: what is written is read again, and what a file says is checked."""
 
 import copy
+import resource
+import signal
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -85,6 +87,21 @@ def test_a_failed_write_leaves_the_old_file(
         save_checkpoint(path, sparse, architecture="digits_cnn", history=["more"])
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["sparse.pt"]
+
+
+@pytest.mark.parametrize("room", [1_000, 5_000, 10_000, 30_000])
+def test_a_disk_that_fills_up_while_torch_writes(tmp_path: Path, sparse: Classifier, room: int) -> None:
+    """A limit on the size of files stands for the full disk: torch itself would raise an error of its archive."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+        with pytest.raises(InputError, match=r"Cannot write .*a.pt: File too large"):
+            save_checkpoint(tmp_path / "a.pt", sparse, architecture="digits_cnn")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_json_values(tmp_path: Path, sparse: Classifier) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from sparsescope.checkpoints import load_classifier
 from sparsescope.cli.group import sparsescope
 
 COMMON = ["--data", "npz:test.npz", "--train", "npz:train.npz", "--recipe", "digits", "--epochs", "2", "--quiet"]
@@ -92,6 +93,29 @@ def test_progress_tells_of_every_run(folder: Path, monkeypatch: pytest.MonkeyPat
         (["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "heat=3"], "Method omp has no option 'heat'"),
         (["omp", "--arch", "digits_cn", "--sparsity", "0.5"], "Did you mean digits_cnn"),
         (["omp", "--dense", "none.pt", "--sparsity", "0.5"], "There is no file none.pt"),
+        (
+            ["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--scope", "glob"],
+            "or N:M such as '2:4', but got 'glob'",
+        ),
+        (["n_m", "--arch", "digits_cnn", "--sparsity", "0.7"], "Scope 2:4 removes 0.5 of the weights, not 0.7"),
+        (["n_m", "--arch", "digits_cnn", "--scope", "erk"], "Expected --scope N:M for n_m, such as 2:4, but got 'erk'"),
+        (["lth", "--arch", "digits_cnn", "--sparsity", "0.5", "--scope", "2:4"], "lth changes its mask as it trains"),
+        (
+            ["rigl", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "every"],
+            "OPTION=VALUE, such as every=50, but got 'every'",
+        ),
+        (["rigl", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "every=a"], "every='a'"),
+        (["random", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "seed=a", "--no-train"], "but got seed='a'"),
+        (
+            ["channels", "--arch", "digits_cnn", "--sparsity", "0.5", "--prune-head"],
+            "--prune-head cannot go with channels",
+        ),
+        (
+            ["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--rewind-epoch", "2"],
+            "to rewind to below the 2 of training, but it is 2",
+        ),
+        (["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--runs", "test.npz/runs"], "cannot be made a folder"),
+        (["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--runs", "a.pt"], "--runs and --out both are a.pt"),
     ],
 )
 def test_errors_leave_nothing(folder: Path, arguments: list[str], message: str) -> None:
@@ -101,7 +125,54 @@ def test_errors_leave_nothing(folder: Path, arguments: list[str], message: str) 
     assert sorted(folder.rglob("*")) == before
 
 
+def test_a_folder_that_cannot_be_written_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root, as whom tests may run, can write anywhere
+    result = run("prune", "omp", "--arch", "digits_cnn", *COMMON, "--sparsity", "0.5", "--out", "new/a.pt")
+    assert result.exit_code == 2 and "--out new/a.pt cannot be written: no permission in new." in result.stderr
+    assert not (folder / "new").exists()
+
+
 def test_data_without_recipe_or_training_images(folder: Path) -> None:
     common = ["prune", "omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--out", "a.pt", "--data", "npz:test.npz"]
     assert "Expected --recipe for npz:test.npz: cifar, imagenet, digits or a TOML file" in run(*common).stderr
     assert "npz:test.npz has no training images" in run(*common, "--recipe", "digits").stderr
+
+
+def test_the_network_without_its_channels(folder: Path) -> None:
+    common = ["--arch", "digits_cnn_small", *COMMON, "--runs", "runs", "--sparsity", "0.5"]
+    result = run("prune", "channels", *common, "--out", "masked.pt", "--removed-out", "made/small.pt")
+    assert result.exit_code == 0, result.output
+    masked, small = (load_classifier(path) for path in ("masked.pt", "made/small.pt"))
+    said = f"made/small.pt: the same without the removed channels, {small.sparsity.parameters:,} of "
+    assert result.stdout.splitlines()[1] == f"{said}{masked.sparsity.parameters:,} parameters"
+    images = torch.rand(5, 1, 12, 12)
+    with masked.prepared(), small.prepared():
+        torch.testing.assert_close(small(images), masked(images), rtol=1e-4, atol=1e-5)
+    assert small.sparsity.parameters < 0.6 * masked.sparsity.parameters
+    chosen = ["--metric", "nll", "--metric", "weight_trace", "--metric", "input_trace", "--preset", "quick", "--quiet"]
+    done = run("evaluate", "runs/dense/checkpoint.pt", "masked.pt", "made/small.pt", *chosen, "--out", "report")
+    assert done.exit_code == 0, done.output
+    for metric in json.loads(Path("report/evaluation.json").read_text(encoding="utf-8"))["metrics"]:
+        values = metric["values"]
+        assert values["small"]["value"] == pytest.approx(values["masked"]["value"], rel=1e-3), metric["name"]
+    again = ["prune", "omp", "--dense", "made/small.pt", *COMMON, "--sparsity", "0.5", "--no-train", "--out", "c.pt"]
+    assert run(*again).exit_code == 0
+    assert load_classifier("c.pt").sparsity.parameters == small.sparsity.parameters
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--removed-out", "b.pt"], "--removed-out goes with channels: omp removes single weights"),
+        (["--mask-out", "a.pt"], "--out and --mask-out both are a.pt. Give each a place of its own."),
+        (["--mask-out", "."], "Expected --mask-out to be a file, but . is a folder. Name a file in it."),
+        (["--mask-out", "test.npz/b.pt"], "cannot be made a folder: "),
+    ],
+)
+def test_places_that_cannot_be_written_are_found_before_any_work(
+    folder: Path, arguments: list[str], message: str
+) -> None:
+    before = sorted(folder.rglob("*"))
+    result = run("prune", "omp", "--arch", "digits_cnn", *COMMON, "--sparsity", "0.5", "--out", "a.pt", *arguments)
+    assert result.exit_code == 2 and message in result.stderr and result.stderr.count("\n") == 1
+    assert sorted(folder.rglob("*")) == before

@@ -201,6 +201,8 @@ def test_wrong_use() -> None:
     with pytest.raises(OptionError, match="at least 0 and below 1, but got 1"):
         channel_mask(Plain(), 1)
     network = Plain()
+    with pytest.raises(OptionError, match="Expected skip to be names in a list, but got 'first'"):
+        channel_mask(network, 0.5, skip="first")
     network.first.weight.data[0] = torch.nan
     with pytest.raises(InputError, match="first has nan or infinite"):
         channel_mask(network, 0.5)

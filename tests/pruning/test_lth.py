@@ -41,6 +41,12 @@ class Trainer:
                 mask.apply(module)
 
 
+def test_patterns_cannot_rise_by_rounds() -> None:
+    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    with pytest.raises(OptionError, match=r"scope 'global', 'layerwise' or 'erk', as sparsity rises .* got '2:4'"):
+        lth(network, lambda *_: None, 0.5, scope="2:4")
+
+
 def test_round_sparsities() -> None:
     assert round_sparsities(0.488) == pytest.approx([0.2, 0.36, 0.488])
     assert round_sparsities(0.5) == pytest.approx([0.2, 0.36, 0.488, 0.5]) and round_sparsities(0.5)[-1] == 0.5

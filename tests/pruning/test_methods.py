@@ -279,6 +279,14 @@ def test_a_scoring_function_of_ones_own(tiny: nn.Module) -> None:
         ({"method": "omp", "steps": 0}, r"steps of at least 1"),
         ({"method": "snip", "batch_norm": "train"}, r"'batch' or 'running', but got 'train'"),
         ({"method": "grasp", "temperature": 0.0}, r"temperature above 0"),
+        ({"method": "grasp", "temperature": "hot"}, r"temperature above 0, but got 'hot'"),
+        ({"method": "grasp", "temperature": float("inf")}, r"temperature above 0, but got inf"),
+        ({"method": "random", "seed": "a"}, r"whole numbers 0 <= seed < 2\*\*64 and unit >= 0, but got seed='a'"),
+        ({"method": "random", "seed": -1}, r"but got seed=-1"),
+        ({"method": "random", "seed": 1.5}, r"but got seed=1.5"),
+        ({"method": "synflow", "input_shape": 3}, r"sizes of an image, such as \[3, 32, 32\], but got 3"),
+        ({"method": "synflow", "input_shape": [3, 0, 6]}, r"but got \[3, 0, 6\]"),
+        ({"method": "synflow", "steps": 2.5}, r"whole number of steps of at least 1, but got 2.5"),
     ],
 )
 def test_wrong_options(tiny: nn.Module, make_batches: Make, call: dict[str, Any], text: str) -> None:

@@ -215,10 +215,30 @@ def test_masked_gradients_are_for_clipping_and_leave_the_choice_of_what_grows(ti
     assert bool((weight.grad == 1).all())
 
 
+def test_a_running_average_takes_the_mask_at_the_end(tiny: nn.Module, make_batches: Make) -> None:
+    """Dropped weights live on in an average until the mask is applied to it."""
+    optimizer = torch.optim.SGD(tiny.parameters(), lr=0.1)
+    rigl = RigL(tiny, optimizer, 0.6, total_steps=20, every=4)
+    average = torch.optim.swa_utils.AveragedModel(tiny)
+    for images, labels in make_batches(12):
+        optimizer.zero_grad()
+        functional.cross_entropy(tiny(images), labels).backward()
+        rigl.step()
+        average.update_parameters(tiny)
+    weight, removed = average.module[0].weight, ~rigl.mask["0.weight"]
+    assert bool(weight[removed].any())
+    rigl.mask.apply(average.module)
+    assert not bool(weight[removed].any())
+
+
 def test_wrong_use(tiny: nn.Module) -> None:
     optimizer = torch.optim.SGD(tiny.parameters(), lr=0.1)
     with pytest.raises(OptionError, match=r"total_steps=0, every=100, alpha=0.3, until=0.75"):
         RigL(tiny, optimizer, 0.8, 0)
+    with pytest.raises(OptionError, match=r"whole numbers of at least 1.* every=1.5, alpha='a'"):
+        RigL(tiny, optimizer, 0.8, 9, every=1.5, alpha="a")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match=r"RigL moves single weights, which breaks 2:4"):
+        RigL(tiny, optimizer, 0.5, 9, scope="2:4")
     before = copy.deepcopy(tiny.state_dict())
     with pytest.raises(InputError, match=r"to hold every prunable weight, but it lacks 0.weight, 3.weight"):
         RigL(tiny, torch.optim.SGD(tiny[8].parameters(), lr=0.1), 0.8, 100)

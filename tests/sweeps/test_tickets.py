@@ -15,8 +15,10 @@ from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.mask import prunable_weights
 from sparsescope.sweeps import METHODS, Workshop, make_ticket, untrained_ticket
 from sparsescope.sweeps.tickets import snapped
+from sparsescope.training import Recipe
 
 Make = Callable[..., Workshop]
+RECIPE = Recipe(epochs=3, batch_size=16, learning_rate=0.05, rewind_epoch=1)  # that of the fixtures
 
 
 class Killed(BaseException):
@@ -196,6 +198,32 @@ def test_a_network_for_other_images(make_workshop: Make) -> None:
 def test_rounded_sparsities_are_those_of_the_rounds() -> None:
     assert snapped(0.790285) == 1 - 0.8**7 and snapped(0.488) == pytest.approx(1 - 0.8**3, abs=1e-15)
     assert snapped(0.79) == 0.79
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"seed": 1}, "seed is 0 there and 1 here"),
+        ({"architecture": "digits_cnn"}, "architecture is 'digits_cnn_small' there and 'digits_cnn' here"),
+        ({"recipe": RECIPE.changed(learning_rate=0.01)}, "learning_rate is 0.05 there and 0.01 here"),
+        ({"mean": (0.5,), "std": (0.5,)}, r"mean is None there and \[0.5\] here; std is None"),
+    ],
+)
+def test_a_ticket_that_was_killed_in_its_first_epoch_is_not_taken_for_another(
+    make_workshop: Make, changes: dict[str, Any], text: str
+) -> None:
+    """Only the weights it began with are there: no checkpoint that would say whose they are."""
+    make_ticket(make_workshop(), "snip", 0.4).unlink()
+    with pytest.raises(OptionError, match=f"snip-0.4 holds another ticket: {text}"):
+        make_ticket(make_workshop(**changes), "snip", 0.4)
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", "3"])
+def test_a_damaged_note_of_how_a_ticket_was_made(make_workshop: Make, content: str) -> None:
+    make_ticket(make_workshop(), "random", 0.4)
+    Path("runs/random-0.4/ticket.json").write_text(content, encoding="utf-8")
+    with pytest.raises(OptionError, match=r"ticket\.json is damaged .* Remove runs/random-0\.4"):
+        make_ticket(make_workshop(), "random", 0.4)
 
 
 @pytest.mark.parametrize(("method", "sparsity"), [("snip", 0.4), ("rigl", 0.4), ("lth", 0.2)])

@@ -188,11 +188,19 @@ def test_a_loss_that_is_not_finite_ends_the_run(make_classifier: Make, tiny_imag
     assert told == []
 
 
-def test_labels_that_the_network_has_no_output_for(make_classifier: Make) -> None:
+def test_labels_and_images_that_the_network_is_not_for(make_classifier: Make) -> None:
     images = ArrayImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 1, 2, 3]))
     with pytest.raises(
         DataError, match=r"Expected labels 0–2 \(the network has 3 outputs\).* have the label 3\. Build"
     ):
         train(make_classifier(), images, RECIPE)
+    known = ArrayImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 1, 2, 2]))
+    told: list[Epoch] = []
+    with pytest.raises(DataError, match=r"but the test images have the label 3"):
+        train(make_classifier(), known, RECIPE, test=images, on_epoch=told.append)
+    assert told == []  # found before anything is trained
+    grey = ArrayImages(np.zeros((4, 8, 8), np.uint8), np.array([0, 1, 2, 2]))
+    with pytest.raises(DataError, match=r"cannot take the training images of shape \(1, 8, 8\) .* 1 channels"):
+        train(make_classifier(), grey, RECIPE)
     with pytest.raises(DataError, match="has no labels"):
         train(make_classifier(), ArrayImages(np.zeros((4, 8, 8, 3), np.uint8)), RECIPE)
