@@ -1,0 +1,6 @@
+"""`python -m sparsescope`."""
+
+from sparsescope.cli import main
+
+if __name__ == "__main__":
+    main()
