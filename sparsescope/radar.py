@@ -31,7 +31,7 @@ def normalise(metrics: Sequence[MetricResult], models: Sequence[str]) -> Radar:
         for name in models:
             entry = metric.values[name]
             values[name].append(scale(entry.value))
-            interval = _paired_interval(metric, models[0], name)
+            interval = _paired_interval(metric, name)
             ends = [scale(end) for end in interval] if interval else [None]
             finite = [end for end in ends if end is not None]
             bands[name].append((min(finite), max(finite)) if len(finite) == 2 else None)
@@ -43,12 +43,12 @@ def normalise(metrics: Sequence[MetricResult], models: Sequence[str]) -> Radar:
     )
 
 
-def _paired_interval(metric: MetricResult, dense: str, model: str) -> tuple[float, float] | None:
-    """The interval of dense + difference: what the comparison leaves open. Dense itself, the reference, has none."""
-    difference, value = metric.differences.get(model), metric.values[dense].value
-    if difference is None or difference.interval is None or value is None:
+def _paired_interval(metric: MetricResult, model: str) -> tuple[float, float] | None:
+    """The difference's interval, laid around the value: what the comparison leaves open. Dense itself has none."""
+    difference, value = metric.differences.get(model), metric.values[model].value
+    if difference is None or difference.interval is None or difference.value is None or value is None:
         return None
-    return value + difference.interval[0], value + difference.interval[1]
+    return value + (difference.interval[0] - difference.value), value + (difference.interval[1] - difference.value)
 
 
 class _MinMax:

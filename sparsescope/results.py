@@ -128,7 +128,10 @@ class MetricValue(_Record):
 
 
 class Difference(_Record):
-    """Candidate minus dense, in the metric's own unit, not oriented; None where either was not evaluated."""
+    """Candidate minus dense, in the metric's own unit, not oriented; None where either was not evaluated.
+
+    For ECE and SCE the difference of the debiased estimates (`debiased` in the details), not of the values.
+    """
 
     value: OptionalFloat = None
     interval: OptionalInterval = None

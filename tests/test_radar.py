@@ -88,3 +88,7 @@ def test_bands_are_those_of_the_paired_comparison() -> None:
     (band,) = normalise([spread], [dense, candidate]).bands[candidate]
     expected = (0.9, 1.2) if metric.higher_is_better else (1 / 1.2, 1 / 0.9)
     assert band == pytest.approx(expected)
+    corrected = twin.model_copy(
+        update={"differences": {candidate: Difference(value=0.3 * value, interval=(0.2 * value, 0.5 * value))}}
+    )
+    assert normalise([corrected], [dense, candidate]).bands[candidate] == (pytest.approx(expected),)

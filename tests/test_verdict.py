@@ -150,6 +150,13 @@ def verdict_of(*metrics: MetricResult, complete: bool = True):  # type: ignore[n
     return decide(metrics, DENSE, SPARSE, confidence=0.95, complete=complete)
 
 
+def test_paper_compares_the_values_and_the_margins_their_debiased_difference() -> None:
+    metric = make_metric("ece", (0.030, 0.031), higher_is_better=False, margin=0.01)
+    corrected = metric.model_copy(update={"differences": {SPARSE: Difference(value=-0.02, interval=(-0.025, -0.015))}})
+    assert judge_as_paper(corrected, DENSE, SPARSE) == "fail"
+    assert judge(corrected, DENSE, SPARSE, 0.95).outcome == "pass"
+
+
 def test_a_full_verdict_that_passes_is_an_lth_pass() -> None:
     verdict = verdict_of(make_metric("accuracy"), make_metric("ece", dimension="calibration"))
     assert (verdict.outcome, verdict.partial, verdict.policy) == ("pass", False, "margins")

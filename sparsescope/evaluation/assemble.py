@@ -75,6 +75,7 @@ def _result(
 ) -> MetricResult:
     """One metric's result; `same` names the models that are the dense one, bit for bit."""
     values = {name: metric.value(rows) for name, rows in units.items()}
+    debiased = {name: float(np.asarray(metric.debiased(rows, rows.uniform_weights()))) for name, rows in units.items()}
     estimates = {
         name: estimate(
             value,
@@ -83,6 +84,7 @@ def _result(
             confidence=settings.confidence,
             kind=metric.interval,
             bounds=metric.bounds,
+            debiased=debiased[name],
         )
         for name, value in values.items()
         if np.isfinite(value)
@@ -102,7 +104,9 @@ def _result(
         margin_kind=margin.kind,
         values={name: _value(estimates.get(name), reasons.get(name)) for name in names},
         differences={
-            name: _difference(metric, settings, names[0], name, estimates, units, replicates, same)
+            name: _difference(metric, settings, names[0], name, debiased, units, replicates, same)
+            if {names[0], name} <= estimates.keys()
+            else Difference()
             for name in names[1:]
         },
         details={name: plain(metric.details(rows)) for name, rows in units.items() if name in estimates},
@@ -134,15 +138,13 @@ def _difference(
     settings: Settings,
     dense: str,
     candidate: str,
-    estimates: Mapping[str, Estimate],
+    debiased: Mapping[str, float],
     units: Mapping[str, Units],
     replicates: Mapping[str, FloatArray],
     same: Set[str],
 ) -> Difference:
-    if dense not in estimates or candidate not in estimates:
-        return Difference()
     found = estimate(
-        estimates[candidate].value - estimates[dense].value,
+        debiased[candidate] - debiased[dense],
         replicates[candidate] - replicates[dense],
         units[candidate],
         confidence=settings.confidence,

@@ -94,6 +94,20 @@ def test_a_model_against_itself_differs_by_exactly_zero_and_passes(
     assert verdict.paper.metrics["accuracy"] == "pass"
 
 
+@pytest.mark.parametrize("name", ["ece", "sce"])
+def test_differences_of_calibration_errors_are_those_of_the_debiased_estimates(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any], name: str
+) -> None:
+    metric = evaluate(dense, sparse, benchmark, metrics=[name], **settings)[name]
+    difference, plain = metric.difference("sparse"), metric.value("sparse").value - metric.value("dense").value
+    debiased = {model: details["debiased"] for model, details in metric.details.items()}
+    assert difference.value == pytest.approx(debiased["sparse"] - debiased["dense"], abs=1e-12)
+    assert difference.value != pytest.approx(plain, rel=0.01)
+    assert difference.interval is not None
+    low, high = difference.interval
+    assert low + high == pytest.approx(2 * difference.value, abs=1e-12)
+
+
 def test_swapping_dense_and_sparse_negates_every_difference(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
 ) -> None:

@@ -101,6 +101,17 @@ def test_details_of_the_classes_average_to_the_value():
     assert np.mean(classes) == pytest.approx(SCE().value(measured))
 
 
+def test_debiased_is_reported_and_agrees_with_the_literal_formula(monkeypatch):
+    logits, labels = random_predictions(n=25, classes=4)
+    measured = units(logits, labels)
+    probabilities = [reference.softmax(row) for row in logits.tolist()]
+    outcomes = [[int(k == y) for k in range(4)] for y in labels]
+    expected = reference.debiased_gap(probabilities, outcomes, [1] * 25) / 25 / 4
+    assert SCE().details(measured)["debiased"] == pytest.approx(expected, abs=1e-4)
+    monkeypatch.setattr(module, "_BLOCK", 25)  # one class at a time
+    assert SCE().details(measured)["debiased"] == pytest.approx(expected, abs=1e-4)
+
+
 def test_extreme_logits_stay_finite():
     huge = np.float32(3e38)
     assert SCE().value(units([[huge, -huge], [-huge, huge]], [0, 1])) == 0
