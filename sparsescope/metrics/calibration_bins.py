@@ -11,6 +11,8 @@ from sparsescope.units import FloatArray
 
 __all__ = ["Gap", "absolute_gap", "bin_edges", "bin_index", "debiased_gap"]
 
+ROUNDING = 1e-12
+"""Variances below are those of empty bins, whose root would not be small."""
 
 Gap = Callable[[FloatArray, NDArray[Any], FloatArray, int], FloatArray]
 """`absolute_gap` or `debiased_gap`."""
@@ -74,7 +76,7 @@ def debiased_gap(probabilities: FloatArray, outcomes: NDArray[Any], weights: Flo
     gaps, bins, ones = outcomes - probabilities, bin_index(probabilities, n_bins), np.ones(len(probabilities))
     variance = _sums(gaps**2, bins, ones, n_bins) - _sums(gaps, bins, ones, n_bins) ** 2 / len(gaps)
     gap = np.abs(_sums(gaps, bins, weights, n_bins))
-    excess = _folded_normal_excess(gap, np.sqrt(np.maximum(variance, 0)))
+    excess = _folded_normal_excess(gap, np.sqrt(np.where(variance > ROUNDING, variance, 0)))
     total: FloatArray = (gap - excess / (math.sqrt(2) - 1)).sum(axis=(-2, -1))
     return total
 

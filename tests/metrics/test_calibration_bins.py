@@ -100,3 +100,12 @@ def test_debiased_gap_of_a_calibrated_model_is_zero_on_average():
         debiased.append(debiased_gap(probabilities, outcomes, np.ones(300), 10))
     assert np.mean(plain) > 15
     assert abs(np.mean(debiased)) < 3 * np.std(debiased) / 20
+
+
+def test_empty_bins_add_no_rounding():
+    """A first bin is what remains of a column: without the threshold its rounded variance of 1e-14 moves the sum."""
+    rng = np.random.default_rng(0)
+    probabilities, order = rng.uniform(0.2, 0.9, (300, 3)), rng.permutation(300)
+    outcomes = rng.random((300, 3)) < probabilities
+    shuffled = debiased_gap(probabilities[order], outcomes[order], np.ones(300), 15)
+    assert debiased_gap(probabilities, outcomes, np.ones(300), 15) == pytest.approx(shuffled, abs=1e-11)
