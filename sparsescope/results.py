@@ -128,11 +128,21 @@ class MetricValue(_Record):
 
 
 class Difference(_Record):
-    """Candidate minus dense, in the metric's own unit, not oriented; None where either was not evaluated."""
+    """Candidate minus dense, in the metric's own unit, not oriented; None where either was not evaluated.
+
+    Where the values are biased (ECE, SCE), the interval lies around `debiased`, the difference of the estimates without
+    most of that bias (`debiased` in the details), and holds the value; else `debiased` is None.
+    """
 
     value: OptionalFloat = None
     interval: OptionalInterval = None
     standard_error: OptionalFloat = None
+    debiased: OptionalFloat = None
+
+    @property
+    def estimate(self) -> float | None:
+        """What the interval lies around."""
+        return self.value if self.debiased is None else self.debiased
 
 
 class MetricResult(_Record):

@@ -69,8 +69,8 @@ def _units_needed(metric: MetricResult, difference: Difference, margin: float, c
 
     rounded up to two digits; None where it is more than 1000 times n. Source: Chow, Shao & Wang 2008, chapter 3.
     """
-    assert difference.value is not None
-    distance = abs((difference.value if metric.higher_is_better else -difference.value) + margin)
+    assert difference.estimate is not None
+    distance = abs((difference.estimate if metric.higher_is_better else -difference.estimate) + margin)
     normal = NormalDist()
     spread = (normal.inv_cdf(0.5 + confidence / 2) + normal.inv_cdf(POWER)) * (difference.standard_error or 0.0)
     if distance == 0 or (factor := (spread / distance) ** 2) > 1000:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sparsescope.reporting.format import MINUS
-from sparsescope.reporting.notes import out_of_distribution
+from sparsescope.reporting.notes import debiased, out_of_distribution
 from sparsescope.reporting.rows import Row, groups
 from sparsescope.results import Evaluation
 
@@ -40,6 +40,8 @@ def print_summary(evaluation: Evaluation, console: Console | None = None) -> Non
     for candidate in evaluation.candidates:
         _print(console, Text(f"{candidate.name} against {evaluation.dense.name}", style="bold"))
         _print_table(console, _table(console, evaluation, candidate.name))
+    if note := debiased(evaluation):
+        _print(console, Text(note.replace(MINUS, "-"), style="dim"))
     for candidate in evaluation.candidates:
         verdict = evaluation.verdict(candidate.name)
         _print(console, Text(verdict.statement, style=STYLES[verdict.outcome]))

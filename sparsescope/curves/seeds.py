@@ -114,9 +114,10 @@ def _reasons(results: Mapping[int, SeedResult]) -> str:
 def _pooled(pairs: Sequence[SeedResult], confidence: float) -> MetricResult:
     """Return the metric with the means over seeds as its values, so that the verdict's own rules judge it."""
     differences = [pair.difference for pair in pairs]
-    mean = spread([difference.value or 0.0 for difference in differences])
-    assert mean.mean is not None
-    difference = Difference(value=mean.mean, interval=_interval(differences, mean, confidence))
+    mean = spread([difference.estimate or 0.0 for difference in differences])
+    value = spread([difference.value or 0.0 for difference in differences]).mean
+    assert mean.mean is not None and value is not None
+    difference = Difference(value=value, interval=_interval(differences, mean, confidence), debiased=mean.mean)
     dense = spread([pair.metric.values[pair.dense].value or 0.0 for pair in pairs]).mean
     values = {
         DENSE: MetricValue(status="measured", value=dense),
@@ -126,7 +127,7 @@ def _pooled(pairs: Sequence[SeedResult], confidence: float) -> MetricResult:
 
 
 def _interval(differences: Sequence[Difference], mean: Spread, confidence: float) -> tuple[float, float] | None:
-    """Return the interval of the mean difference; None where an evaluation has none."""
+    """Return the interval around the mean difference, debiased; None where an evaluation has none."""
     ends = [difference.interval for difference in differences]
     if mean.mean is None or any(interval is None for interval in ends):
         return None

@@ -75,6 +75,7 @@ def _result(
 ) -> MetricResult:
     """One metric's result; `same` names the models that are the dense one, bit for bit."""
     values = {name: metric.value(rows) for name, rows in units.items()}
+    debiased = {name: float(np.asarray(metric.debiased(rows, rows.uniform_weights()))) for name, rows in units.items()}
     estimates = {
         name: estimate(
             value,
@@ -83,6 +84,7 @@ def _result(
             confidence=settings.confidence,
             kind=metric.interval,
             bounds=metric.bounds,
+            debiased=debiased[name],
         )
         for name, value in values.items()
         if np.isfinite(value)
@@ -102,7 +104,7 @@ def _result(
         margin_kind=margin.kind,
         values={name: _value(estimates.get(name), reasons.get(name)) for name in names},
         differences={
-            name: _difference(metric, settings, names[0], name, estimates, units, replicates, same)
+            name: _difference(metric, settings, names[0], name, estimates, debiased, units, replicates, same)
             for name in names[1:]
         },
         details={name: plain(metric.details(rows)) for name, rows in units.items() if name in estimates},
@@ -135,23 +137,31 @@ def _difference(
     dense: str,
     candidate: str,
     estimates: Mapping[str, Estimate],
+    debiased: Mapping[str, float],
     units: Mapping[str, Units],
     replicates: Mapping[str, FloatArray],
     same: Set[str],
 ) -> Difference:
     if dense not in estimates or candidate not in estimates:
         return Difference()
+    value, centre = estimates[candidate].value - estimates[dense].value, debiased[candidate] - debiased[dense]
     found = estimate(
-        estimates[candidate].value - estimates[dense].value,
+        value,
         replicates[candidate] - replicates[dense],
         units[candidate],
         confidence=settings.confidence,
         kind=metric.interval,
+        debiased=centre,
     )
     low, high = metric.bounds
     if found.standard_error == 0 and candidate not in same and low is not None and high is not None:
         found = without_spread(found, min(units[candidate].strata.values()), high - low, settings.confidence)
-    return Difference(value=found.value, interval=found.interval, standard_error=found.standard_error)
+    return Difference(
+        value=value,
+        interval=found.interval,
+        standard_error=found.standard_error,
+        debiased=None if centre == value else centre,
+    )
 
 
 def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:

@@ -19,7 +19,7 @@ CHUNK_ELEMENTS = 2_000_000
 def bootstrap(
     measured: Sequence[tuple[Metric, Mapping[str, Units]]], replicates: int, seed: int
 ) -> list[dict[str, FloatArray]]:
-    """Return, for each metric and model, the reductions (replicates,) with resampled weights.
+    """Return, for each metric and model, the debiased reductions (replicates,) with resampled weights.
 
     Weights are made once for a chunk of replicates and every population, then used by all metrics and models.
 
@@ -36,7 +36,7 @@ def bootstrap(
         weights: dict[str, FloatArray] = {}
         for (metric, models), rows in zip(measured, results, strict=True):
             for model, units in models.items():
-                rows[model].append(np.asarray(metric.reduce(units, _weights(units, chunk, seed, weights))))
+                rows[model].append(np.asarray(metric.debiased(units, _weights(units, chunk, seed, weights))))
     return [{model: np.concatenate(parts) for model, parts in rows.items()} for rows in results]
 
 
@@ -51,9 +51,9 @@ def _weights(units: Units, chunk: range, seed: int, made: dict[str, FloatArray])
 
 
 def interval(
-    value: float, replicates: FloatArray, confidence: float, kind: Literal["percentile", "basic"]
+    value: float, replicates: FloatArray, confidence: float, kind: Literal["percentile", "normal"]
 ) -> tuple[float, float] | None:
-    """Return the bootstrap interval: percentile (q_a, q_1-a) or basic, 2 value - q (Davison & Hinkley 1997, ch. 5).
+    """Return the bootstrap interval: percentile (q_a, q_1-a) or normal, value ± z s (Davison & Hinkley 1997, ch. 5).
 
     Replicates that are nan are left out; None where more than one in twenty are.
     """
@@ -61,8 +61,11 @@ def interval(
     if len(finite) < 0.95 * len(replicates) or len(finite) < 2:
         return None
     tail = (1 - confidence) / 2
+    if kind == "normal":
+        reach = float(stats.norm.isf(tail) * np.std(finite, ddof=1))
+        return value - reach, value + reach
     low, high = (float(q) for q in np.quantile(finite, [tail, 1 - tail]))
-    return (low, high) if kind == "percentile" else (2 * value - high, 2 * value - low)
+    return low, high
 
 
 def estimate(
@@ -71,29 +74,31 @@ def estimate(
     units: Units,
     *,
     confidence: float,
-    kind: Literal["percentile", "basic"],
+    kind: Literal["percentile", "normal"],
     bounds: tuple[float | None, float | None] = (None, None),
+    debiased: float | None = None,
 ) -> Estimate:
     """Return value, interval and standard error; no interval where a stratum has one unit.
 
     The bootstrap interval is too narrow for few units: its ends are moved away from the value by the factor
-    t / z * sqrt(n / (n - 1)), n the smallest stratum (Hesterberg 2015, section 4.1). It always holds the value, and is
-    clipped to the bounds.
+    t / z * sqrt(n / (n - 1)), n the smallest stratum (Hesterberg 2015, section 4.1). It is clipped to the bounds and
+    always holds the value; where the value is biased, it lies around the `debiased` estimate.
     """
+    centre = value if debiased is None else debiased
     smallest = min(units.strata.values())
-    found = interval(value, replicates, confidence, kind) if smallest > 1 else None
+    found = interval(centre, replicates, confidence, kind) if smallest > 1 else None
     if found is None:
         return Estimate(value, None, None, len(units), len(replicates))
     tail = (1 - confidence) / 2
     wider = float(stats.t.isf(tail, smallest - 1) / stats.norm.isf(tail)) * (smallest / (smallest - 1)) ** 0.5
-    low = value - max(value - found[0], 0.0) * wider
-    high = value + max(found[1] - value, 0.0) * wider
+    low = centre - max(centre - found[0], 0.0) * wider
+    high = centre + max(found[1] - centre, 0.0) * wider
     if bounds[0] is not None:
         low = max(low, bounds[0])
     if bounds[1] is not None:
         high = min(high, bounds[1])
     error = float(np.std(replicates[np.isfinite(replicates)], ddof=1))
-    return Estimate(value, (low, high), error, len(units), len(replicates))
+    return Estimate(value, (min(low, value), max(high, value)), error, len(units), len(replicates))
 
 
 def without_spread(found: Estimate, smallest: int, width: float, confidence: float) -> Estimate:

@@ -44,8 +44,8 @@ class Metric(abc.ABC):
     """Whether it counts in the verdict unless the user chooses otherwise; else it is reported only."""
     on_request: ClassVar[bool] = False
     """Whether it is measured only where the user names it: as a metric, in the verdict, or by one of its options."""
-    interval: ClassVar[Literal["percentile", "basic"]] = "percentile"
-    """Kind of bootstrap interval; basic (reflected) for statistics that resampling biases, such as the ECE."""
+    interval: ClassVar[Literal["percentile", "normal"]] = "percentile"
+    """Kind of bootstrap interval; normal for those of debiased estimates, whose resamples are biased again."""
 
     @abc.abstractmethod
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
@@ -66,6 +66,13 @@ class Metric(abc.ABC):
 
         Must be pure and invariant to permuting units. May be nan where the weights leave nothing to measure.
         """
+
+    def debiased(self, units: Units, weights: FloatArray) -> FloatArray | float:
+        """Return the estimate that intervals lie around: the reduction, unless that is biased (ECE, SCE).
+
+        Weights as in `reduce`.
+        """
+        return self.reduce(units, weights)
 
     def details(self, units: Units) -> dict[str, Any]:
         """Return what the report shows beside the value: plain JSON-able numbers, lists and dicts."""

@@ -10,7 +10,7 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
-from sparsescope.metrics.calibration_bins import absolute_gap, bin_edges, bin_index
+from sparsescope.metrics.calibration_bins import Gap, absolute_gap, bin_edges, bin_index, debiased_gap
 from sparsescope.softmax import brier_score, log_max_softmax
 from sparsescope.units import FloatArray, Units
 
@@ -36,7 +36,7 @@ class ECE(Metric):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Guo et al. 2017"
     margin: ClassVar[float] = 0.01
-    interval: ClassVar[Literal["percentile", "basic"]] = "basic"
+    interval: ClassVar[Literal["percentile", "normal"]] = "normal"
 
     n_bins: Annotated[int, Field(ge=1)] = 15
 
@@ -59,14 +59,22 @@ class ECE(Metric):
 
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
         """See `Metric.reduce`."""
-        gap = absolute_gap(units["confidence"][:, None], units["correct"][:, None], weights, self.n_bins)
+        return self._mean(absolute_gap, units, weights)
+
+    def debiased(self, units: Units, weights: FloatArray) -> FloatArray:
+        """Return the ECE without most of its bias; may be negative. See `debiased_gap`."""
+        return self._mean(debiased_gap, units, weights)
+
+    def _mean(self, gap: Gap, units: Units, weights: FloatArray) -> FloatArray:
+        total = gap(units["confidence"][:, None], units["correct"][:, None], weights, self.n_bins)
         with np.errstate(invalid="ignore"):
-            ece: FloatArray = gap / weights.sum(axis=-1)
-        return ece
+            mean: FloatArray = total / weights.sum(axis=-1)
+        return mean
 
     def details(self, units: Units) -> dict[str, Any]:
-        """Return the reliability diagram, the maximum calibration error, the adaptive ECE and the Brier score.
+        """Return debiased and adaptive ECE, the maximum calibration error, the Brier score and the reliability diagram.
 
+        `debiased` is what intervals lie around.
         `reliability` has one row per bin: lower and upper edge, count, mean confidence and accuracy (None in an empty
         bin). `maximum_calibration_error` is the largest gap of a bin with images in it (Naeini et al. 2015).
         `adaptive_ece` is the ECE over M bins of equal mass, equal confidences in one bin (Nguyen & O'Connor 2015).
@@ -76,6 +84,7 @@ class ECE(Metric):
         ranks = np.searchsorted(np.sort(confidence), confidence, side="left")
         equal_mass = ranks * self.n_bins // len(confidence)
         return {
+            "debiased": float(self.debiased(units, units.uniform_weights())),
             "reliability": table,
             "maximum_calibration_error": max(
                 abs(row["accuracy"] - row["confidence"]) for row in table if row["count"] > 0

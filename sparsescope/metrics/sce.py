@@ -11,14 +11,14 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
-from sparsescope.metrics.calibration_bins import absolute_gap
+from sparsescope.metrics.calibration_bins import Gap, absolute_gap, debiased_gap
 from sparsescope.softmax import log_normaliser
 from sparsescope.units import FloatArray, Units
 
 __all__ = ["SCE"]
 
 _BLOCK = 1 << 22
-"""Probabilities held at a time: classes are taken in groups, so that memory does not grow with their number."""
+"""Probabilities, or sums in bins, held at a time: classes come in groups, so that memory does not grow with them."""
 
 
 @dataclass(frozen=True, config=OPTIONS)
@@ -41,7 +41,7 @@ class SCE(Metric):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Nixon et al. 2019"
     margin: ClassVar[float] = 0.002
-    interval: ClassVar[Literal["percentile", "basic"]] = "basic"
+    interval: ClassVar[Literal["percentile", "normal"]] = "normal"
 
     n_bins: Annotated[int, Field(ge=1)] = 15
 
@@ -57,23 +57,37 @@ class SCE(Metric):
 
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
         """See `Metric.reduce`."""
-        gap = sum(self._gaps(units, weights), start=np.zeros(weights.shape[:-1]))
-        with np.errstate(invalid="ignore"):
-            sce: FloatArray = gap / (weights.sum(axis=-1) * units["logits"].shape[1])
-        return sce
+        return self._mean(absolute_gap, units, weights)
+
+    def debiased(self, units: Units, weights: FloatArray) -> FloatArray:
+        """Return the SCE without most of its bias; may be negative. See `debiased_gap`."""
+        return self._mean(debiased_gap, units, weights)
 
     def details(self, units: Units) -> dict[str, Any]:
-        """Return `classes`: each class's own error, sum_m (n_mk/n) abs(freq_k - conf_k); the SCE is their mean."""
-        gaps = self._gaps(units, units.uniform_weights(), group=1)
-        return {"classes": [float(gap) / len(units) for gap in gaps]}
+        """Return `debiased`, which intervals lie around, and `classes`: each class's own error.
 
-    def _gaps(self, units: Units, weights: FloatArray, group: int | None = None) -> Iterator[FloatArray]:
+        A class's error is sum_m (n_mk/n) abs(freq_k - conf_k); the SCE is their mean.
+        """
+        weights = units.uniform_weights()
+        gaps = self._gaps(absolute_gap, units, weights, group=1)
+        return {
+            "debiased": float(self.debiased(units, weights)),
+            "classes": [float(gap) / len(units) for gap in gaps],
+        }
+
+    def _mean(self, gap: Gap, units: Units, weights: FloatArray) -> FloatArray:
+        total = sum(self._gaps(gap, units, weights), start=np.zeros(weights.shape[:-1]))
+        with np.errstate(invalid="ignore"):
+            mean: FloatArray = total / (weights.sum(axis=-1) * units["logits"].shape[1])
+        return mean
+
+    def _gaps(self, gap: Gap, units: Units, weights: FloatArray, group: int | None = None) -> Iterator[FloatArray]:
         """Yield the gap summed over bins and over the classes of one group, group after group."""
         logits, label = units["logits"], units["label"]
-        group = group or max(1, _BLOCK // max(1, len(logits)))
+        group = group or max(1, _BLOCK // max(1, len(logits), self.n_bins * weights.size // max(1, len(logits))))
         for first in range(0, logits.shape[1], group):
             classes = np.arange(first, min(first + group, logits.shape[1]))
             log_probabilities = logits[:, classes] - units["log_normaliser"][:, None]
             # exp of a rounded 0 can exceed 1 by an ulp
             probabilities = np.exp(np.minimum(log_probabilities, 0))
-            yield absolute_gap(probabilities, label[:, None] == classes, weights, self.n_bins)
+            yield gap(probabilities, label[:, None] == classes, weights, self.n_bins)

@@ -8,6 +8,7 @@ from sparsescope.results import Evaluation, MetricResult
 
 __all__ = [
     "comparability",
+    "debiased",
     "headline",
     "not_evaluated",
     "out_of_distribution",
@@ -65,6 +66,19 @@ def _metric_warnings(metric: MetricResult) -> list[str]:
     if without:
         found.append(f"{metric.label}: too few units for an interval ({', '.join(without)}).")
     return found
+
+
+def debiased(evaluation: Evaluation) -> str:
+    """Return a sentence on the metrics whose intervals do not lie around the values; empty without such."""
+    labels = [
+        metric.label for metric in evaluation.metrics if any("debiased" in own for own in metric.details.values())
+    ]
+    if not labels:
+        return ""
+    return (
+        f"{', '.join(labels)}: values are too large on few images, and more so for the better calibrated model; the "
+        "interval of the difference is corrected for that, so it does not lie evenly around sparse − dense."
+    )
 
 
 def not_evaluated(evaluation: Evaluation) -> list[dict[str, str]]:

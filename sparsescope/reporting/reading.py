@@ -13,8 +13,10 @@ SENTENCES = {
     "autoattack_accuracy": "Share of test images that stay right under AutoAttack, an ensemble of stronger attacks.",
     "ood_auroc": "Chance that a test image gets a higher score (confidence, unless chosen otherwise) than an "
     "out-of-distribution image, the mean over the sets; 0.5 is guessing.",
-    "ece": "Mean gap between confidence and accuracy over bins of confidence.",
-    "sce": "The same gap with every class binned by its own probability, averaged over classes.",
+    "ece": "Mean gap between confidence and accuracy over bins of confidence. It comes out too large, the more so "
+    "the fewer images and the better calibrated the model; intervals are corrected for that.",
+    "sce": "The same gap with every class binned by its own probability, averaged over classes. "
+    "Corrected likewise; with fewer than 100 images per class too little where calibration differs much.",
     "nll": "Mean negative log-probability of the right class: sure and wrong costs most.",
     "fidelity": "Squared error of a local linear explanation (LIME) against the model it explains. A model that is "
     "never sure scores well, so its scale-free twin, R², stands beside it.",

@@ -78,7 +78,8 @@ def sweep_reading(summary: SweepSummary) -> list[tuple[str, str]]:
             f"The difference to the dense parent of the same seed, averaged over seeds, passes if its {confidence} "
             "interval is no worse than minus the metric’s margin, fails if it lies below, and is not decided in "
             "between. The interval covers the draw of the test images and, with several seeds, the chance of training. "
-            "A missing seed decides nothing for the method.",
+            "Of ECE and SCE it is corrected for most of their bias on few images. A missing seed "
+            "decides nothing for the method.",
         ),
         (
             "As the paper",

@@ -8,6 +8,7 @@ from sparsescope.reporting.format import count, duration, percent
 from sparsescope.reporting.neurons import neuron_section
 from sparsescope.reporting.notes import (
     comparability,
+    debiased,
     headline,
     not_evaluated,
     out_of_distribution,
@@ -38,6 +39,7 @@ def evaluation_view(evaluation: Evaluation, number: int) -> dict[str, Any]:
         "candidates": [_candidate(evaluation, model) for model in evaluation.candidates],
         "warnings": warnings(evaluation),
         "not_evaluated": not_evaluated(evaluation),
+        "debiased": debiased(evaluation),
         "twins": twins(evaluation),
         "ood": out_of_distribution(evaluation),
         "ood_sets": out_of_distribution_sets(evaluation),

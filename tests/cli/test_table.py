@@ -25,6 +25,10 @@ def test_piped_rows_are_whole_and_without_colour_codes() -> None:
     assert any(line.endswith("INCONCLUSIVE: n = 1000; about 10,000 would decide it") for line in lines)
 
 
+def test_debiased_intervals_are_explained_before_the_verdicts() -> None:
+    assert printed().splitlines()[-2].startswith("ECE: values are too large on few images")
+
+
 def test_rows_stand_under_their_dimension() -> None:
     lines = printed().splitlines()
     places = [

@@ -51,15 +51,16 @@ def test_the_chunk_size_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     np.testing.assert_allclose(whole["a"], pieces["a"], rtol=1e-12)
 
 
-def test_percentile_and_basic_by_hand() -> None:
+def test_percentile_and_normal_by_hand() -> None:
     replicates = np.arange(101) / 100  # quantiles of 0, 0.01 … 1 are the probabilities themselves
     assert interval(0.4, replicates, 0.9, "percentile") == pytest.approx((0.05, 0.95))
-    assert interval(0.4, replicates, 0.9, "basic") == pytest.approx((0.8 - 0.95, 0.8 - 0.05))
+    reach = 1.6448536 * (101 * 102 / 12) ** 0.5 / 100  # the variance of 0 … N-1, ddof 1, is N (N + 1) / 12
+    assert interval(0.4, replicates, 0.9, "normal") == pytest.approx((0.4 - reach, 0.4 + reach))
 
 
 def test_bounds_clip_the_interval_but_not_the_value() -> None:
     replicates = np.arange(101) / 100
-    found = estimate(0.4, replicates, sample(np.zeros(9)), confidence=0.9, kind="basic", bounds=(0.0, 0.5))
+    found = estimate(0.4, replicates, sample(np.zeros(9)), confidence=0.9, kind="normal", bounds=(0.0, 0.5))
     assert found.interval == pytest.approx((0.0, 0.5))
     assert found.standard_error == pytest.approx(np.std(replicates, ddof=1))
     assert (found.value, found.n, found.replicates) == (0.4, 9, 101)
@@ -71,6 +72,26 @@ def test_few_units_widen_the_interval_and_it_holds_the_value() -> None:
     factor = 2.131847 / 1.644854 * (5 / 4) ** 0.5  # t and normal quantiles at 95 %, 4 degrees of freedom
     assert few == pytest.approx((0.4 - 0.35 * factor, 0.4 + 0.55 * factor), rel=1e-5)
     assert estimate(0.99, replicates, sample(np.zeros(9)), confidence=0.9, kind="percentile").interval[1] == 0.99  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("debiased", "expected"), [(0.3, (-0.35, 0.95)), (-0.5, (-1.15, 0.4)), (1.2, (0.4, 1.85))])
+def test_the_interval_lies_around_the_debiased_estimate_and_holds_the_value(
+    debiased: float, expected: tuple[float, float]
+) -> None:
+    replicates = np.array([-0.65, 0.65]).repeat(5000) / 1.6448536 + 7  # only their spread counts
+    found = estimate(0.4, replicates, sample(np.zeros(10**6)), confidence=0.9, kind="normal", debiased=debiased)
+    assert found.value == 0.4
+    assert found.interval == pytest.approx(expected, abs=1e-3)
+
+
+def test_replicates_are_those_of_the_debiased_estimate() -> None:
+    class Shifted(Mean):
+        def debiased(self, units: Units, weights: FloatArray) -> FloatArray:
+            return self.reduce(units, weights) - 5
+
+    x = sample(np.random.default_rng(0).normal(size=50))
+    shifted, plain = bootstrap([(Shifted(), {"a": x}), (Mean(), {"a": x})], 100, 0)
+    np.testing.assert_allclose(shifted["a"], plain["a"] - 5)
 
 
 def test_one_unit_has_no_interval() -> None:

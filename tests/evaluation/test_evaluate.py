@@ -94,6 +94,32 @@ def test_a_model_against_itself_differs_by_exactly_zero_and_passes(
     assert verdict.paper.metrics["accuracy"] == "pass"
 
 
+@pytest.mark.parametrize("name", ["ece", "sce"])
+def test_intervals_of_calibration_errors_lie_around_the_debiased_estimates(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any], name: str
+) -> None:
+    metric = evaluate(dense, sparse, benchmark, metrics=[name], **settings)[name]
+    difference = metric.differences["sparse"]
+    debiased = {model: details["debiased"] for model, details in metric.details.items()}
+    assert difference.value == metric.value("sparse").value - metric.value("dense").value
+    assert (
+        difference.estimate == difference.debiased == pytest.approx(debiased["sparse"] - debiased["dense"], abs=1e-12)
+    )
+    assert difference.debiased != pytest.approx(difference.value, rel=0.01)
+    assert difference.interval is not None
+    low, high = difference.interval
+    assert low <= min(difference.value, difference.debiased) <= max(difference.value, difference.debiased) <= high
+    reach = min(difference.debiased - low, high - difference.debiased)  # the side that was not extended
+    assert reach == pytest.approx(1.96 * difference.standard_error, rel=0.1)
+
+
+def test_other_metrics_are_not_debiased(
+    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
+) -> None:
+    difference = evaluate(dense, sparse, benchmark, metrics=["nll"], **settings)["nll"].differences["sparse"]
+    assert difference.debiased is None and difference.estimate == difference.value
+
+
 def test_swapping_dense_and_sparse_negates_every_difference(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
 ) -> None:

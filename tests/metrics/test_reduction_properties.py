@@ -101,6 +101,19 @@ def test_values_stay_in_bounds_and_their_scale_does_not_depend_on_the_weights(na
 
 
 @pytest.mark.parametrize("name", METRICS)
+@given(seed=SEEDS)
+def test_debiased_estimates_depend_on_neither_order_nor_chunks(name, seed):
+    metric = make(name)
+    units = random_units(metric, seed)
+    rng = np.random.default_rng(seed)
+    shuffled, rows = take(units, lambda start, size: start + rng.permutation(size))
+    weights = rng.integers(1, 4, (3, len(units))).astype(float)
+    together = metric.debiased(units, weights)
+    np.testing.assert_allclose(metric.debiased(shuffled, weights[:, rows]), together, atol=1e-12)
+    np.testing.assert_allclose([metric.debiased(units, row) for row in weights], together, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", METRICS)
 def test_details_are_plain_json(name):
     metric = make(name)
     details = metric.details(random_units(metric, 0))

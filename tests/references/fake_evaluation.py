@@ -207,7 +207,10 @@ def _detail(name: str, index: int) -> dict[str, Any]:
     if name == "accuracy" and index:
         return _sides(index)
     if name == "ece":
-        return {"reliability": [_bin(position, index) for position in range(15)]}
+        return {
+            "debiased": round(0.038 - 0.005 * index, 3),
+            "reliability": [_bin(position, index) for position in range(15)],
+        }
     if name == "corruption_error":
         errors = {
             corruption: {

@@ -65,6 +65,25 @@ def sce_in_one_pass(logits, labels, weights, n_bins=15):
     return sum(abs(gap) for gap in booked.values()) / (len(logits[0]) * sum(weights))
 
 
+def debiased_gap(probabilities, outcomes, weights, n_bins=15):
+    """sum over columns and bins of |S| - (E|N(S, V)| - |S|) / (sqrt(2) - 1), V of the images, E by integration."""
+    n, columns = len(probabilities), len(probabilities[0])
+    total = 0.0
+    for k in range(columns):
+        for m in range(1, n_bins + 1):
+            members = [i for i in range(n) if in_bin(probabilities[i][k], m, n_bins)]
+            gaps = {i: outcomes[i][k] - probabilities[i][k] for i in members}
+            variance = math.fsum(g**2 for g in gaps.values()) - math.fsum(gaps.values()) ** 2 / n
+            found = abs(math.fsum(weights[i] * g for i, g in gaps.items()))
+            spread = math.sqrt(max(variance, 0))
+            step = 1e-3
+            grid = [-8 + step * (j + 0.5) for j in range(round(16 / step))]
+            density = [math.exp(-z * z / 2) / math.sqrt(2 * math.pi) * step for z in grid]
+            expected = math.fsum(abs(found + spread * z) * d for z, d in zip(grid, density, strict=True))
+            total += found - (expected - found) / (math.sqrt(2) - 1)
+    return total
+
+
 def nll(logits, labels):
     """-(1/n) sum log p(y_i)."""
     return -math.fsum(math.log(softmax(row)[y]) for row, y in zip(logits, labels, strict=True)) / len(labels)

@@ -3,6 +3,7 @@ from fake_evaluation import MODELS, make_evaluation, make_metric
 
 from sparsescope.reporting.notes import (
     comparability,
+    debiased,
     headline,
     not_evaluated,
     out_of_distribution,
@@ -66,6 +67,12 @@ def test_warnings_hold_what_models_and_metrics_noted() -> None:
         f"Fidelity of {MODELS[1]}: 3 images skipped, because they have fewer than two superpixels.",
         f"ECE: too few units for an interval ({MODELS[0]}, {MODELS[1]}).",
     ]
+
+
+def test_debiased_names_the_metrics_whose_intervals_do_not_lie_around_the_values() -> None:
+    ece = make_metric("ece", (0.02, 0.01), label="ECE", details={MODELS[0]: {"debiased": 0.0}})
+    assert debiased(with_metrics(ece, make_metric())).startswith("ECE: values are too large on few images")
+    assert debiased(with_metrics(make_metric())) == ""
 
 
 def test_not_evaluated_names_models_and_reason() -> None:

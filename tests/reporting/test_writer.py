@@ -141,6 +141,12 @@ def test_markdown_tables_are_whole(name: str, request: pytest.FixtureRequest) ->
         assert re.fullmatch(r"\|( :?-+:? \|)+", rows[1])
 
 
+def test_debiased_intervals_are_explained_above_the_table(full: Written) -> None:
+    note = "ECE: values are too large on few images"
+    assert re.search(rf"^Difference = .* in between\. {note}.*sparse − dense\.\n\n", full.markdown, flags=re.MULTILINE)
+    assert note in full.html
+
+
 def test_markdown_says_the_same_numbers(full: Written) -> None:
     assert (
         r"| Accuracy ↑ | % | 91.90 \[91.29, 92.51\] | 86.10 \[85.49, 86.71\] | −5.80 \[−6.41, −5.19\] | 1.00 | FAIL |"
