@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from sparsescope.cli.interruption import kept
 from sparsescope.cli.parameters import (
     crop_option,
     device_option,
@@ -78,6 +79,7 @@ _METHODS = ["omp", "lth", "random", "snip", "grasp", "synflow", "rigl", "n_m", "
 @precision_option
 @click.option("--workers", type=click.IntRange(0), default=1, show_default=True, help="Threads that load images.")
 @quiet_option
+@kept("Training is kept up to the last whole epoch: the same command goes on from there.")
 def prune(method: str, **options: Any) -> None:
     """Make a ticket by METHOD: omp, lth, random, snip, grasp, synflow, rigl, n_m (2:4) or channels.
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import multiprocessing
+import multiprocessing.resource_tracker
 import pickle
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -119,6 +121,7 @@ _worker_stack = contextlib.ExitStack()  # keeps the models prepared for the life
 
 def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
     global _worker_setting
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers; see `_without_interrupts`
     torch.set_num_threads(threads)
     _worker_stack.enter_context(_one_blas_thread())
     for file in files:
@@ -135,8 +138,27 @@ def _perform_in_worker(job: Job) -> Answer:
     return perform(job, _worker_setting)
 
 
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Block SIGINT, for processes started here as well: they would print tracebacks if it came while they import.
+
+    Ctrl-C goes to all processes of a terminal; here it waits for the end of the block.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    multiprocessing.resource_tracker.ensure_running()  # it starts with the first process, and would unblock
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class WorkerExecutor:
     """Runs jobs in `workers` processes, each with its own copy of the models and its share of the CPU threads.
+
+    Where the block ends by an exception, Ctrl-C included, jobs under way are not waited for.
 
     Raises:
         OptionError: a model or data set cannot be sent to another process.
@@ -159,7 +181,10 @@ class WorkerExecutor:
         self._pool = ProcessPoolExecutor(self._workers, context, _start_worker, self._arguments)
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        if kind is not None:
+            for process in list((self._pool._processes or {}).values()):
+                process.terminate()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Answer]:
@@ -168,7 +193,8 @@ class WorkerExecutor:
         running: set[Future[Answer]] = set()
         while waiting or running:
             while waiting and len(running) < 2 * self._workers:
-                running.add(self._pool.submit(_perform_in_worker, waiting.pop()))
+                with _without_interrupts():
+                    running.add(self._pool.submit(_perform_in_worker, waiting.pop()))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()
