@@ -5,7 +5,7 @@ import multiprocessing
 import multiprocessing.resource_tracker
 import pickle
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +66,10 @@ class Answer:
     passes: Passes
 
 
+Begun = Callable[[Job], None]
+"""Told which job is under way; of several, the one that began first."""
+
+
 def _one_blas_thread() -> contextlib.AbstractContextManager[Any]:
     """NumPy's BLAS solves only small systems here; its threads would fight with torch's for the cores (3 x slower)."""
     limits: contextlib.AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
@@ -109,9 +113,10 @@ class LocalExecutor:
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[Answer]:
+    def run(self, jobs: Sequence[Job], begun: Begun) -> Iterator[Answer]:
         """Yield the answers in the order of the jobs."""
         for job in jobs:
+            begun(job)
             yield perform(job, self._setting)
 
 
@@ -187,14 +192,16 @@ class WorkerExecutor:
                 process.terminate()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[Answer]:
+    def run(self, jobs: Sequence[Job], begun: Begun) -> Iterator[Answer]:
         """Yield the answers as they come; only a few jobs are under way at once, so memory stays bounded."""
         waiting = list(reversed(jobs))
-        running: set[Future[Answer]] = set()
+        running: dict[Future[Answer], Job] = {}
         while waiting or running:
             while waiting and len(running) < 2 * self._workers:
+                job = waiting.pop()
                 with _without_interrupts():
-                    running.add(self._pool.submit(_perform_in_worker, waiting.pop()))
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
+                    running[self._pool.submit(_perform_in_worker, job)] = job
+            begun(next(iter(running.values())))
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                del running[future]
                 yield future.result()

@@ -35,6 +35,7 @@ class ConceptOverlap(DissectionSettings, Measurement):
     `null_iou` float64.
     """
 
+    label: ClassVar[str] = "compositional neurons"
     indivisible: ClassVar[bool] = True
     common: ClassVar[frozenset[str]] = frozenset(
         {"layer", "formula", "label", "category", "length", "dead", "iou", "label_iou", "null_iou"}

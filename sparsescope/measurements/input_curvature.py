@@ -1,6 +1,7 @@
 """Curvature of the loss in each image."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ class InputCurvature(Measurement):
 
     Arrays: `trace` (n,), `top_eigenvalue` (n,), `residual` (n,) of the eigenvalue, `exact` bool (n,).
     """
+
+    label: ClassVar[str] = "input Hessian"
 
     image_set: str = "train"
     images: int | None = 2000

@@ -1,6 +1,7 @@
 """Clean predictions: the logits of one image set, which accuracy, calibration and OoD detection all share."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -26,6 +27,8 @@ class Predictions(Measurement):
 
     Arrays: `logits` float32 (n, K); `label` int64 (n,), -1 where the set has no labels.
     """
+
+    label: ClassVar[str] = "clean images"
 
     image_set: str = "test"
     images: int | None = None

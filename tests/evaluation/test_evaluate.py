@@ -16,6 +16,7 @@ from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, DataError, InputError, OptionError
 from sparsescope.evaluation import evaluate
+from sparsescope.measurements.base import Measurement
 from sparsescope.metrics import CATALOGUE, metric_class
 from sparsescope.pruning import omp
 from sparsescope.results import Evaluation
@@ -292,13 +293,17 @@ def test_an_interrupted_run_resumes(
     assert resumed.cost.forward_passes < whole.cost.forward_passes
 
 
-def test_progress_reaches_the_total(
+def test_progress_reaches_the_total_in_plain_words(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
 ) -> None:
-    told: list[tuple[float, float]] = []
-    evaluate(dense, sparse, benchmark, progress=lambda done, total, _: told.append((done, total)), **settings)
+    told: list[tuple[float, float, str]] = []
+    evaluate(dense, sparse, benchmark, progress=lambda *step: told.append(step), **settings)
     assert told[-1][0] == pytest.approx(told[-1][1])
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert told[0][0] == 0 and told[0][2] == "clean images", "what is under way, not what is done"
+    labels = {label for _, _, label in told}
+    assert {"corruptions", "LIME", "compositional neurons", "weight Hessian trace", "input Hessian"} <= labels
+    assert not labels & {measurement.__name__ for measurement in Measurement.__subclasses__()}
 
 
 def test_asking_for_some_metrics_makes_a_partial_verdict(
