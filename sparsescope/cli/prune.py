@@ -142,6 +142,7 @@ def _workshop(
     device: str,
     **settings: Any,
 ) -> "Workshop":
+    from sparsescope.checkpoints import load_classifier
     from sparsescope.datasets import open_benchmark
     from sparsescope.errors import DataError
     from sparsescope.evaluation.inputs import pick_device
@@ -160,7 +161,8 @@ def _workshop(
         chosen = chosen.scaled(epochs)
     if rewind_epoch is not None:
         chosen = chosen.changed(rewind_epoch=rewind_epoch)
-    benchmark = open_benchmark(data, train=train, resize=resize, crop=crop)
+    grey = dense is not None and load_classifier(dense, arch=arch).channels == 1
+    benchmark = open_benchmark(data, train=train, resize=resize, crop=crop, grey=grey)
     if benchmark.train is None:
         raise DataError(f"{data} has no training images. Say where they are: --train SPEC.")
     return Workshop(

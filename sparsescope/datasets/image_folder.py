@@ -55,10 +55,11 @@ def open_folder(argument: str, resizing: Resizing) -> Source:
 
 
 class FolderImages(ImageSet):
-    """The images below one folder, as RGB: each file is read when it is asked for, and forgotten.
+    """The images below one folder, as RGB or grey: each file is read when it is asked for, and forgotten.
 
-    Grey and palette files become RGB, transparency is dropped, and orientation tags are not followed, all as
-    torchvision does it. Resizing works on the 8-bit image, as in the usual evaluation pipelines.
+    Grey and palette files become RGB, or all files grey (ITU-R 601 luma) if `resizing` says so. Transparency is
+    dropped, and orientation tags are not followed, as torchvision does it. Resizing works on the 8-bit image, as in the
+    usual evaluation pipelines.
 
     Args:
         folder: holds one sub-folder per class; files lie in it at any depth. Names that begin with a dot are skipped.
@@ -96,7 +97,7 @@ class FolderImages(ImageSet):
             )
         numbers = np.arange(len(classes)) if labels is None else np.asarray(labels, dtype=np.int64)
         self.labels = np.repeat(numbers, [len(files) for files in per_class])
-        self.shape = (3, *self._common_size())
+        self.shape = (1 if resizing.grey else 3, *self._common_size())
 
     def __len__(self) -> int:
         return len(self._files)
@@ -115,6 +116,7 @@ class FolderImages(ImageSet):
     def fingerprint(self) -> str:
         """SHA-256 of names and content of the files, of the labels and of the resizing: the same on every machine."""
         digest = hashlib.sha256(repr(self._resizing).encode() + self.required_labels().tobytes())
+        digest.update(b"grey" if self.shape[0] == 1 else b"")
         for name in self._files:
             content = hashlib.sha256((self._folder / name).read_bytes()).hexdigest()
             digest.update(f"{name}|{content}\n".encode())
@@ -142,17 +144,16 @@ class FolderImages(ImageSet):
             raise self._unreadable(name, error) from error
 
     def _pixels(self, name: str) -> NDArray[np.uint8]:
-        """Return one image, uint8 (H, W, 3)."""
+        """Return one image, uint8 (H, W, C)."""
         try:
-            rgb = decode(self._folder / name)
+            image = decode(self._folder / name, self.shape[0])
         except Exception as error:  # decoders raise what they like
             raise self._unreadable(name, error) from error
         if self._resizing:
-            self._resizing.output_size(
-                rgb.height, rgb.width, f"{self.source}, {name}"
-            )  # says so if a crop is too large
-            rgb = self._resizing(rgb)
-        pixels = np.asarray(rgb)
+            place = f"{self.source}, {name}"
+            self._resizing.output_size(image.height, image.width, place)  # says so if a crop is too large
+            image = self._resizing(image)
+        pixels = np.asarray(image).reshape(image.height, image.width, -1)
         if pixels.shape[:2] != self.shape[1:]:
             raise DataError(f"{self.source}: {self._folder / name} has changed its size since the folder was opened.")
         return pixels
@@ -164,12 +165,16 @@ class FolderImages(ImageSet):
         )
 
 
-def decode(file: Path) -> Image.Image:
-    """Return an image file as RGB; raises what its decoder raises, and ValueError for more than 8 bits a channel."""
+def decode(file: Path, channels: int = 3) -> Image.Image:
+    """Return an image file as RGB, or grey in one channel.
+
+    Raises what its decoder raises, and ValueError for more than 8 bits a channel.
+    """
     with Image.open(file) as image:
         if image.mode.startswith(("I", "F")):  # PIL would cut 16 bits off at 255
             raise ValueError(f"its pixels have mode {image.mode}")
-        return image.convert("RGB")
+        rgb = image.convert("RGB")  # first, as not every mode can become grey; a grey image keeps its levels both ways
+        return rgb.convert("L") if channels == 1 else rgb
 
 
 def split_folders(folder: Path) -> dict[str, Path]:

@@ -20,7 +20,12 @@ __all__ = ["open_benchmark", "open_images"]
 
 
 def open_images(
-    spec: str, *, split: Literal["test", "train"] = "test", resize: int | None = None, crop: int | None = None
+    spec: str,
+    *,
+    split: Literal["test", "train"] = "test",
+    resize: int | None = None,
+    crop: int | None = None,
+    grey: bool = False,
 ) -> ImageSet:
     """Return the images of one split of a data SPEC.
 
@@ -31,12 +36,13 @@ def open_images(
         split: `"test"` or `"train"`.
         resize: pixels of the shorter side after resizing; None leaves the size.
         crop: side of the centre crop, pixels; None leaves the size.
+        grey: whether image files are read in one channel instead of three; arrays keep the channels they have.
 
     Raises:
         OptionError: an unknown form, or a size that is none.
         DataError: the data cannot be used; the text names file and cause.
     """
-    return _open_source(spec, Resizing(resize, crop)).images(split)
+    return _open_source(spec, Resizing(resize, crop, grey)).images(split)
 
 
 def open_benchmark(
@@ -47,6 +53,7 @@ def open_benchmark(
     probe: str | None = None,
     resize: int | None = None,
     crop: int | None = None,
+    grey: bool = False,
 ) -> Benchmark:
     """Return the benchmark of a data SPEC.
 
@@ -60,13 +67,14 @@ def open_benchmark(
             the embedded scenes, in the shape of the test images.
         resize: pixels of the shorter side after resizing, for every set; None leaves the sizes.
         crop: side of the centre crop, pixels, for every set; None leaves the sizes.
+        grey: whether image files are read in one channel instead of three; arrays keep the channels they have.
 
     Raises:
         OptionError: an unknown form, or a size that is none.
         DataError: data that cannot be used, test or training images without labels, sets of different image shapes, or
             test and training sets that number the same classes differently.
     """
-    resizing = Resizing(resize, crop)
+    resizing = Resizing(resize, crop, grey)
     source = _open_source(data, resizing)
     training = _open_source(train, resizing) if train is not None else None
     if training is not None:

@@ -99,9 +99,12 @@ def grey_answers(classifier: Classifier, shape: tuple[int, int, int]) -> NDArray
         raise
     except Exception as error:  # whatever a foreign network raises on images that are not for it
         cause = str(error).partition("\n")[0] or type(error).__name__
+        check = "--arch, and channels and size of the images (--data, --resize, --crop, --size)"
+        if classifier.channels not in (None, shape[0]):
+            cause = f"it seems to take {classifier.channels} channels, and they have {shape[0]}"
+            check = "--arch, or convert the images; only image files (folder:DIR) are read in grey where it is needed"
         raise DataError(
-            f"{classifier.name} cannot take images of shape {tuple(shape)} (C, H, W): {cause}. Check "
-            "--arch, and channels and size of the images (--data, --resize, --crop, --size)."
+            f"{classifier.name} cannot take images of shape {tuple(shape)} (C, H, W): {cause}. Check {check}."
         ) from error
 
 

@@ -119,7 +119,8 @@ def evaluate(
         raise OptionError("Expected at least one sparse model, but got none.")
     classifiers = open_models(dense, candidates, arch=arch, mean=mean, std=std, output=output)
     if isinstance(benchmark, str):
-        benchmark = open_benchmark(benchmark, ood=ood, train=train, probe=probe, resize=resize, crop=crop)
+        grey = classifiers[0].channels == 1
+        benchmark = open_benchmark(benchmark, ood=ood, train=train, probe=probe, resize=resize, crop=crop, grey=grey)
     elif probe is not None:
         benchmark = replace(benchmark, probe=open_probe(probe, benchmark.test.shape))
     if corrupted is not None:

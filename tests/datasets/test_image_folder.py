@@ -52,6 +52,20 @@ def test_pixels_and_labels_are_torchvisions(folder, resize, crop):
     assert torch.equal(images.read([3, 0]), images.read(range(5))[[3, 0]])
 
 
+def test_grey_images(folder):
+    _write(folder / "dog" / "3.png", seed=9, mode="L")
+    colour, grey = (open_images(f"folder:{folder}", grey=grey) for grey in (False, True))
+
+    assert grey.shape == (1, 5, 6) and grey.read_uint8(range(6)).shape == (6, 5, 6, 1)
+    with Image.open(folder / "dog" / "3.png") as image:
+        assert np.array_equal(grey.read_uint8([5])[0, ..., 0], np.asarray(image)), "a grey file keeps its levels"
+    luma = (colour.read(range(6)) * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1, keepdim=True)
+    assert torch.allclose(grey.read(range(6)), luma, atol=1 / 255)
+    assert grey.fingerprint != colour.fingerprint
+    resized = open_benchmark(f"folder:{folder}", ood=[f"folder:{folder}", "textures"], resize=8, crop=8, grey=True)
+    assert {images.shape for images in resized.sets.values()} == {(1, 8, 8)}
+
+
 def test_nested_splits(tmp_path):
     for seed, name in enumerate(["test/x/1.png", "test/y/1.png", "train/x/1.png", "train/y/1.png", "train/y/2.png"]):
         _write(tmp_path / name, seed=seed)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn.utils import prune
 
+from sparsescope.architectures import resolve
 from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, DataError, InputError, OptionError
@@ -421,6 +423,20 @@ def test_a_network_for_other_images(dense: Classifier, settings: dict[str, Any])
     images = ArrayImages(np.zeros((3, 16, 16, 3), dtype=np.uint8), np.array([0, 1, 2]))
     with pytest.raises(DataError, match=r"other cannot take images of shape \(3, 16, 16\).*--resize"):
         evaluate(dense, other, Benchmark("larger", images), **settings)
+
+
+def test_a_network_of_one_channel_sees_image_files_in_grey(settings: dict[str, Any], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        path = tmp_path / "data" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    network = resolve("digits_cnn").build(num_classes=2)
+    evaluation = evaluate(network, network, f"folder:{tmp_path}/data", metrics=["accuracy"], **settings)
+    assert evaluation.benchmark.sets["test"].shape == (1, 32, 32)
+    colour = Benchmark("colour", ArrayImages(np.zeros((2, 32, 32, 3), np.uint8), np.array([0, 1])))
+    with pytest.raises(DataError, match=r"it seems to take 1 channels, and they have 3\. .* convert the images; only"):
+        evaluate(network, network, colour, metrics=["accuracy"], **settings)
 
 
 def test_the_cache_knows_the_code_of_the_users_file(
