@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier, Passes
-from sparsescope.errors import InputError, NotEvaluated, OptionError
+from sparsescope.errors import InputError, NotEvaluated, NotFiniteError, OptionError
 from sparsescope.measurements.base import Measurement
 from sparsescope.units import Arrays
 from sparsescope.userfiles import import_file, imported_files
@@ -88,6 +88,8 @@ def perform(job: Job, setting: Setting) -> Answer:
             results[model] = job.measurement.measure(classifier, shown, job.given, setting.batch_size)
         except NotEvaluated as error:
             results[model] = str(error)
+        except NotFiniteError as error:  # on these images alone: the other models' results must not be lost for it
+            results[model] = f"{error} What else was measured is kept: mend the model, and run the same command again."
         total.forward += classifier.passes.forward - before[0]
         total.backward += classifier.passes.backward - before[1]
     return Answer(job, results, total)

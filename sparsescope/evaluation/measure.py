@@ -104,6 +104,8 @@ class _Stage:
         """Return the jobs for everything that the cache does not have."""
         found = []
         for index, task in enumerate(self._tasks):
+            if self._lacks_dense(task):
+                continue
             measured = self._results.measured[0]
             given = task.measurement.given(self._setting.benchmark, self._setting.seed, measured)
             for shard in task.shards():
@@ -114,6 +116,16 @@ class _Stage:
                     rows = {name: array[shard] for name, array in given.items()}
                     found.append(Job(index, shard, task.measurement, task.ids[shard], rows, missing))
         return found
+
+    def _lacks_dense(self, task: Task) -> bool:
+        """Return whether what the task needs of the dense model could not be measured; it then shares the reason."""
+        reasons = self._results.reasons
+        missing = [reasons[0][needed] for needed in task.measurement.requires() if needed in reasons[0]]
+        for model in task.models if missing else ():
+            reasons[model].setdefault(task.measurement, missing[0])
+        if missing:
+            self._track.advance(task, slice(0, len(task.ids)), len(task.models))
+        return bool(missing)
 
     def _take_cached(self, index: int, model: int, shard: slice) -> bool:
         arrays = self._cache.load(self._keys[index][model], shard, self._tasks[index].measurement.common)

@@ -16,11 +16,19 @@ import sparsescope
 from sparsescope.benchmark import Benchmark
 from sparsescope.corruptions.stored import open_corrupted
 from sparsescope.datasets import open_benchmark, open_probe
-from sparsescope.errors import DataError, OptionError
+from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
 from sparsescope.evaluation.cache import Cache, default_directory
 from sparsescope.evaluation.executor import Setting
-from sparsescope.evaluation.inputs import Model, cut_to_task, grey_answers, open_models, pick_batch_size, pick_device
+from sparsescope.evaluation.inputs import (
+    Model,
+    cut_to_task,
+    grey_answers,
+    open_models,
+    pick_batch_size,
+    pick_device,
+    raise_together,
+)
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, read_config, resolve
@@ -157,18 +165,23 @@ def evaluate(
 def _check_models(setting: Setting) -> None:
     """Show every model one grey image twice: finite logits, of one width that covers the labels, and the same ones.
 
-    A model that answers at random gets a warning.
+    All models that cannot be used are named at once. One that answers at random gets a warning.
     """
-    widths = {}
+    widths, refused = {}, []
     for classifier in setting.classifiers:
-        with classifier.prepared(setting.device):
-            first, again = grey_answers(classifier, setting.benchmark.test.shape)
+        try:
+            with classifier.prepared(setting.device):
+                first, again = grey_answers(classifier, setting.benchmark.test.shape)
+        except InputError as error:
+            refused.append(error)
+            continue
         widths[classifier.name] = len(first)
         if not np.allclose(first, again, rtol=1e-3, atol=1e-3):
             classifier.warnings += (
                 "answers the same image differently each time: random numbers in its forward pass, such as dropout "
                 "that eval mode does not switch off. Its numbers cannot be reproduced.",
             )
+    raise_together(refused, len(setting.classifiers), "models")
     if len(set(widths.values())) > 1:
         raise DataError(
             "Expected all models to have the same number of outputs, but got "
