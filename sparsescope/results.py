@@ -188,12 +188,17 @@ class PaperVerdict(_Record):
 
 
 class Verdict(_Record):
-    """LTH-PASS or not, for one candidate; `partial` where it does not cover every metric of the full verdict."""
+    """LTH-PASS or not, for one candidate.
+
+    `partial` where it does not cover every metric of the full verdict; `constant` where the candidate gives every image
+    the same answer, and so fails whatever its metrics say.
+    """
 
     outcome: Outcome
     policy: str
     confidence: float
     partial: bool
+    constant: bool = False
     statement: str
     dimensions: dict[str, Outcome]
     metrics: dict[str, MetricVerdict]

@@ -9,14 +9,26 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sparsescope.benchmark import Benchmark
+from sparsescope.benchmark import Benchmark, ImageSet
 from sparsescope.checkpoints import load_classifier
 from sparsescope.classifier import Classifier
-from sparsescope.errors import ArtefactError, DataError, InputError, OptionError
+from sparsescope.errors import ArtefactError, DataError, InputError, NotFiniteError, OptionError
 from sparsescope.mask import refuse_computed_weights
 from sparsescope.measurements.predictions import predict
 
-__all__ = ["Model", "cut_to_task", "grey_answers", "open_models", "pick_batch_size", "pick_device", "raise_together"]
+__all__ = [
+    "Model",
+    "cut_to_task",
+    "grey_answers",
+    "is_constant",
+    "open_models",
+    "pick_batch_size",
+    "pick_device",
+    "raise_together",
+]
+
+SHOWN = 8
+"""Test images that show whether a model always gives the same answer."""
 
 Model = str | Path | nn.Module | Classifier
 
@@ -130,6 +142,21 @@ def grey_answers(classifier: Classifier, shape: tuple[int, int, int]) -> NDArray
         raise DataError(
             f"{classifier.name} cannot take images of shape {tuple(shape)} (C, H, W): {cause}. Check {check}."
         ) from error
+
+
+def is_constant(classifier: Classifier, test: ImageSet) -> bool:
+    """Return whether a grey image and some of the test images get one and the same answer; the classifier is prepared.
+
+    Softmax does not see what all logits of an image have in common, so that is left out.
+    """
+    some = np.unique(np.linspace(0, len(test) - 1, SHOWN).astype(np.int64))
+    images = torch.cat([torch.full((1, *test.shape), 0.5), test.read(some)])
+    try:
+        logits = predict(classifier, images, len(images)).astype(np.float64)
+    except NotFiniteError:  # the measurements say so, each for its own images
+        return False
+    logits -= logits.mean(axis=1, keepdims=True)
+    return bool((np.ptp(logits, axis=0) <= 1e-6 * max(1.0, np.abs(logits).max())).all())
 
 
 def pick_device(device: str) -> str:

@@ -24,6 +24,7 @@ from sparsescope.evaluation.inputs import (
     Model,
     cut_to_task,
     grey_answers,
+    is_constant,
     open_models,
     pick_batch_size,
     pick_device,
@@ -136,7 +137,7 @@ def evaluate(
     classifiers = cut_to_task(classifiers, benchmark)
     chosen = pick_device(device)
     setting = Setting(classifiers, benchmark, seed, pick_batch_size(batch_size, benchmark.test.shape, chosen), chosen)
-    _check_models(setting)
+    constant = _check_models(setting)
     plan = make_plan(settings.metrics, benchmark, seed, len(classifiers))
     results = measure(plan, setting, Cache(_cache_directory(cache)), workers, progress)
     judged = metric_results(settings, plan, results, setting)
@@ -151,7 +152,7 @@ def evaluate(
         benchmark=benchmark_info(benchmark),
         models=model_infos(classifiers, judged),
         metrics=judged,
-        verdicts={name: _verdict(settings, judged, names[0], name) for name in names[1:]},
+        verdicts={name: _verdict(settings, judged, names[0], name, name in constant) for name in names[1:]},
         radar=normalise(judged, names),
         cost=Cost(
             seconds=time.perf_counter() - started,
@@ -162,16 +163,19 @@ def evaluate(
     )
 
 
-def _check_models(setting: Setting) -> None:
+def _check_models(setting: Setting) -> set[str]:
     """Show every model one grey image twice: finite logits, of one width that covers the labels, and the same ones.
 
-    All models that cannot be used are named at once. One that answers at random gets a warning.
+    All models that cannot be used are named at once. One that answers at random gets a warning, and one that gives
+    every image the same answer too; their names are returned.
     """
-    widths, refused = {}, []
+    widths, refused, constant = {}, [], set()
     for classifier in setting.classifiers:
         try:
             with classifier.prepared(setting.device):
                 first, again = grey_answers(classifier, setting.benchmark.test.shape)
+                if is_constant(classifier, setting.benchmark.test):
+                    constant.add(classifier.name)
         except InputError as error:
             refused.append(error)
             continue
@@ -189,9 +193,16 @@ def _check_models(setting: Setting) -> None:
             + ". Compare models of one task."
         )
     setting.benchmark.check_labels(next(iter(widths.values())))
+    for classifier in setting.classifiers:
+        if classifier.name in constant:
+            classifier.warnings += (
+                "gives every image the same answer. Explanations and curvature of such a network look perfect, and say "
+                "nothing.",
+            )
+    return constant
 
 
-def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, candidate: str) -> Verdict:
+def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, candidate: str, constant: bool) -> Verdict:
     return decide(
         judged,
         dense,
@@ -200,6 +211,7 @@ def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, can
         complete=settings.complete,
         policy="margins (customised)" if settings.customised else "margins",
         paper_tolerance=settings.paper_tolerance,
+        constant=constant,
     )
 
 

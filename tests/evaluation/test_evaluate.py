@@ -211,10 +211,14 @@ def test_models_are_left_as_they_were_by_an_evaluation_that_raised(
         snapshot.check(classifier.module)
 
 
+CHECKED = 2 + 1 + 8
+"""Images that check a model: a grey one twice, and one beside eight test images, which must not get one answer."""
+
+
 def test_each_model_sees_each_image_set_once(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
 ) -> None:
-    """All metrics of predictions together cost one pass of each set, and two grey images to check the model."""
+    """All metrics of predictions together cost one pass of each set, and a few images to check the model."""
     seen = {"dense": 0, "sparse": 0}
 
     def counter(name: str) -> Callable[..., None]:
@@ -227,9 +231,9 @@ def test_each_model_sees_each_image_set_once(
         classifier.module.register_forward_hook(counter(classifier.name))
     metrics = ["accuracy", "generalization_gap", "ece", "sce", "nll", "ood_auroc"]
     evaluation = evaluate(dense, sparse, benchmark, metrics=metrics, **settings)
-    images = 2 + 40 + 24 + 30 + 20
+    images = CHECKED + 40 + 24 + 30 + 20
     assert seen == {"dense": images, "sparse": images}
-    assert evaluation.cost.forward_passes == 2 * (images - 2)
+    assert evaluation.cost.forward_passes == 2 * (images - CHECKED)
 
 
 def test_no_model_is_shown_an_image_twice_for_accuracy_and_calibration_clean_and_corrupted(
@@ -248,7 +252,8 @@ def test_no_model_is_shown_an_image_twice_for_accuracy_and_calibration_clean_and
     metrics = ["accuracy", "ece", "sce", "nll", "corruption_error"]
     evaluation = evaluate(dense, sparse, benchmark, metrics=metrics, **settings)
     for images in shown.values():
-        assert len(images[2:]) == len(set(images[2:])) == 40 + 40 * 5  # clean; cells; two grey ones check the model
+        measured = images[CHECKED:]
+        assert len(measured) == len(set(measured)) == 40 + 40 * 5  # clean; cells
     for name in ("dense", "sparse"):
         table = evaluation["corruption_error"].details[name]["corruptions"]
         assert {len(row[what]) for row in table.values() for what in ("error", "ece", "nll")} == {5}
