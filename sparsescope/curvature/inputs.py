@@ -63,8 +63,8 @@ def input_curvatures(
 
     Exactly where the network is piecewise linear in the image and has few classes; else by Hutchinson's estimator and
     Lanczos. Of a piecewise-linear network with many classes the trace is sampled in the space of the classes, which
-    takes a third of the time and, over fewer coordinates, usually has less variance; with the method `hutchinson` always
-    in the space of the pixels.
+    takes a third of the time and, over fewer coordinates, usually has less variance; with the method `hutchinson`
+    always in the space of the pixels.
 
     Args:
         classifier: the model, inside `Classifier.prepared`.

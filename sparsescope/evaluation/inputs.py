@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from sparsescope.benchmark import Benchmark, ImageSet
 from sparsescope.checkpoints import load_classifier
@@ -25,6 +25,7 @@ __all__ = [
     "pick_batch_size",
     "pick_device",
     "raise_together",
+    "varied_images",
 ]
 
 SHOWN = 8
@@ -127,8 +128,8 @@ def grey_answers(classifier: Classifier, shape: tuple[int, int, int]) -> NDArray
     """
     broken = [name for name, tensor in classifier.module.state_dict().items() if bool(tensor.isnan().any())]
     if broken:
-        more = f" and {len(broken) - 1} more of its tensors" if len(broken) > 1 else ""
-        raise ArtefactError(f"{classifier.name}: {broken[0]}{more} hold nan. Did its training diverge?")
+        more = f" and {len(broken) - 1} more of its tensors hold" if len(broken) > 1 else " holds"
+        raise ArtefactError(f"{classifier.name}: {broken[0]}{more} nan. Did its training diverge?")
     try:
         return predict(classifier, torch.full((2, *shape), 0.5), 2)
     except InputError:
@@ -144,15 +145,19 @@ def grey_answers(classifier: Classifier, shape: tuple[int, int, int]) -> NDArray
         ) from error
 
 
-def is_constant(classifier: Classifier, test: ImageSet) -> bool:
-    """Return whether a grey image and some of the test images get one and the same answer; the classifier is prepared.
+def varied_images(test: ImageSet) -> Tensor:
+    """Return a grey image and some of the test images (n, C, H, W)."""
+    some = np.unique(np.linspace(0, len(test) - 1, SHOWN).astype(np.int64))
+    return torch.cat([torch.full((1, *test.shape), 0.5), test.read(some)])
+
+
+def is_constant(classifier: Classifier, images: Tensor) -> bool:
+    """Return whether different images (n, C, H, W) get one and the same answer; the classifier must be prepared.
 
     Softmax does not see what all logits of an image have in common, so that is left out.
     """
-    some = np.unique(np.linspace(0, len(test) - 1, SHOWN).astype(np.int64))
-    images = torch.cat([torch.full((1, *test.shape), 0.5), test.read(some)])
     try:
-        logits = predict(classifier, images, len(images)).astype(np.float64)
+        logits = predict(classifier, images, 2).astype(np.float64)
     except NotFiniteError:  # the measurements say so, each for its own images
         return False
     logits -= logits.mean(axis=1, keepdims=True)

@@ -29,6 +29,7 @@ from sparsescope.evaluation.inputs import (
     pick_batch_size,
     pick_device,
     raise_together,
+    varied_images,
 )
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.plan import make_plan
@@ -170,11 +171,12 @@ def _check_models(setting: Setting) -> set[str]:
     every image the same answer too; their names are returned.
     """
     widths, refused, constant = {}, [], set()
+    varied = varied_images(setting.benchmark.test)
     for classifier in setting.classifiers:
         try:
             with classifier.prepared(setting.device):
                 first, again = grey_answers(classifier, setting.benchmark.test.shape)
-                if is_constant(classifier, setting.benchmark.test):
+                if is_constant(classifier, varied):
                     constant.add(classifier.name)
         except InputError as error:
             refused.append(error)

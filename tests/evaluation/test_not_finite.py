@@ -45,10 +45,10 @@ def test_all_models_with_nan_are_named_before_anything_is_measured(
     with pytest.raises(InputError) as caught:
         evaluate(dense, [bad, sparse, worse], benchmark, **settings)
     assert str(caught.value) == (
-        "2 of 4 models cannot be used:\n- bad: 7.weight hold nan. Did its training diverge?\n"
+        "2 of 4 models cannot be used:\n- bad: 7.weight holds nan. Did its training diverge?\n"
         "- worse: 0.weight and 1 more of its tensors hold nan. Did its training diverge?"
     )
-    with pytest.raises(ArtefactError, match=r"^bad: 7\.weight hold nan"):
+    with pytest.raises(ArtefactError, match=r"^bad: 7\.weight holds nan"):
         evaluate(dense, [bad, sparse], benchmark, **settings)
     assert not list(tmp_path.rglob("*"))
 
