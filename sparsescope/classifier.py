@@ -85,6 +85,14 @@ class Classifier:
         return torch.device("cpu")
 
     @property
+    def channels(self) -> int | None:
+        """Channels of the images it takes: those it normalises, or of its first convolution; None where unknown."""
+        if len(self.mean) > 1:
+            return len(self.mean)
+        convolutions = (child for child in self.module.modules() if isinstance(child, nn.Conv2d))
+        return next((child.in_channels for child in convolutions), None)
+
+    @property
     def sparsity(self) -> Sparsity:
         """Sparsity accounting under the mask."""
         return account(self.module, self.mask)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from torch import nn
-
 import sparsescope
 from sparsescope.architectures import resolve
 from sparsescope.checkpoints import stored_data_spec, stored_size
@@ -47,21 +45,16 @@ def input_shape(
         OptionError: none of these is known.
     """
     if size is None and data is not None:
-        return open_images(data).shape
+        return open_images(data, grey=classifier.channels == 1).shape
     size = size or stored_size(model)
     if size is None and (stored := stored_data_spec(model)) is not None:
-        return open_images(stored).shape
+        return open_images(stored, grey=classifier.channels == 1).shape
     if size is None and classifier.origin.architecture is not None:
         usual = resolve(classifier.origin.architecture).preprocessing
         size = usual.size if usual is not None else None
     if size is None:
         raise OptionError(f"Expected --size PX or --data SPEC: {model} does not say which images its network takes.")
-    return _channels(classifier), size, size
-
-
-def _channels(classifier: Classifier) -> int:
-    first = next((module for module in classifier.module.modules() if isinstance(module, nn.Conv2d)), None)
-    return len(classifier.mean) if first is None else first.in_channels
+    return classifier.channels or len(classifier.mean), size, size
 
 
 def dissect_side_by_side(

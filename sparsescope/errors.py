@@ -18,6 +18,10 @@ class ArtefactError(InputError):
     """A model, checkpoint or mask file that cannot be used."""
 
 
+class NotFiniteError(ArtefactError):
+    """A network that returns nan or infinity."""
+
+
 class DataError(InputError):
     """A data set, image or label that cannot be used."""
 

@@ -1,7 +1,6 @@
 """Evaluation: plain numbers and texts, and their JSON (`sparsescope.evaluation/1`). Everything after the measurements —
 verdict, plots, report — reads these and nothing else. No torch."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sparsescope.errors import InputError, OptionError
-from sparsescope.files import write_atomically
+from sparsescope.files import read_json, write_atomically
 from sparsescope.units import Estimate
 
 __all__ = [
@@ -199,12 +198,17 @@ class PaperVerdict(_Record):
 
 
 class Verdict(_Record):
-    """LTH-PASS or not, for one candidate; `partial` where it does not cover every metric of the full verdict."""
+    """LTH-PASS or not, for one candidate.
+
+    `partial` where it does not cover every metric of the full verdict; `constant` where the candidate gives every image
+    the same answer, and so fails whatever its metrics say.
+    """
 
     outcome: Outcome
     policy: str
     confidence: float
     partial: bool
+    constant: bool = False
     statement: str
     dimensions: dict[str, Outcome]
     metrics: dict[str, MetricVerdict]
@@ -292,11 +296,13 @@ class Evaluation(_Record):
     def load(cls, path: str | Path) -> "Evaluation":
         """Read evaluation.json; raises InputError, naming the file, if it is no such file or a damaged one."""
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = read_json(path)
         except OSError as error:
             raise InputError(f"Cannot read {path}: {error.strerror}.") from error
         except ValueError as error:
-            raise InputError(f"{path} is not JSON ({error}). Expected an evaluation.json; was it cut off?") from error
+            raise InputError(
+                f"{path} is not JSON ({error}). Expected an evaluation.json; was it cut off or changed?"
+            ) from error
         schema = content.get("schema") if isinstance(content, dict) else None
         if schema != SCHEMA:
             raise InputError(f'Expected {path} to have "schema": "{SCHEMA}", but got {schema!r}.')

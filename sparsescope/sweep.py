@@ -1,13 +1,12 @@
 """Sweep: which tickets of a grid methods × sparsities × seeds were evaluated, and where. `sweep.json`; no torch."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sparsescope.errors import InputError
-from sparsescope.files import write_atomically
+from sparsescope.files import read_json, write_atomically
 from sparsescope.results import Evaluation
 
 __all__ = ["SWEEP_SCHEMA", "Sweep", "SweepPoint"]
@@ -70,7 +69,7 @@ class Sweep(BaseModel):
         """Read sweep.json from a sweep's folder; raises InputError, naming the file, if there is none or a bad one."""
         path = Path(folder) / "sweep.json"
         try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+            return cls.model_validate(read_json(path))
         except OSError as error:
             raise InputError(f"Cannot read {path}: {error.strerror}. Is {folder} the folder of a sweep?") from error
         except ValidationError as error:
@@ -78,7 +77,9 @@ class Sweep(BaseModel):
             place = ".".join(map(str, first["loc"])) or "the file"
             raise InputError(f"{path} does not follow {SWEEP_SCHEMA}: {place}: {first['msg']}.") from error
         except ValueError as error:
-            raise InputError(f"{path} is not JSON ({error}). Expected a sweep.json; was it cut off?") from error
+            raise InputError(
+                f"{path} is not JSON ({error}). Expected a sweep.json; was it cut off or changed?"
+            ) from error
 
     def evaluations(self, folder: str | Path) -> dict[SweepPoint, Evaluation]:
         """Return the evaluation of every point; raises InputError, naming the file, for one that cannot be read."""

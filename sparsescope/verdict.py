@@ -11,11 +11,12 @@ from statistics import NormalDist
 
 from sparsescope.results import Difference, MetricResult, MetricVerdict, Outcome, PaperVerdict, Verdict
 
-__all__ = ["absolute_margin", "combine", "decide", "judge", "judge_as_paper", "oriented_interval"]
+__all__ = ["CONSTANT", "absolute_margin", "combine", "decide", "judge", "judge_as_paper", "oriented_interval"]
 
 PAPER_ACCURACY_DROP = 0.01
 ROUNDING = 1e-12  # 0.90 - 0.91 is a hair below -0.01 in floating point: a difference equal to the margin passes
 POWER = 0.8
+CONSTANT = "it gives every image the same answer"
 NARROW = 0.25  # a FAIL is narrow if its interval is nearer to the margin than this fraction of its width
 
 
@@ -114,6 +115,7 @@ def decide(
     complete: bool,
     policy: str = "margins",
     paper_tolerance: float = 0.0,
+    constant: bool = False,
 ) -> Verdict:
     """Return the verdict over all metrics that are in the verdict.
 
@@ -125,6 +127,8 @@ def decide(
         complete: whether `metrics` holds every metric of the full verdict; else the verdict is partial.
         policy: name of the policy, for the record.
         paper_tolerance: how much worse than dense the paper's reading allows beside accuracy.
+        constant: whether the candidate gives every image the same answer. It then fails, whatever its metrics say:
+            nothing is flatter or easier to explain than a network that looks at nothing.
     """
     judged = {metric.name: judge(metric, dense, candidate, confidence) for metric in metrics if metric.in_verdict}
     dimension = {metric.name: metric.dimension for metric in metrics}
@@ -134,6 +138,9 @@ def decide(
     }
     overall = combine(verdict.outcome for verdict in judged.values())
     overall = "inconclusive" if overall == "not evaluated" else overall
+    if constant:
+        overall = "fail"
+        judged = {name: _doubted(verdict) for name, verdict in judged.items()}
     paper = {
         metric.name: judge_as_paper(metric, dense, candidate, paper_tolerance)
         for metric in metrics
@@ -145,7 +152,8 @@ def decide(
         policy=policy,
         confidence=confidence,
         partial=not complete,
-        statement=_statement(candidate, overall, judged, complete),
+        constant=constant,
+        statement=_statement(candidate, overall, judged, complete, constant),
         dimensions=dimensions,
         metrics=judged,
         paper=PaperVerdict(
@@ -154,14 +162,21 @@ def decide(
     )
 
 
-def _statement(candidate: str, outcome: Outcome, judged: dict[str, MetricVerdict], complete: bool) -> str:
+def _doubted(verdict: MetricVerdict) -> MetricVerdict:
+    """A metric's outcome for a constant candidate: a pass is told of with its reason."""
+    return verdict.model_copy(update={"reason": CONSTANT}) if verdict.outcome == "pass" else verdict
+
+
+def _statement(
+    candidate: str, outcome: Outcome, judged: dict[str, MetricVerdict], complete: bool, constant: bool
+) -> str:
     """One line: the verdict and what it rests on."""
 
     def named(kind: Outcome) -> list[str]:
         return [name for name, verdict in judged.items() if verdict.outcome == kind]
 
     word = {"pass": "LTH-PASS" if complete else "PASS", "fail": "FAIL"}.get(outcome, "INCONCLUSIVE")
-    parts = []
+    parts = [CONSTANT] if constant else []
     if outcome == "pass":
         parts.append(f"{len(judged)} of {len(judged)} metrics match dense within their margins")
     if named("fail"):

@@ -1,6 +1,7 @@
 import errno
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,19 @@ def test_nan_and_infinity_become_null_and_load_as_equal(tmp_path: Path) -> None:
     loaded = Evaluation.load(tmp_path / "evaluation.json")
     assert loaded == evaluation
     assert loaded["accuracy"].details["resnet20_dense"] == {"spread": None, "table": [1.0, None], "array": [1.0, None]}
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("place", [r'("value": )[0-9.]+', r'("margin": )[0-9.]+', r'("total": )[0-9.]+'])
+def test_numbers_that_are_not_finite_are_refused(place: str, number: str, tmp_path: Path) -> None:
+    path = tmp_path / "evaluation.json"
+    make_evaluation().save(path)
+    text, changed = re.subn(place, rf"\g<1>{number}", path.read_text(), count=1)
+    assert changed
+    path.write_text(text)
+    message = rf"evaluation\.json is not JSON \(it holds {number}, where JSON has null .*\)\. Expected an evaluation"
+    with pytest.raises(InputError, match=message):
+        Evaluation.load(path)
 
 
 def test_plain_turns_numpy_into_python() -> None:

@@ -32,7 +32,10 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         SWEEP.evaluations(tmp_path)
     text = (tmp_path / "sweep.json").read_text()
     (tmp_path / "sweep.json").write_text(text[:-20])
-    with pytest.raises(InputError, match=r"sweep.json is not JSON .* was it cut off\?"):
+    with pytest.raises(InputError, match=r"sweep.json is not JSON .* was it cut off or changed\?"):
+        Sweep.load(tmp_path)
+    (tmp_path / "sweep.json").write_text(text.replace('"points"', '"sparsity": NaN, "points"'))
+    with pytest.raises(InputError, match=r"sweep.json is not JSON \(it holds NaN, "):
         Sweep.load(tmp_path)
     (tmp_path / "sweep.json").write_text(text.replace("sweep/1", "sweep/9"))
     with pytest.raises(InputError, match=r"does not follow sparsescope.sweep/1: schema: "):

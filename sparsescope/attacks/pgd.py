@@ -10,7 +10,7 @@ from torch import Tensor
 from sparsescope.attacks.ball import check_sizes, image_ids, project, uniform_start
 from sparsescope.attacks.gradients import Loss, gradient_signs
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError, OptionError
+from sparsescope.errors import NotFiniteError, OptionError
 
 __all__ = ["Pgd", "Search", "pgd"]
 
@@ -155,7 +155,7 @@ def pgd(
 
     Raises:
         OptionError: a number outside its range, restarts without a random start, or ids that do not fit.
-        InputError: the model returns nan or infinity.
+        NotFiniteError: the model returns nan or infinity.
         NotEvaluated: the model cuts the gradient.
 
     Source: Madry et al. 2018; margin loss: Carlini & Wagner 2017.
@@ -168,7 +168,7 @@ def _logits(classifier: Classifier, images: Tensor, batch_size: int) -> Tensor:
     with torch.no_grad():
         logits = torch.cat([classifier(chunk).to(images.device) for chunk in torch.split(images, batch_size)])
     if not logits.isfinite().all():
-        raise InputError(
+        raise NotFiniteError(
             f"{classifier.name} returns logits that are not finite for some of the images. Check its weights, its "
             "BatchNorm statistics and --mean/--std."
         )

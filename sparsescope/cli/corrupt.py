@@ -4,6 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from sparsescope.cli.interruption import kept
 from sparsescope.cli.parameters import crop_option, quiet_option, resize_option, seed_option
 from sparsescope.cli.progress import progress_bar
 
@@ -34,6 +35,7 @@ __all__ = ["corrupt"]
 @crop_option
 @seed_option
 @quiet_option
+@kept("Finished corruptions are kept: the same command goes on from there.")
 def corrupt(
     data: str,
     out: Path,

@@ -43,7 +43,7 @@ def crosscheck(
     if data is None:
         raise OptionError("Expected --data SPEC: the checkpoint names no data set.")
     classifier = load_classifier(model, arch=arch, mean=mean, std=std)
-    checks = compare(classifier, open_benchmark(data), images=images, seed=seed)
+    checks = compare(classifier, open_benchmark(data, grey=classifier.channels == 1), images=images, seed=seed)
     table = Table("quantity", "ours", "theirs", "package", "", "how", box=None, pad_edge=False)
     words = {True: "agree", False: "DISAGREE", None: "not compared"}
     for check in checks:

@@ -6,6 +6,7 @@ from typing import Any
 
 import rich_click as click
 
+from sparsescope.cli.interruption import kept
 from sparsescope.cli.parameters import (
     arch_option,
     batch_size_option,
@@ -121,7 +122,10 @@ __all__ = ["evaluate"]
 @click.pass_context
 def evaluate(context: click.RichContext, /, dense: str, sparse: tuple[str, ...], **options: Any) -> None:
     """Measure DENSE and every SPARSE model or mask, and say whether each matches its dense parent in every aspect."""
-    if run(dense, sparse, **options):
+    measured = "What has been measured is kept: the same command goes on from there."
+    with kept("Nothing is kept, because of --no-cache." if options["no_cache"] else measured):
+        missed = run(dense, sparse, **options)
+    if missed:
         context.exit(1)
 
 

@@ -95,8 +95,9 @@ def explain(
     data = data or stored_data_spec(dense)
     if data is None:
         raise OptionError("Expected --data SPEC: the checkpoint names no data set.")
-    benchmark = open_benchmark(data, resize=resize, crop=crop)
-    models = cut_to_task(open_models(dense, sparse, arch=arch, mean=mean, std=std), benchmark)
+    models = open_models(dense, sparse, arch=arch, mean=mean, std=std)
+    benchmark = open_benchmark(data, resize=resize, crop=crop, grey=models[0].channels == 1)
+    models = cut_to_task(models, benchmark)
     chosen = list(indices) or lost_images(models, benchmark.test, 3) or [0, 1, 2][: len(benchmark.test)]
     with progress_bar(quiet=quiet) as progress:
         rows = explain_side_by_side(

@@ -36,12 +36,8 @@ class _Commands(click.RichGroup):
         except InputError as error:
             click.echo(f"Error: {error}", err=True)
             context.exit(UNUSABLE)
-        except KeyboardInterrupt:
-            finished = (
-                "\nInterrupted. What evaluate, corrupt, prune and sweep have finished is kept: the same command goes "
-                "on from there."
-            )
-            click.echo(finished, err=True)
+        except KeyboardInterrupt as interruption:
+            click.echo(f"\nInterrupted. {str(interruption) or 'The same command starts anew.'}", err=True)
             context.exit(INTERRUPTED)
         except (click.ClickException, Exit, click.Abort):
             raise

@@ -26,18 +26,27 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[float, float, str], None]
 @contextlib.contextmanager
 def _bar() -> Iterator[Callable[[float, float, str], None]]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+    from rich.table import Column
 
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
+        TextColumn("{task.description}", table_column=Column(ratio=3, no_wrap=True, overflow="ellipsis")),
+        BarColumn(None, table_column=Column(ratio=1)),
         TaskProgressColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[left]}", table_column=Column(width=len("100 min left"), no_wrap=True)),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=120) as bar:
-        task = bar.add_task("Getting ready", total=None)
-        yield lambda done, total, label: bar.update(task, completed=done, total=total, description=label)
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, expand=True, speed_estimate_period=120) as bar:
+        task = bar.add_task("getting ready", total=None, left="")
+
+        def tell(done: float, total: float, label: str) -> None:
+            seconds = bar.tasks[0].time_remaining
+            left = "" if seconds is None else f"{duration(seconds)} left"
+            bar.update(task, completed=done, total=total, description=escape(label), left=left)
+
+        yield tell
 
 
 def _lines() -> Callable[[float, float, str], None]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from sparsescope.cli.interruption import kept
 from sparsescope.cli.parameters import (
     crop_option,
     device_option,
@@ -85,6 +86,7 @@ __all__ = ["prune"]
 @precision_option
 @click.option("--workers", type=click.IntRange(0), default=1, show_default=True, help="Threads that load images.")
 @quiet_option
+@kept("Training is kept up to the last whole epoch: the same command goes on from there.")
 def prune(method: str, **options: Any) -> None:
     """Make a ticket by METHOD: omp, lth, random, snip, grasp, synflow, rigl, n_m (2:4) or channels.
 
@@ -163,6 +165,7 @@ def _workshop(
     device: str,
     **settings: Any,
 ) -> "Workshop":
+    from sparsescope.checkpoints import load_classifier
     from sparsescope.datasets import open_benchmark
     from sparsescope.errors import DataError
     from sparsescope.evaluation.inputs import pick_device
@@ -192,7 +195,8 @@ def _workshop(
             f"Expected an epoch to rewind to below the {chosen.epochs} of training, but it is {chosen.rewind_epoch}. "
             "Give --rewind-epoch, such as 0, or more --epochs."
         )
-    benchmark = open_benchmark(data, train=train, resize=resize, crop=crop)
+    grey = dense is not None and load_classifier(dense, arch=arch).channels == 1
+    benchmark = open_benchmark(data, train=train, resize=resize, crop=crop, grey=grey)
     if benchmark.train is None:
         raise DataError(f"{data} has no training images. Say where they are: --train SPEC.")
     return Workshop(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from sparsescope.cli.interruption import kept
 from sparsescope.cli.parameters import batch_size_option, device_option, precision_option, quiet_option
 from sparsescope.cli.progress import duration, progress_bar
 
@@ -41,6 +42,7 @@ INCOMPLETE = 3
 @click.option("--no-cache", is_flag=True, help="Neither read nor keep measured parts.")
 @quiet_option
 @click.pass_context
+@kept("All but the running epoch and measurement is kept: the same command goes on from there.")
 def sweep(
     context: click.RichContext,
     /,

@@ -100,7 +100,8 @@ class ImagenetC(CorruptedSet):
 
     def _pixels(self, file: Path) -> NDArray[np.uint8]:
         try:
-            pixels = np.asarray(decode(file))
+            image = decode(file, self.shape[0])
+            pixels = np.asarray(image).reshape(image.height, image.width, -1)
         except Exception as error:  # decoders raise what they like
             raise DataError(f"{self.source}: {file} cannot be read as an image ({error}).") from error
         if pixels.shape[:2] != self.shape[1:]:

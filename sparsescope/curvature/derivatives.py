@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sparsescope.classifier import Classifier
-from sparsescope.errors import NotEvaluated
+from sparsescope.errors import NotEvaluated, NotFiniteError
 
-__all__ = ["differentiable_images", "gradients_in", "twice_differentiable"]
+__all__ = ["check_finite", "differentiable_images", "gradients_in", "twice_differentiable"]
 
 _NO_SECOND_DERIVATIVE = ("is not implemented", "differentiate twice")
 
@@ -45,14 +45,25 @@ def gradients_in(module: nn.Module) -> Iterator[dict[str, nn.Parameter]]:
             parameter.requires_grad_(before[name])
 
 
+def check_finite(classifier: Classifier, logits: Tensor) -> None:
+    """Raise NotFiniteError if logits are not finite: eigenvalues of such a loss would end in an error of LAPACK's."""
+    if not bool(logits.isfinite().all()):
+        raise NotFiniteError(
+            f"{classifier.name} returns logits that are not finite for some of the images whose loss is "
+            "differentiated. Check its weights, its BatchNorm statistics and --mean/--std."
+        )
+
+
 def differentiable_images(classifier: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
     """Return (pixels, logits): the images as a leaf on the classifier's device, and the logits that depend on it.
 
     Raises:
         NotEvaluated: the model cuts the gradient.
+        NotFiniteError: the model returns nan or infinity.
     """
     pixels = images.detach().to(classifier.device).requires_grad_()
     logits = classifier(pixels)
     if not logits.requires_grad:
         raise NotEvaluated(f"the logits of {classifier.name} have no gradient in the images")
+    check_finite(classifier, logits)
     return pixels, logits

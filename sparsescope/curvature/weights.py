@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sparsescope.classifier import Classifier
-from sparsescope.curvature.derivatives import gradients_in, twice_differentiable
+from sparsescope.curvature.derivatives import check_finite, gradients_in, twice_differentiable
 from sparsescope.errors import NotEvaluated
 from sparsescope.randomness import rademacher
 from sparsescope.units import FloatArray
@@ -104,6 +104,7 @@ def gauss_newton_forms(
         with torch.enable_grad():
             logits = classifier(chunk)
         _check_depends(logits, classifier)
+        check_finite(classifier, logits)
         if signs is None:
             signs = rademacher(rng, probes * len(images) * logits.shape[1]).reshape(probes, len(images), -1)
         p = logits.detach().cpu().double().softmax(1).numpy()
@@ -191,6 +192,7 @@ def _chunk_product(
     with twice_differentiable(classifier):
         logits = classifier(images)
         _check_depends(logits, classifier)
+        check_finite(classifier, logits)
         loss = functional.cross_entropy(logits, torch.from_numpy(labels).to(logits.device), reduction="sum")
         gradients = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
     classifier.passes.backward += len(images)

@@ -6,6 +6,7 @@
 | `letters` | letters of matplotlib's fonts in the manner of `digits`; its OoD set | one | `letters.py` |
 | `cifar10:DIR`, `cifar100:DIR` | the published Python folders, read by torchvision | test, train | `cifar.py` |
 | `folder:DIR` | a sub-folder of image files per class, or `test/`, `train/` of such | as found | `image_folder.py` |
+| `folder:DIR` | image files side by side, without labels: an OoD set | one | `image_folder.py` |
 | `imagenet:DIR` | class folders named by synset; any of the 1,000 classes | test, train | `imagenet.py` |
 | `imagenet-a:DIR`, `imagenet-r:DIR` | test sets of 200 classes, outputs cut to them | one | `imagenet.py` |
 | `imagenet-o:DIR` | an OoD set beside `imagenet:DIR`, outputs cut to 200 classes | one | `imagenet.py` |

@@ -1,4 +1,4 @@
-"""`folder:DIR`: image files in one sub-folder per class, read from disk as they are needed."""
+"""`folder:DIR`: image files in one sub-folder per class, or side by side without labels, read as they are needed."""
 
 import hashlib
 import warnings
@@ -27,7 +27,8 @@ def open_folder(argument: str, resizing: Resizing) -> Source:
     """Return the images of a folder that holds one sub-folder per class; sorted names are the label order.
 
     A folder that holds `test/` (or `val/`, if there is no `test/`) and `train/`, each with sub-folders of its own,
-    has these two splits; other folders beside them are not looked at.
+    has these two splits; other folders beside them are not looked at. A folder of image files alone is a set without
+    labels, which serves as an out-of-distribution set.
 
     Raises:
         DataError: no such folder, no classes, no images, or splits with different classes.
@@ -38,6 +39,11 @@ def open_folder(argument: str, resizing: Resizing) -> Source:
             f"{spec}: expected a folder, but {folder} {'is a file' if folder.exists() else 'does not exist'}."
         )
     splits = split_folders(folder)
+    if beside := _image_files(folder):
+        if not sub_folders(folder):
+            return Source(spec, folder.resolve().name, {WHOLE: partial(FolderImages, folder, None, spec, resizing)})
+        said = f"{spec}: images beside the sub-folders are not read ({len(beside)}, such as {beside[0]})."
+        warnings.warn(said, SparsescopeWarning, stacklevel=2)
     classes = {split: _class_names(place, spec) for split, place in splits.items()}
     first = next(iter(classes.values()))
     for names in classes.values():
@@ -55,14 +61,15 @@ def open_folder(argument: str, resizing: Resizing) -> Source:
 
 
 class FolderImages(ImageSet):
-    """The images below one folder, as RGB: each file is read when it is asked for, and forgotten.
+    """The images below one folder, as RGB or grey: each file is read when it is asked for, and forgotten.
 
-    Grey and palette files become RGB, transparency is dropped, and orientation tags are not followed, all as
-    torchvision does it. Resizing works on the 8-bit image, as in the usual evaluation pipelines.
+    Grey and palette files become RGB, or all files grey (ITU-R 601 luma) if `resizing` says so. Transparency is
+    dropped, and orientation tags are not followed, as torchvision does it. Resizing works on the 8-bit image, as in the
+    usual evaluation pipelines.
 
     Args:
         folder: holds one sub-folder per class; files lie in it at any depth. Names that begin with a dot are skipped.
-        classes: sub-folder names in label order.
+        classes: sub-folder names in label order; None: the files lie in `folder` itself and have no labels.
         source: how messages name the set.
         resizing: what brings the images to one size; without it they must have one size.
         labels: label of each class; default: its place.
@@ -74,29 +81,44 @@ class FolderImages(ImageSet):
     def __init__(
         self,
         folder: Path,
-        classes: Sequence[str],
+        classes: Sequence[str] | None,
         source: str,
         resizing: Resizing,
         labels: Sequence[int] | None = None,
     ) -> None:
         self.source, self._folder, self._resizing = source, folder, resizing
-        per_class = [_image_files(folder, name) for name in classes]
-        self._files = [file for files in per_class for file in files]
-        if not self._files:
+        if classes is None:
+            self._files, self.labels = _image_files(folder), None
+        else:
+            self._files, self.labels = self._by_class(classes, labels)
+        self.shape = (1 if resizing.grey else 3, *self._common_size())
+
+    def _by_class(self, classes: Sequence[str], labels: Sequence[int] | None) -> tuple[list[str], NDArray[np.int64]]:
+        per_class = [_image_files(self._folder, name) for name in classes]
+        if not any(per_class):
             raise DataError(
-                f"{source}: expected images in the sub-folders of {folder}, but found none. Read are: "
+                f"{self.source}: expected images in the sub-folders of {self._folder}, but found none. Read are: "
                 f"{' '.join(EXTENSIONS)}."
             )
         empty = [name for name, files in zip(classes, per_class, strict=True) if not files]
         if empty:
             warnings.warn(
-                f"{source}: no images in {', '.join(empty[:5])}; the label stays reserved.",
+                f"{self.source}: no images in {', '.join(empty[:5])}; the label stays reserved.",
                 SparsescopeWarning,
                 stacklevel=2,
             )
         numbers = np.arange(len(classes)) if labels is None else np.asarray(labels, dtype=np.int64)
-        self.labels = np.repeat(numbers, [len(files) for files in per_class])
-        self.shape = (3, *self._common_size())
+        files = [file for files in per_class for file in files]
+        return files, np.repeat(numbers, [len(files) for files in per_class])
+
+    def required_labels(self) -> NDArray[np.int64]:
+        """See `ImageSet.required_labels`."""
+        if self.labels is None:
+            raise DataError(
+                f"{self.source}: expected one sub-folder of images per class, whose names are the labels, in "
+                f"{self._folder}, but the images lie side by side: without labels they serve as --ood alone."
+            )
+        return self.labels
 
     def __len__(self) -> int:
         return len(self._files)
@@ -114,7 +136,9 @@ class FolderImages(ImageSet):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of names and content of the files, of the labels and of the resizing: the same on every machine."""
-        digest = hashlib.sha256(repr(self._resizing).encode() + self.required_labels().tobytes())
+        labels = b"" if self.labels is None else self.labels.tobytes()
+        digest = hashlib.sha256(repr(self._resizing).encode() + labels)
+        digest.update(b"grey" if self.shape[0] == 1 else b"")
         for name in self._files:
             content = hashlib.sha256((self._folder / name).read_bytes()).hexdigest()
             digest.update(f"{name}|{content}\n".encode())
@@ -142,17 +166,16 @@ class FolderImages(ImageSet):
             raise self._unreadable(name, error) from error
 
     def _pixels(self, name: str) -> NDArray[np.uint8]:
-        """Return one image, uint8 (H, W, 3)."""
+        """Return one image, uint8 (H, W, C)."""
         try:
-            rgb = decode(self._folder / name)
+            image = decode(self._folder / name, self.shape[0])
         except Exception as error:  # decoders raise what they like
             raise self._unreadable(name, error) from error
         if self._resizing:
-            self._resizing.output_size(
-                rgb.height, rgb.width, f"{self.source}, {name}"
-            )  # says so if a crop is too large
-            rgb = self._resizing(rgb)
-        pixels = np.asarray(rgb)
+            place = f"{self.source}, {name}"
+            self._resizing.output_size(image.height, image.width, place)  # says so if a crop is too large
+            image = self._resizing(image)
+        pixels = np.asarray(image).reshape(image.height, image.width, -1)
         if pixels.shape[:2] != self.shape[1:]:
             raise DataError(f"{self.source}: {self._folder / name} has changed its size since the folder was opened.")
         return pixels
@@ -164,12 +187,16 @@ class FolderImages(ImageSet):
         )
 
 
-def decode(file: Path) -> Image.Image:
-    """Return an image file as RGB; raises what its decoder raises, and ValueError for more than 8 bits a channel."""
+def decode(file: Path, channels: int = 3) -> Image.Image:
+    """Return an image file as RGB, or grey in one channel.
+
+    Raises what its decoder raises, and ValueError for more than 8 bits a channel.
+    """
     with Image.open(file) as image:
         if image.mode.startswith(("I", "F")):  # PIL would cut 16 bits off at 255
             raise ValueError(f"its pixels have mode {image.mode}")
-        return image.convert("RGB")
+        rgb = image.convert("RGB")  # first, as not every mode can become grey; a grey image keeps its levels both ways
+        return rgb.convert("L") if channels == 1 else rgb
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
@@ -195,10 +222,11 @@ def _class_names(folder: Path, spec: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _image_files(folder: Path, class_name: str) -> list[str]:
-    """Return the image files of one class, relative to `folder`, sorted."""
+def _image_files(folder: Path, class_name: str | None = None) -> list[str]:
+    """Return the image files of one class, at any depth, or those in `folder` itself; relative to it, sorted."""
+    places = folder.iterdir() if class_name is None else (folder / class_name).rglob("*")
     return sorted(
         path.relative_to(folder).as_posix()
-        for path in (folder / class_name).rglob("*")
+        for path in places
         if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
     )

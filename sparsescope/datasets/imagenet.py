@@ -8,6 +8,7 @@ on a model's outputs for these 200 alone.
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from importlib import resources
 from pathlib import Path
@@ -83,7 +84,8 @@ def _open_subset(scheme: str, argument: str, resizing: Resizing) -> Source:
 def _images(folder: Path, source: str, resizing: Resizing, numbers: dict[str, int] | None = None) -> FolderImages:
     numbers = numbers or {synset: label for label, synset in enumerate(synsets())}
     present = [name for name in sub_folders(folder) if name in numbers]
-    return FolderImages(folder, present, source, resizing or USUAL, labels=[numbers[name] for name in present])
+    sizes = resizing if resizing else replace(USUAL, grey=resizing.grey)
+    return FolderImages(folder, present, source, sizes, labels=[numbers[name] for name in present])
 
 
 def _outputs(folder: Path, spec: str) -> tuple[int, ...]:

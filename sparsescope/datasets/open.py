@@ -1,6 +1,7 @@
 """From data SPECs to image sets: `open_images` for one set, `open_benchmark` for a task."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,12 @@ __all__ = ["open_benchmark", "open_images"]
 
 
 def open_images(
-    spec: str, *, split: Literal["test", "train"] = "test", resize: int | None = None, crop: int | None = None
+    spec: str,
+    *,
+    split: Literal["test", "train"] = "test",
+    resize: int | None = None,
+    crop: int | None = None,
+    grey: bool = False,
 ) -> ImageSet:
     """Return the images of one split of a data SPEC.
 
@@ -30,12 +36,13 @@ def open_images(
         split: `"test"` or `"train"`.
         resize: pixels of the shorter side after resizing; None leaves the size.
         crop: side of the centre crop, pixels; None leaves the size.
+        grey: whether image files are read in one channel instead of three; arrays keep the channels they have.
 
     Raises:
         OptionError: an unknown form, or a size that is none.
         DataError: the data cannot be used; the text names file and cause.
     """
-    return _open_source(spec, Resizing(resize, crop)).images(split)
+    return _open_source(spec, Resizing(resize, crop, grey)).images(split)
 
 
 def open_benchmark(
@@ -46,6 +53,7 @@ def open_benchmark(
     probe: str | None = None,
     resize: int | None = None,
     crop: int | None = None,
+    grey: bool = False,
 ) -> Benchmark:
     """Return the benchmark of a data SPEC.
 
@@ -59,13 +67,14 @@ def open_benchmark(
             the embedded scenes, in the shape of the test images.
         resize: pixels of the shorter side after resizing, for every set; None leaves the sizes.
         crop: side of the centre crop, pixels, for every set; None leaves the sizes.
+        grey: whether image files are read in one channel instead of three; arrays keep the channels they have.
 
     Raises:
         OptionError: an unknown form, or a size that is none.
         DataError: data that cannot be used, test or training images without labels, sets of different image shapes, or
             test and training sets that number the same classes differently.
     """
-    resizing = Resizing(resize, crop)
+    resizing = Resizing(resize, crop, grey)
     source = _open_source(data, resizing)
     training = _open_source(train, resizing) if train is not None else None
     if training is not None:
@@ -75,20 +84,20 @@ def open_benchmark(
     if source.outputs is not None and len(source.outputs) != len(source.classes):
         raise DataError(f"{data} shows none of the classes: it is an out-of-distribution set, for --ood.")
     test = source.images("test")
+    task = source.benchmark or Benchmark(source.name, test, classes=source.classes, outputs=source.outputs)
     if ood or not source.ood:
-        sets, groups, outputs = _out_of_distribution(ood or FAR, resizing, test.shape, source)
+        sets, groups, outputs = _out_of_distribution(ood or FAR, resizing, source, task.outputs, test.shape)
     else:
-        sets, groups, outputs = {name: read() for name, read in source.ood.items()}, dict(source.ood_groups), {}
-    return Benchmark(
-        name=source.name,
+        sets, groups = {name: read() for name, read in source.ood.items()}, dict(source.ood_groups)
+        outputs = task.ood_outputs
+    return replace(
+        task,
         test=test,
         train=training.images("train") if training is not None else None,
         ood=sets,
         ood_groups=groups,
-        classes=source.classes,
-        outputs=source.outputs,
         ood_outputs=outputs,
-        probe=_probe(probe, source.probe, test.shape),
+        probe=_probe(probe, task.probe, test.shape),
     )
 
 
@@ -102,15 +111,18 @@ def _probe(spec: str | None, own: ProbeSet | None, shape: Shape) -> ProbeSet | N
 
 
 def _out_of_distribution(
-    specs: Sequence[str], resizing: Resizing, shape: Shape, test: Source
+    specs: Sequence[str], resizing: Resizing, test: Source, cut: tuple[int, ...] | None, shape: Shape
 ) -> tuple[dict[str, ImageSet], dict[str, OodGroup], dict[str, tuple[int, ...]]]:
-    """Return the sets, their groups, and the model outputs that those with outputs of their own are judged on."""
+    """Return the sets, their groups, and the model outputs that those with outputs of their own are judged on.
+
+    They stand beside the test images, of `shape`, on which the models are cut to the outputs `cut`.
+    """
     sets: dict[str, ImageSet] = {}
     groups: dict[str, OodGroup] = {}
     outputs: dict[str, tuple[int, ...]] = {}
     for spec in specs:
         source = _open_source(spec, resizing)
-        if source.outputs is not None and (source.classes != test.classes or test.outputs is not None):
+        if source.outputs is not None and (source.classes != test.classes or cut is not None):
             raise DataError(
                 f"{spec} is defined on outputs for some of the 1,000 ImageNet classes, beside their validation "
                 f"images: expected test images imagenet:DIR, but got {test.spec}."

@@ -1,8 +1,8 @@
-"""Resizing: shorter side to a size, then a centre crop, as torchvision's `Resize` and `CenterCrop` do it."""
+"""Resizing: shorter side to a size, then a centre crop, as torchvision's `Resize` and `CenterCrop` do it; and grey."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ class Resizing:
         resize: pixels of the shorter side; the longer side keeps the aspect ratio, rounded down.
         crop: height and width of the centre crop, pixels. Unlike torchvision, an image smaller than the crop is an
             error: black borders are no part of any test set.
+        grey: whether image files, which can be read either way, are read in one channel instead of three.
 
     Raises:
         OptionError: a size below 1.
@@ -34,6 +35,7 @@ class Resizing:
 
     resize: int | None = None
     crop: int | None = None
+    grey: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         for option, size in (("--resize", self.resize), ("--crop", self.crop)):

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sparsescope.benchmark import ImageSet, OodGroup
+from sparsescope.benchmark import Benchmark, ImageSet, OodGroup
 from sparsescope.datasets.resizing import Resizing, resized
 from sparsescope.errors import DataError
-from sparsescope.probe import ProbeSet
 
 __all__ = ["DEFAULT_SHAPE", "WHOLE", "Shape", "Source", "drawn_source"]
 
@@ -31,7 +30,7 @@ class Source:
         classes: class names in label order; empty where unknown.
         ood: its own out-of-distribution sets, used unless others are asked for.
         ood_groups: their groups; see `Benchmark.ood_groups`.
-        probe: its own probe set, used unless another is asked for.
+        benchmark: the whole task, where the user's code returned one; what the other fields do not say, it says.
         draw: for a source that is drawn: the function that draws it in a shape, as an out-of-distribution set needs it.
         outputs: the model outputs that the set is about, where it is defined on some of them; see `Benchmark`.
     """
@@ -42,7 +41,7 @@ class Source:
     classes: tuple[str, ...] = ()
     ood: Mapping[str, Callable[[], ImageSet]] = field(default_factory=dict)
     ood_groups: Mapping[str, OodGroup] = field(default_factory=dict)
-    probe: ProbeSet | None = None
+    benchmark: Benchmark | None = None
     draw: Callable[[Shape], ImageSet] | None = None
     outputs: tuple[int, ...] | None = None
 

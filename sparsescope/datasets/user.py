@@ -20,8 +20,8 @@ __all__ = ["open_user"]
 def open_user(spec: str, resizing: Resizing) -> Source:
     """Call the user's function, without arguments, and return what it returned as a source.
 
-    A Benchmark gives its splits, classes, out-of-distribution and probe sets; an ImageSet or a pair (images, labels)
-    gives one set. Arrays and tensors are those of `ArrayImages`; labels may be None.
+    A Benchmark stays all that it is, but for the resizing; an ImageSet or a pair (images, labels) gives one set. Arrays
+    and tensors are those of `ArrayImages`; labels may be None.
 
     Raises:
         DataError: the function raised, or returned something else; the text names it and the cause.
@@ -48,7 +48,7 @@ def _from_benchmark(benchmark: Benchmark, spec: str, resizing: Resizing) -> Sour
         classes=benchmark.classes,
         ood={name: readers[f"ood:{name}"] for name in benchmark.ood},
         ood_groups=benchmark.ood_groups,
-        probe=benchmark.probe,
+        benchmark=benchmark,
     )
 
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import multiprocessing
+import multiprocessing.resource_tracker
 import pickle
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier, Passes
-from sparsescope.errors import InputError, NotEvaluated, OptionError
+from sparsescope.errors import InputError, NotEvaluated, NotFiniteError, OptionError
 from sparsescope.measurements.base import Measurement
 from sparsescope.units import Arrays
 from sparsescope.userfiles import import_file, imported_files
@@ -64,6 +66,10 @@ class Answer:
     passes: Passes
 
 
+Begun = Callable[[Job], None]
+"""Told which job is under way; of several, the one that began first."""
+
+
 def _one_blas_thread() -> contextlib.AbstractContextManager[Any]:
     """NumPy's BLAS solves only small systems here; its threads would fight with torch's for the cores (3 x slower)."""
     limits: contextlib.AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
@@ -82,6 +88,8 @@ def perform(job: Job, setting: Setting) -> Answer:
             results[model] = job.measurement.measure(classifier, shown, job.given, setting.batch_size)
         except NotEvaluated as error:
             results[model] = str(error)
+        except NotFiniteError as error:  # on these images alone: the other models' results must not be lost for it
+            results[model] = f"{error} What else was measured is kept: mend the model, and run the same command again."
         total.forward += classifier.passes.forward - before[0]
         total.backward += classifier.passes.backward - before[1]
     return Answer(job, results, total)
@@ -107,9 +115,10 @@ class LocalExecutor:
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[Answer]:
+    def run(self, jobs: Sequence[Job], begun: Begun) -> Iterator[Answer]:
         """Yield the answers in the order of the jobs."""
         for job in jobs:
+            begun(job)
             yield perform(job, self._setting)
 
 
@@ -119,6 +128,7 @@ _worker_stack = contextlib.ExitStack()  # keeps the models prepared for the life
 
 def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
     global _worker_setting
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers; see `_without_interrupts`
     torch.set_num_threads(threads)
     _worker_stack.enter_context(_one_blas_thread())
     for file in files:
@@ -135,8 +145,27 @@ def _perform_in_worker(job: Job) -> Answer:
     return perform(job, _worker_setting)
 
 
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Block SIGINT, for processes started here as well: they would print tracebacks if it came while they import.
+
+    Ctrl-C goes to all processes of a terminal; here it waits for the end of the block.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    multiprocessing.resource_tracker.ensure_running()  # it starts with the first process, and would unblock
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class WorkerExecutor:
     """Runs jobs in `workers` processes, each with its own copy of the models and its share of the CPU threads.
+
+    Where the block ends by an exception, Ctrl-C included, jobs under way are not waited for.
 
     Raises:
         OptionError: a model or data set cannot be sent to another process.
@@ -159,16 +188,22 @@ class WorkerExecutor:
         self._pool = ProcessPoolExecutor(self._workers, context, _start_worker, self._arguments)
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        if kind is not None:
+            for process in list((self._pool._processes or {}).values()):
+                process.terminate()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[Answer]:
+    def run(self, jobs: Sequence[Job], begun: Begun) -> Iterator[Answer]:
         """Yield the answers as they come; only a few jobs are under way at once, so memory stays bounded."""
         waiting = list(reversed(jobs))
-        running: set[Future[Answer]] = set()
+        running: dict[Future[Answer], Job] = {}
         while waiting or running:
             while waiting and len(running) < 2 * self._workers:
-                running.add(self._pool.submit(_perform_in_worker, waiting.pop()))
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
+                job = waiting.pop()
+                with _without_interrupts():
+                    running[self._pool.submit(_perform_in_worker, job)] = job
+            begun(next(iter(running.values())))
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                del running[future]
                 yield future.result()

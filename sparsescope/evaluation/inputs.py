@@ -7,16 +7,29 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from sparsescope.benchmark import Benchmark
+from sparsescope.benchmark import Benchmark, ImageSet
 from sparsescope.checkpoints import load_classifier
 from sparsescope.classifier import Classifier
-from sparsescope.errors import ArtefactError, DataError, InputError, OptionError
+from sparsescope.errors import ArtefactError, DataError, InputError, NotFiniteError, OptionError
 from sparsescope.mask import refuse_computed_weights
 from sparsescope.measurements.predictions import predict
 
-__all__ = ["Model", "cut_to_task", "grey_answers", "open_models", "pick_batch_size", "pick_device"]
+__all__ = [
+    "Model",
+    "cut_to_task",
+    "grey_answers",
+    "is_constant",
+    "open_models",
+    "pick_batch_size",
+    "pick_device",
+    "raise_together",
+    "varied_images",
+]
+
+SHOWN = 8
+"""Test images that show whether a model always gives the same answer."""
 
 Model = str | Path | nn.Module | Classifier
 
@@ -33,12 +46,17 @@ def open_models(
     """Return classifiers, dense first, named uniquely: by file stem, else `dense`, `sparse`.
 
     Raises:
-        ArtefactError: a file that cannot be used (see `checkpoints.load_classifier`), or a mask that is not applied.
+        ArtefactError: a file that cannot be used (see `checkpoints.load_classifier`), or a mask that is not applied. Of
+            several candidates all that cannot be used are named at once.
     """
     parent = _open(dense, "dense", arch, mean, std, output, None)
-    models = [parent, *(_open(model, "sparse", arch, mean, std, output, parent) for model in candidates)]
-    for model in models:
-        _check_mask_applied(model)
+    models, refused = [parent], []
+    for candidate in candidates:
+        try:
+            models.append(_open(candidate, "sparse", arch, mean, std, output, parent))
+        except InputError as error:
+            refused.append(error)
+    raise_together(refused, len(candidates), "candidates")
     taken: set[str] = set()
     named = []
     for model in models:
@@ -80,29 +98,70 @@ def _open(
     dense: Classifier | None,
 ) -> Classifier:
     if isinstance(model, Classifier):
-        return model if model.name != "model" else replace(model, name=name)
-    if isinstance(model, nn.Module):
+        opened = model if model.name != "model" else replace(model, name=name)
+    elif isinstance(model, nn.Module):
         refuse_computed_weights(model)
-        return Classifier(model, mean or (0.0,), std or (1.0,), output=output, name=name)
-    return load_classifier(model, arch=arch, mean=mean, std=std, output=output, dense=dense)
+        opened = Classifier(model, mean or (0.0,), std or (1.0,), output=output, name=name)
+    else:
+        opened = load_classifier(model, arch=arch, mean=mean, std=std, output=output, dense=dense)
+    _check_mask_applied(opened)
+    return opened
+
+
+def raise_together(refused: Sequence[InputError], total: int, what: str) -> None:
+    """Raise an error that stands alone as it is, and several as one, of their kind, that lists them; else nothing."""
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        listed = "\n- ".join(map(str, refused))
+        kinds = {type(error) for error in refused}
+        kind = kinds.pop() if len(kinds) == 1 else InputError
+        raise kind(f"{len(refused)} of {total} {what} cannot be used:\n- {listed}")
 
 
 def grey_answers(classifier: Classifier, shape: tuple[int, int, int]) -> NDArray[np.float32]:
     """Return the logits (2, K) for the same grey image twice; the classifier must be prepared.
 
     Raises:
+        ArtefactError: weights that are nan, or answers that are not finite.
         DataError: the network cannot take images of this shape (C, H, W).
     """
+    broken = [name for name, tensor in classifier.module.state_dict().items() if bool(tensor.isnan().any())]
+    if broken:
+        more = f" and {len(broken) - 1} more of its tensors hold" if len(broken) > 1 else " holds"
+        raise ArtefactError(f"{classifier.name}: {broken[0]}{more} nan. Did its training diverge?")
     try:
         return predict(classifier, torch.full((2, *shape), 0.5), 2)
     except InputError:
         raise
     except Exception as error:  # whatever a foreign network raises on images that are not for it
         cause = str(error).partition("\n")[0] or type(error).__name__
+        check = "--arch, and channels and size of the images (--data, --resize, --crop, --size)"
+        if classifier.channels not in (None, shape[0]):
+            cause = f"it seems to take {classifier.channels} channels, and they have {shape[0]}"
+            check = "--arch, or convert the images; only image files (folder:DIR) are read in grey where it is needed"
         raise DataError(
-            f"{classifier.name} cannot take images of shape {tuple(shape)} (C, H, W): {cause}. Check "
-            "--arch, and channels and size of the images (--data, --resize, --crop, --size)."
+            f"{classifier.name} cannot take images of shape {tuple(shape)} (C, H, W): {cause}. Check {check}."
         ) from error
+
+
+def varied_images(test: ImageSet) -> Tensor:
+    """Return a grey image and some of the test images (n, C, H, W)."""
+    some = np.unique(np.linspace(0, len(test) - 1, SHOWN).astype(np.int64))
+    return torch.cat([torch.full((1, *test.shape), 0.5), test.read(some)])
+
+
+def is_constant(classifier: Classifier, images: Tensor) -> bool:
+    """Return whether different images (n, C, H, W) get one and the same answer; the classifier must be prepared.
+
+    Softmax does not see what all logits of an image have in common, so that is left out.
+    """
+    try:
+        logits = predict(classifier, images, 2).astype(np.float64)
+    except NotFiniteError:  # the measurements say so, each for its own images
+        return False
+    logits -= logits.mean(axis=1, keepdims=True)
+    return bool((np.ptp(logits, axis=0) <= 1e-6 * max(1.0, np.abs(logits).max())).all())
 
 
 def pick_device(device: str) -> str:

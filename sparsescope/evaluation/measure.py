@@ -39,7 +39,7 @@ def measure(plan: Plan, setting: Setting, cache: Cache, workers: int, progress: 
         setting: models, data, seed, batch size and device.
         cache: where finished shards are read and written.
         workers: number of worker processes; 1 runs everything in this process.
-        progress: told after every shard.
+        progress: told before and after every shard.
     """
     models = range(len(setting.classifiers))
     fingerprints = [classifier.fingerprint() for classifier in setting.classifiers]
@@ -50,7 +50,7 @@ def measure(plan: Plan, setting: Setting, cache: Cache, workers: int, progress: 
         track = _Track(plan, progress)
         for tasks in plan.stages:
             stage = _Stage(tasks, setting, fingerprints, cache, results, track)
-            for answer in running.run(stage.jobs()):
+            for answer in running.run(stage.jobs(), track.begin):
                 stage.take(answer)
             stage.finish()
     return results
@@ -61,12 +61,19 @@ class _Track:
 
     def __init__(self, plan: Plan, progress: Progress | None) -> None:
         self._total = sum(task.cost * len(task.ids) * len(task.models) for task in plan.tasks)
-        self._done, self._progress = 0.0, progress
+        self._done, self._progress, self._label = 0.0, progress, "reading the cache"
+
+    def begin(self, job: Job) -> None:
+        self._label = job.measurement.label
+        self._tell()
 
     def advance(self, task: Task, shard: slice, models: int) -> None:
         self._done += task.cost * (shard.stop - shard.start) * models
+        self._tell()
+
+    def _tell(self) -> None:
         if self._progress is not None:
-            self._progress(self._done, self._total, type(task.measurement).__name__)
+            self._progress(self._done, self._total, self._label)
 
 
 class _Stage:
@@ -97,6 +104,8 @@ class _Stage:
         """Return the jobs for everything that the cache does not have."""
         found = []
         for index, task in enumerate(self._tasks):
+            if self._lacks_dense(task):
+                continue
             measured = self._results.measured[0]
             given = task.measurement.given(self._setting.benchmark, self._setting.seed, measured)
             for shard in task.shards():
@@ -107,6 +116,16 @@ class _Stage:
                     rows = {name: array[shard] for name, array in given.items()}
                     found.append(Job(index, shard, task.measurement, task.ids[shard], rows, missing))
         return found
+
+    def _lacks_dense(self, task: Task) -> bool:
+        """Return whether what the task needs of the dense model could not be measured; it then shares the reason."""
+        reasons = self._results.reasons
+        missing = [reasons[0][needed] for needed in task.measurement.requires() if needed in reasons[0]]
+        for model in task.models if missing else ():
+            reasons[model].setdefault(task.measurement, missing[0])
+        if missing:
+            self._track.advance(task, slice(0, len(task.ids)), len(task.models))
+        return bool(missing)
 
     def _take_cached(self, index: int, model: int, shard: slice) -> bool:
         arrays = self._cache.load(self._keys[index][model], shard, self._tasks[index].measurement.common)

@@ -16,11 +16,21 @@ import sparsescope
 from sparsescope.benchmark import Benchmark
 from sparsescope.corruptions.stored import open_corrupted
 from sparsescope.datasets import open_benchmark, open_probe
-from sparsescope.errors import DataError, OptionError
+from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
 from sparsescope.evaluation.cache import Cache, default_directory
 from sparsescope.evaluation.executor import Setting
-from sparsescope.evaluation.inputs import Model, cut_to_task, grey_answers, open_models, pick_batch_size, pick_device
+from sparsescope.evaluation.inputs import (
+    Model,
+    cut_to_task,
+    grey_answers,
+    is_constant,
+    open_models,
+    pick_batch_size,
+    pick_device,
+    raise_together,
+    varied_images,
+)
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, read_config, resolve
@@ -119,7 +129,8 @@ def evaluate(
         raise OptionError("Expected at least one sparse model, but got none.")
     classifiers = open_models(dense, candidates, arch=arch, mean=mean, std=std, output=output)
     if isinstance(benchmark, str):
-        benchmark = open_benchmark(benchmark, ood=ood, train=train, probe=probe, resize=resize, crop=crop)
+        grey = classifiers[0].channels == 1
+        benchmark = open_benchmark(benchmark, ood=ood, train=train, probe=probe, resize=resize, crop=crop, grey=grey)
     elif probe is not None:
         benchmark = replace(benchmark, probe=open_probe(probe, benchmark.test.shape))
     if corrupted is not None:
@@ -127,7 +138,7 @@ def evaluate(
     classifiers = cut_to_task(classifiers, benchmark)
     chosen = pick_device(device)
     setting = Setting(classifiers, benchmark, seed, pick_batch_size(batch_size, benchmark.test.shape, chosen), chosen)
-    _check_models(setting)
+    constant = _check_models(setting)
     plan = make_plan(settings.metrics, benchmark, seed, len(classifiers))
     results = measure(plan, setting, Cache(_cache_directory(cache)), workers, progress)
     judged = metric_results(settings, plan, results, setting)
@@ -142,7 +153,7 @@ def evaluate(
         benchmark=benchmark_info(benchmark),
         models=model_infos(classifiers, judged),
         metrics=judged,
-        verdicts={name: _verdict(settings, judged, names[0], name) for name in names[1:]},
+        verdicts={name: _verdict(settings, judged, names[0], name, name in constant) for name in names[1:]},
         radar=normalise(judged, names),
         cost=Cost(
             seconds=time.perf_counter() - started,
@@ -153,21 +164,30 @@ def evaluate(
     )
 
 
-def _check_models(setting: Setting) -> None:
+def _check_models(setting: Setting) -> set[str]:
     """Show every model one grey image twice: finite logits, of one width that covers the labels, and the same ones.
 
-    A model that answers at random gets a warning.
+    All models that cannot be used are named at once. One that answers at random gets a warning, and one that gives
+    every image the same answer too; their names are returned.
     """
-    widths = {}
+    widths, refused, constant = {}, [], set()
+    varied = varied_images(setting.benchmark.test)
     for classifier in setting.classifiers:
-        with classifier.prepared(setting.device):
-            first, again = grey_answers(classifier, setting.benchmark.test.shape)
+        try:
+            with classifier.prepared(setting.device):
+                first, again = grey_answers(classifier, setting.benchmark.test.shape)
+                if is_constant(classifier, varied):
+                    constant.add(classifier.name)
+        except InputError as error:
+            refused.append(error)
+            continue
         widths[classifier.name] = len(first)
         if not np.allclose(first, again, rtol=1e-3, atol=1e-3):
             classifier.warnings += (
                 "answers the same image differently each time: random numbers in its forward pass, such as dropout "
                 "that eval mode does not switch off. Its numbers cannot be reproduced.",
             )
+    raise_together(refused, len(setting.classifiers), "models")
     if len(set(widths.values())) > 1:
         raise DataError(
             "Expected all models to have the same number of outputs, but got "
@@ -175,9 +195,16 @@ def _check_models(setting: Setting) -> None:
             + ". Compare models of one task."
         )
     setting.benchmark.check_labels(next(iter(widths.values())))
+    for classifier in setting.classifiers:
+        if classifier.name in constant:
+            classifier.warnings += (
+                "gives every image the same answer. Explanations and curvature of such a network look perfect, and say "
+                "nothing.",
+            )
+    return constant
 
 
-def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, candidate: str) -> Verdict:
+def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, candidate: str, constant: bool) -> Verdict:
     return decide(
         judged,
         dense,
@@ -186,6 +213,7 @@ def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, can
         complete=settings.complete,
         policy="margins (customised)" if settings.customised else "margins",
         paper_tolerance=settings.paper_tolerance,
+        constant=constant,
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError
+from sparsescope.errors import InputError, NotFiniteError
 from sparsescope.lime.perturbations import draw_neighbourhood, filling
 from sparsescope.lime.settings import LimeSettings
 from sparsescope.units import FloatArray
@@ -101,7 +101,7 @@ def forwarded(
         batch_size: images per forward pass; every batch but the last is full.
 
     Raises:
-        InputError: the model returns nan or infinity.
+        NotFiniteError: the model returns nan or infinity.
     """
     batch = torch.empty(0)
     waiting: list[tuple[Neighbourhood, int, slice]] = []
@@ -130,7 +130,7 @@ def _recorded(
         logits = classifier(batch).cpu().double()
         probabilities = torch.softmax(logits, dim=1).numpy()
     if not np.isfinite(probabilities).all():
-        raise InputError(
+        raise NotFiniteError(
             f"{classifier.name} returns logits that are not finite for images with superpixels removed. "
             "Check its weights, its BatchNorm statistics and --mean/--std."
         )

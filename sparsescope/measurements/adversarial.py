@@ -1,6 +1,7 @@
 """Predictions on images after one adversarial step (FGSM), over a grid of sizes."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -35,6 +36,8 @@ class Adversarial(AttackedImages):
     Arrays: `correct` bool (n,) after the cross-entropy step; `correct_margin` bool (n,) after the margin-loss step;
     `curve` bool (n, len(grid)) after cross-entropy steps of every size of `grid`.
     """
+
+    label: ClassVar[str] = "FGSM attack"
 
     epsilon: float = 8 / 255
     images: int | None = None

@@ -1,6 +1,7 @@
 """Predictions on images after AutoAttack."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -26,6 +27,8 @@ class AutoAttack(AttackedImages):
 
     Arrays: `correct` bool (n,) after the attack; `clean` bool (n,) before it.
     """
+
+    label: ClassVar[str] = "AutoAttack"
 
     epsilon: float = 8 / 255
     images: int | None = None

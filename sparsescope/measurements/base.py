@@ -25,6 +25,9 @@ class Measurement(abc.ABC):
     stream, unit id)`.
     """
 
+    label: ClassVar[str] = "measuring"
+    """What the progress bar calls it, in plain words."""
+
     version: ClassVar[int] = 1
     """Raised whenever the numbers change, so that older cached results are not used."""
 

@@ -38,6 +38,7 @@ class ConceptOverlap(DissectionSettings, Measurement):
     `null_iou` and `held_out_iou` float64.
     """
 
+    label: ClassVar[str] = "compositional neurons"
     indivisible: ClassVar[bool] = True
     common: ClassVar[frozenset[str]] = frozenset({"layer", "formula", "label", "category", "length", "dead", *IOUS})
 

@@ -69,6 +69,7 @@ class CorruptedPredictions(Measurement):
     gigabytes at 1,000, where a cell has too few images of each class to say how well the class is calibrated.
     """
 
+    label: ClassVar[str] = "corruptions"
     version: ClassVar[int] = 3
 
     corruptions: tuple[str, ...] = STANDARD

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,8 @@ class Explanations(ExplanationOptions, Measurement):
     `constant`: the model's probabilities do not move, so that `fidelity_r2` and `stability_relative` mean nothing and
     are 0; `singular`: a regression had no unique solution.
     """
+
+    label: ClassVar[str] = "LIME"
 
     @property
     def population(self) -> str:

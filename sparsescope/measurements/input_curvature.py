@@ -1,6 +1,7 @@
 """Curvature of the loss in each image."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.curvature.inputs import Method, input_curvatures
+from sparsescope.curvature.inputs import Method, forward_passes, input_curvatures
 from sparsescope.measurements.base import Measurement
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.units import Arrays
@@ -31,6 +32,9 @@ class InputCurvature(Measurement):
     Arrays: `trace` (n,), `top_eigenvalue` (n,), `residual` (n,) of the eigenvalue, `exact` bool (n,).
     """
 
+    label: ClassVar[str] = "input Hessian"
+    version: ClassVar[int] = 2
+
     image_set: str = "train"
     images: int | None = 2000
     method: Method = "auto"
@@ -50,8 +54,9 @@ class InputCurvature(Measurement):
         return self._clean.unit_ids(benchmark, seed)
 
     def cost(self, benchmark: Benchmark) -> float:
-        """One forward pass and a vector-Jacobian product for every class but one, where that is the exact way."""
-        return 1 + 1.2 * float(benchmark.test.required_labels().max())
+        """See `Measurement.cost`; the classes are those of the test images."""
+        classes = int(benchmark.test.required_labels().max()) + 1
+        return forward_passes(classes, method=self.method, probes=self.probes)
 
     def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> _Shown:
         """Return (images, labels, ids, seed)."""

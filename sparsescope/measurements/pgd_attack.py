@@ -1,6 +1,7 @@
 """Predictions on images after projected gradient descent (PGD)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -29,6 +30,8 @@ class PgdAttack(AttackedImages):
 
     Arrays: `correct` bool (n,) after the attack; `clean` bool (n,) before it.
     """
+
+    label: ClassVar[str] = "PGD attack"
 
     epsilon: float = 8 / 255
     images: int | None = None

@@ -1,6 +1,7 @@
 """Clean predictions: the logits of one image set, which accuracy, calibration and OoD detection all share."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from sparsescope.benchmark import Benchmark, ImageSet, stratified_sample
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError, NotEvaluated
+from sparsescope.errors import NotEvaluated, NotFiniteError
 from sparsescope.measurements.base import Measurement
 from sparsescope.units import Arrays
 
@@ -26,6 +27,8 @@ class Predictions(Measurement):
 
     Arrays: `logits` float32 (n, K); `label` int64 (n,), -1 where the set has no labels.
     """
+
+    label: ClassVar[str] = "clean images"
 
     image_set: str = "test"
     images: int | None = None
@@ -73,14 +76,14 @@ def predict(classifier: Classifier, images: Tensor, batch_size: int) -> NDArray[
     """Return the logits float32 (N, K) of images (N, C, H, W) in [0, 1], forwarded in batches without gradients.
 
     Raises:
-        InputError: the model returns nan or infinity; the text names the model.
+        NotFiniteError: the model returns nan or infinity; the text names the model.
     """
     with torch.inference_mode():
         chunks = [classifier(chunk).float().cpu() for chunk in torch.split(images, batch_size)]
     logits = torch.cat(chunks).numpy()
     if not np.isfinite(logits).all():
         row = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
-        raise InputError(
+        raise NotFiniteError(
             f"{classifier.name} returns {logits[row][~np.isfinite(logits[row])][0]} for image {row} of a batch of "
             f"{len(images)}. Check its weights, its BatchNorm statistics and --mean/--std."
         )

@@ -1,7 +1,7 @@
 """Curvature of the loss in the surviving weights, per micro-batch of images."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,8 @@ class WeightCurvature(_MicroBatches):
     tensor, mean over probes.
     """
 
+    label: ClassVar[str] = "weight Hessian trace"
+
     probes: int = 2
     method: Literal["auto", "hutchinson"] = "auto"
 
@@ -138,6 +140,8 @@ class WeightSpectrum(_MicroBatches):
 
     Arrays: `top_eigenvalue`, `residual`, `magnitude` (largest |λ|), `products` and `images`, each (n,).
     """
+
+    label: ClassVar[str] = "weight Hessian eigenvalue"
 
     images: int | None = 400
     images_per_unit: int = 100

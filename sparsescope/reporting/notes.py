@@ -5,6 +5,7 @@ from typing import Any
 
 from sparsescope.reporting.format import NumberFormat, count
 from sparsescope.results import Evaluation, MetricResult
+from sparsescope.verdict import CONSTANT
 
 __all__ = [
     "comparability",
@@ -42,7 +43,8 @@ def headline(evaluation: Evaluation, candidate: str) -> str:
         return f"{candidate} is an LTH-PASS: it matches {dense} in every metric, to within the margins."
     partial = " The verdict is partial: not every metric was asked for." if verdict.partial else ""
     if verdict.outcome == "fail":
-        return f"{candidate} does not match {dense}.{partial}"
+        why = f": {CONSTANT}" if verdict.constant else ""
+        return f"{candidate} does not match {dense}{why}.{partial}"
     return f"It is not decided whether {candidate} matches {dense}.{partial}"
 
 

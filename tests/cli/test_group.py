@@ -51,7 +51,11 @@ def test_the_public_names_are_there() -> None:
     [
         (ArtefactError("sparse.pt is empty."), 2, "Error: sparse.pt is empty."),
         (RuntimeError("boom"), 3, "RuntimeError: boom"),
-        (KeyboardInterrupt(), 130, "the same command goes on from there"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "\nInterrupted. What has been measured is kept: the same command goes on from there.\n",
+        ),
         (OSError(28, "No space left on device", "out/report.html"), 3, "No space left on device (out/report.html)"),
     ],
 )
@@ -65,6 +69,20 @@ def test_errors_become_exit_codes(
     result = CliRunner().invoke(sparsescope, ["evaluate", "a.pt", "b.pt", "--data", "digits", "--out", str(tmp_path)])
     assert result.exit_code == code
     assert text in result.stderr
+
+
+def test_an_interruption_says_what_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "run", interrupted)
+    monkeypatch.setattr("sparsescope.results.Evaluation.load", interrupted)
+    arguments = ["evaluate", "a.pt", "b.pt", "--data", "digits", "--out", str(tmp_path), "--no-cache"]
+    assert CliRunner().invoke(sparsescope, arguments).stderr == (
+        "\nInterrupted. Nothing is kept, because of --no-cache.\n"
+    )
+    result = CliRunner().invoke(sparsescope, ["report", "evaluation.json"])
+    assert (result.exit_code, result.stderr) == (130, "\nInterrupted. The same command starts anew.\n")
 
 
 @pytest.mark.parametrize(

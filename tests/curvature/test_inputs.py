@@ -8,7 +8,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from sparsescope.architectures.cifar_resnet import resnet20s
 from sparsescope.classifier import Classifier
 from sparsescope.curvature import input_curvatures
-from sparsescope.curvature.inputs import exact_curvatures
+from sparsescope.curvature.inputs import exact_curvatures, forward_passes, sampled_curvatures
 from sparsescope.errors import NotEvaluated
 
 IDS = np.arange(6) * 10
@@ -115,6 +115,53 @@ def test_many_classes_are_sampled_unless_asked(images, labels):
     assert input_curvatures(classifier, images, labels, IDS).exact
     assert not input_curvatures(classifier, images, labels, IDS, probes=1).exact
     assert input_curvatures(classifier, images, labels, IDS, probes=1, method="exact").exact
+
+
+def test_many_classes_are_sampled_in_their_own_space(images, labels):
+    torch.manual_seed(0)
+    classifier, probes = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(18, 9))), 500
+    j = classifier.module[1].weight.detach().double().numpy()
+    exact = exact_curvatures(classifier, images)[0]
+    found = sampled_curvatures(classifier, images, labels, IDS, probes, 0, in_classes=True)
+    # J is the same for all images; the variance is that of Rademacher probes on the 9 x 9 matrix AAᵀ.
+    p = classifier(images).detach().double().softmax(1).numpy()
+    a = np.sqrt(p)[:, :, None] * (j - np.einsum("nk,kd->nd", p, j)[:, None])
+    gram = np.matmul(a, a.transpose(0, 2, 1))
+    diagonal = np.diagonal(gram, axis1=1, axis2=2)
+    z = (found[0] - exact) / np.sqrt(2 * ((gram**2).sum((1, 2)) - (diagonal**2).sum(1)) / probes)
+    assert 0.1 < np.abs(z).max() < 4
+    pixels = sampled_curvatures(classifier, images, labels, IDS, probes, 0)
+    np.testing.assert_allclose(found[1], pixels[1], rtol=2e-3)
+
+
+def test_mean_over_every_class_sign_vector_is_the_trace(make, images, labels, monkeypatch):
+    classifier = make("relu")
+    signs = 2.0 * ((np.arange(16)[:, None] >> np.arange(4)) & 1) - 1
+    monkeypatch.setattr("sparsescope.curvature.inputs.rademacher", lambda rng, size: signs.astype(np.float32).ravel())
+    with classifier.prepared():
+        expected = exact_curvatures(classifier, images)[0]
+        found = sampled_curvatures(classifier, images, labels, IDS, 16, 0, in_classes=True)[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_sampling_shows_whole_batches(images, labels, monkeypatch):
+    """Batches are cut for the sake of Jacobians only where there are Jacobians."""
+    torch.manual_seed(0)
+    monkeypatch.setattr("sparsescope.curvature.inputs._JACOBIAN_ENTRIES", 1)
+    shapes = []
+    classifier = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(18, 60)))
+    classifier.module.register_forward_pre_hook(lambda module, inputs: shapes.append(len(inputs[0])))
+    assert not input_curvatures(classifier, images[:4], labels[:4], IDS[:4], probes=2).exact
+    assert shapes[-1] == 4
+    monkeypatch.setattr("sparsescope.curvature.inputs._VECTOR_ENTRIES", 2 * 64 * 18)
+    input_curvatures(classifier, images[:4], labels[:4], IDS[:4], probes=2)
+    assert shapes[-2:] == [2, 2]
+
+
+def test_cost_in_forward_passes():
+    assert forward_passes(10) == 10
+    assert forward_passes(1000, method="exact") == 1000
+    assert forward_passes(1000) == 1 + 12 * 4 + 20 < forward_passes(1000, method="hutchinson") == 1 + 32 * 4
 
 
 def test_exact_is_refused_where_it_is_wrong(make, images, labels):

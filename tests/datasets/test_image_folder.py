@@ -1,5 +1,6 @@
 import os
 import pickle
+import shutil
 import tarfile
 
 import numpy as np
@@ -50,6 +51,43 @@ def test_pixels_and_labels_are_torchvisions(folder, resize, crop):
     assert torch.equal(images.read(range(5)), torch.stack([image for image, _ in reference]))
     assert images.labels.tolist() == reference.targets
     assert torch.equal(images.read([3, 0]), images.read(range(5))[[3, 0]])
+
+
+def test_grey_images(folder):
+    _write(folder / "dog" / "3.png", seed=9, mode="L")
+    colour, grey = (open_images(f"folder:{folder}", grey=grey) for grey in (False, True))
+
+    assert grey.shape == (1, 5, 6) and grey.read_uint8(range(6)).shape == (6, 5, 6, 1)
+    with Image.open(folder / "dog" / "3.png") as image:
+        assert np.array_equal(grey.read_uint8([5])[0, ..., 0], np.asarray(image)), "a grey file keeps its levels"
+    luma = (colour.read(range(6)) * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1, keepdim=True)
+    assert torch.allclose(grey.read(range(6)), luma, atol=1 / 255)
+    assert grey.fingerprint != colour.fingerprint
+    resized = open_benchmark(f"folder:{folder}", ood=[f"folder:{folder}", "textures"], resize=8, crop=8, grey=True)
+    assert {images.shape for images in resized.sets.values()} == {(1, 8, 8)}
+
+
+def test_pictures_side_by_side_are_a_set_without_labels(folder, tmp_path):
+    flat = tmp_path / "holiday"
+    for seed, name in enumerate(["b.png", "a.JPG", ".hidden.png"]):
+        _write(flat / name, seed=seed)
+    (flat / "notes.txt").write_text("not an image")
+
+    benchmark = open_benchmark(f"folder:{folder}", ood=[f"folder:{flat}"])
+
+    images = benchmark.ood["holiday"]
+    assert images.files == ("a.JPG", "b.png") and images.labels is None
+    with Image.open(flat / "b.png") as image:
+        assert np.array_equal(images.read_uint8([1])[0], np.asarray(image))
+    copied = tmp_path / "copied"
+    shutil.copytree(flat, copied)
+    assert open_images(f"folder:{copied}").fingerprint == images.fingerprint
+    with pytest.raises(DataError, match=r"one sub-folder of images per class.*side by side: .* serve as --ood alone"):
+        open_benchmark(f"folder:{flat}")
+    (flat / "more").mkdir()
+    _write(flat / "more" / "c.png")
+    with pytest.warns(SparsescopeWarning, match=r"images beside the sub-folders are not read \(2, such as a\.JPG\)"):
+        assert len(open_images(f"folder:{flat}")) == 1
 
 
 def test_nested_splits(tmp_path):

@@ -1,15 +1,20 @@
 import sys
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
+from sparsescope.benchmark import Benchmark
 from sparsescope.datasets import open_benchmark, open_images
 from sparsescope.errors import DataError, InputError
+from sparsescope.userfiles import load_object
 
 _SOURCE = """
 import numpy as np
 import torch
 from sparsescope.benchmark import ArrayImages, Benchmark, ImageSet
+from sparsescope.corrupted_set import CorruptedSet
+from sparsescope.probe import ProbeSet
 
 rng = np.random.default_rng(0)
 pixels = rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
@@ -43,6 +48,26 @@ class Empty(Noise):
 def whole():
     test, train = ArrayImages(pixels, labels), ArrayImages(pixels[:3], labels[:3])
     return Benchmark("mine", test, train, {"noise": Noise()}, ("a", "b", "c"), {"noise": "near"})
+
+class Stored(CorruptedSet):
+    source, shape, labels, cells, fingerprint = "stored", (3, 8, 8), labels, {"fog": (1, 2)}, "g"
+    def read(self, corruption, severity, indices):
+        return pixels[indices]
+
+class Scenes(ProbeSet):
+    source, shape, label_shape, concepts, fingerprint = "scenes", (3, 8, 8), (8, 8), (), "p"
+    def __len__(self):
+        return 6
+    def read(self, indices):
+        raise NotImplementedError
+    def labels(self, index):
+        raise NotImplementedError
+
+def task():
+    return Benchmark(
+        "task", ArrayImages(pixels, labels), ArrayImages(pixels, labels), {"noise": Noise()}, ("a", "b", "c"),
+        {"noise": "near"}, Stored(), outputs=(4, 5, 6), ood_outputs={"noise": (0, 2)}, probe=Scenes(),
+    )
 
 def bright():
     return Benchmark("mine", ArrayImages(pixels, labels), None, {"too bright": Bright()})
@@ -93,6 +118,30 @@ def test_a_benchmark(file):
     assert benchmark.classes == ("a", "b", "c")
     assert benchmark.ood_groups == {"noise": "near"}
     assert {name: len(images) for name, images in benchmark.sets.items()} == {"test": 6, "train": 3, "ood:noise": 4}
+
+
+def test_a_benchmark_loses_nothing(file):
+    returned, opened = load_object(f"{file}:task")(), open_benchmark(f"{file}:task")
+
+    for field in fields(Benchmark):
+        value = getattr(opened, field.name)
+        if field.name not in ("test", "train", "ood", "corrupted", "probe"):
+            assert value == getattr(returned, field.name), field.name
+        assert value is not None and value != () and value != {}, f"{field.name} is empty: give the example one"
+    assert opened.fingerprint == returned.fingerprint
+    assert (type(opened.corrupted).__name__, type(opened.probe).__name__) == ("Stored", "Scenes")
+
+
+def test_what_belongs_to_its_ood_sets_goes_with_them(file):
+    other = open_benchmark(f"{file}:task", ood=[f"{file}:unlabelled"])
+
+    assert (other.ood_groups, other.ood_outputs, other.outputs) == ({"unlabelled": "given"}, {}, (4, 5, 6))
+    assert other.corrupted is not None
+
+
+def test_stored_corruptions_are_never_resized(file):
+    with pytest.raises(DataError, match=r"corrupted images of stored .* of shape \(3, 16, 16\).* \(3, 8, 8\)"):
+        open_benchmark(f"{file}:task", resize=16)
 
 
 def test_a_benchmark_is_resized_throughout(file):

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn.utils import prune
 
+from sparsescope.architectures import resolve
 from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, DataError, InputError, OptionError
 from sparsescope.evaluation import evaluate
+from sparsescope.measurements.base import Measurement
 from sparsescope.metrics import CATALOGUE, metric_class
 from sparsescope.pruning import omp
 from sparsescope.results import Evaluation
@@ -234,10 +237,14 @@ def test_models_are_left_as_they_were_by_an_evaluation_that_raised(
         snapshot.check(classifier.module)
 
 
+CHECKED = 2 + 1 + 8
+"""Images that check a model: a grey one twice, and one beside eight test images, which must not get one answer."""
+
+
 def test_each_model_sees_each_image_set_once(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
 ) -> None:
-    """All metrics of predictions together cost one pass of each set, and two grey images to check the model."""
+    """All metrics of predictions together cost one pass of each set, and a few images to check the model."""
     seen = {"dense": 0, "sparse": 0}
 
     def counter(name: str) -> Callable[..., None]:
@@ -250,9 +257,9 @@ def test_each_model_sees_each_image_set_once(
         classifier.module.register_forward_hook(counter(classifier.name))
     metrics = ["accuracy", "generalization_gap", "ece", "sce", "nll", "ood_auroc"]
     evaluation = evaluate(dense, sparse, benchmark, metrics=metrics, **settings)
-    images = 2 + 40 + 24 + 30 + 20
+    images = CHECKED + 40 + 24 + 30 + 20
     assert seen == {"dense": images, "sparse": images}
-    assert evaluation.cost.forward_passes == 2 * (images - 2)
+    assert evaluation.cost.forward_passes == 2 * (images - CHECKED)
 
 
 def test_no_model_is_shown_an_image_twice_for_accuracy_and_calibration_clean_and_corrupted(
@@ -271,7 +278,8 @@ def test_no_model_is_shown_an_image_twice_for_accuracy_and_calibration_clean_and
     metrics = ["accuracy", "ece", "sce", "nll", "corruption_error"]
     evaluation = evaluate(dense, sparse, benchmark, metrics=metrics, **settings)
     for images in shown.values():
-        assert len(images[2:]) == len(set(images[2:])) == 40 + 40 * 5  # clean; cells; two grey ones check the model
+        measured = images[CHECKED:]
+        assert len(measured) == len(set(measured)) == 40 + 40 * 5  # clean; cells
     for name in ("dense", "sparse"):
         table = evaluation["corruption_error"].details[name]["corruptions"]
         assert {len(row[what]) for row in table.values() for what in ("error", "ece", "nll")} == {5}
@@ -318,13 +326,17 @@ def test_an_interrupted_run_resumes(
     assert resumed.cost.forward_passes < whole.cost.forward_passes
 
 
-def test_progress_reaches_the_total(
+def test_progress_reaches_the_total_in_plain_words(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any]
 ) -> None:
-    told: list[tuple[float, float]] = []
-    evaluate(dense, sparse, benchmark, progress=lambda done, total, _: told.append((done, total)), **settings)
+    told: list[tuple[float, float, str]] = []
+    evaluate(dense, sparse, benchmark, progress=lambda *step: told.append(step), **settings)
     assert told[-1][0] == pytest.approx(told[-1][1])
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert told[0][0] == 0 and told[0][2] == "clean images", "what is under way, not what is done"
+    labels = {label for _, _, label in told}
+    assert {"corruptions", "LIME", "compositional neurons", "weight Hessian trace", "input Hessian"} <= labels
+    assert not labels & {measurement.__name__ for measurement in Measurement.__subclasses__()}
 
 
 def test_asking_for_some_metrics_makes_a_partial_verdict(
@@ -442,6 +454,20 @@ def test_a_network_for_other_images(dense: Classifier, settings: dict[str, Any])
     images = ArrayImages(np.zeros((3, 16, 16, 3), dtype=np.uint8), np.array([0, 1, 2]))
     with pytest.raises(DataError, match=r"other cannot take images of shape \(3, 16, 16\).*--resize"):
         evaluate(dense, other, Benchmark("larger", images), **settings)
+
+
+def test_a_network_of_one_channel_sees_image_files_in_grey(settings: dict[str, Any], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        path = tmp_path / "data" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    network = resolve("digits_cnn").build(num_classes=2)
+    evaluation = evaluate(network, network, f"folder:{tmp_path}/data", metrics=["accuracy"], **settings)
+    assert evaluation.benchmark.sets["test"].shape == (1, 32, 32)
+    colour = Benchmark("colour", ArrayImages(np.zeros((2, 32, 32, 3), np.uint8), np.array([0, 1])))
+    with pytest.raises(DataError, match=r"it seems to take 1 channels, and they have 3\. .* convert the images; only"):
+        evaluate(network, network, colour, metrics=["accuracy"], **settings)
 
 
 def test_the_cache_knows_the_code_of_the_users_file(

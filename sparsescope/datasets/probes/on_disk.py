@@ -130,11 +130,9 @@ class DiskProbeSet(ProbeSet):
         """Return one image, uint8 (C, H, W)."""
         channels, height, width = self.shape
         try:
-            image = decode(self._folder / name)
+            image = decode(self._folder / name, channels)
         except Exception as error:  # decoders raise what they like
             raise self._unreadable(name, error) from error
-        if channels == 1:
-            image = image.convert("L")
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR)
         return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
