@@ -37,10 +37,7 @@ class _Commands(click.RichGroup):
             click.echo(f"Error: {error}", err=True)
             context.exit(UNUSABLE)
         except KeyboardInterrupt:
-            finished = (
-                "\nInterrupted. What evaluate and corrupt have finished is kept: the same command goes on from there."
-            )
-            click.echo(finished, err=True)
+            click.echo("\nInterrupted. What is finished is kept: the same command goes on from there.", err=True)
             context.exit(INTERRUPTED)
         except (click.ClickException, Exit, click.Abort):
             raise
