@@ -66,7 +66,12 @@ def _lines() -> Callable[[float, float, str], None]:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds in words, such as `40 s`, `12 min` or `3.4 h`."""
+    """Return seconds in words, such as `40 s`, `12 min`, `3.4 h`, `15 days` or `31 years`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    days = seconds / 86400
+    return f"{days:.0f} days" if days < 730 else f"{days / 365.25:.0f} years"

@@ -1,5 +1,7 @@
 """`sparsescope sweep`."""
 
+import shutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["sweep"]
 
 INCOMPLETE = 3
+_WIDEST = 120
 
 
 @click.command()
@@ -123,12 +126,18 @@ def _show_plan(recipe: "SweepRecipe", out: Path, resources: "Resources") -> None
         "training passes": f"{cost.training_images:,} images forward and backward",
         "evaluations": f"{cost.evaluations}, about {cost.evaluation_passes:,.0f} passes of an image "
         "(in forward passes)",
-        "disk": f"about {cost.disk / 1e9:.2g} GB",
+        "disk": f"about {_gigabytes(cost.disk)}",
         "time": f"about {duration(cost.seconds(speed))} on {resources.device}, an estimate from a moment's probe here: "
         f"{1e3 * speed.training:.3g} ms per training image, {1e3 * speed.forward:.3g} ms per forward pass; drawing "
         "corruptions, explanations and reading images come on top",
     }
-    click.echo(f"{recipe.name}: {recipe.description}")
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    click.echo(textwrap.fill(f"{recipe.name}: {recipe.description}", width))
     for name, line in lines.items():
-        click.echo(f"  {name:<16}{line}")
+        click.echo(textwrap.fill(line, width, initial_indent=f"  {name:<16}", subsequent_indent=18 * " "))
     click.echo(f"Nothing was trained or written. Without --dry-run it goes to {out}.")
+
+
+def _gigabytes(number: int) -> str:
+    size = number / 1e9
+    return f"{size:.2g} GB" if size < 10 else f"{size:,.0f} GB"

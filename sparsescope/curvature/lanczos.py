@@ -1,6 +1,6 @@
 """The largest eigenvalue of symmetric matrices that are known only by their products with vectors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,11 +50,10 @@ def top_eigenvalues(
     off_diagonal: list[FloatArray] = []
     limit = min(d, max_products)
     while open_.any():
-        vectors = np.stack(basis, axis=1)
         image = product(basis[-1])
         diagonal.append(np.einsum("nd,nd->n", image, basis[-1]))
         for _ in range(2):  # a second sweep restores the orthogonality that rounding costs the first
-            image = image - np.einsum("nj,njd->nd", np.einsum("njd,nd->nj", vectors, image), vectors)
+            image = _orthogonal(image, basis)
         off_diagonal.append(np.linalg.norm(image, axis=1))
         ritz, weights = np.linalg.eigh(_tridiagonal(diagonal, off_diagonal))
         residual = np.abs(off_diagonal[-1] * weights[:, -1, -1])
@@ -87,6 +86,14 @@ def top_eigenvalue(
     return top_eigenvalues(
         lambda vectors: product(vectors[0])[None], start, tolerance=tolerance, max_products=max_products
     )
+
+
+def _orthogonal(image: FloatArray, basis: Sequence[FloatArray]) -> FloatArray:
+    """Return the part of vectors (n, d) that no basis vector has; one by one, as the basis fills the memory already."""
+    rest = image.copy()
+    for vectors in basis:
+        rest -= np.einsum("nd,nd->n", vectors, image)[:, None] * vectors
+    return rest
 
 
 def _normalised(vectors: FloatArray) -> FloatArray:

@@ -20,7 +20,8 @@ def warn_of_collapse(mask: Mask) -> None:
         warnings.warn(
             f"Layer collapse: the mask{f' of {mask.method}' if mask.method else ''} removes every weight of "
             f"{', '.join(layers)}. A layer without weights passes no signal: unless a shortcut goes around it, the "
-            "network cannot learn. Prune less, or use scope='layerwise' or 'erk', or SynFlow.",
+            "network cannot learn. Prune less, or use scope='layerwise' or 'erk'"
+            f"{'.' if mask.method == 'synflow' else ', or SynFlow.'}",
             SparsescopeWarning,
             stacklevel=3,
         )

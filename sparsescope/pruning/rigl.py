@@ -1,6 +1,7 @@
 """RigL: sparse training in which a layer's smallest weights make room for those with the largest gradients."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sparsescope.errors import InputError, OptionError
+from sparsescope.errors import InputError, OptionError, SparsescopeWarning
 from sparsescope.mask import Mask
 from sparsescope.pruning.methods import prune
 from sparsescope.pruning.n_m import pattern
@@ -58,6 +59,9 @@ class RigL:
     Raises:
         OptionError: an option out of range.
         InputError: nothing to prune, or the optimiser does not hold a weight that the mask covers.
+
+    Warns:
+        SparsescopeWarning: training is too short for a single change of the mask.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class RigL:
         self._weights = names
         self._every, self._alpha, self._end = every, alpha, until * total_steps
         self._expected_nonzero: int | None = None
+        self._warn_of_rest()
         self._set(mask)
         self._apply()
 
@@ -165,6 +170,15 @@ class RigL:
             for buffer in self.optimizer.state.get(weight, {}).values():
                 if isinstance(buffer, Tensor) and buffer.shape == weight.shape:
                     buffer.masked_fill_(changed, 0)
+
+    def _warn_of_rest(self) -> None:
+        if 0 < self._end <= self._every:
+            warnings.warn(
+                f"RigL never changes its mask: the first change would come at step {self._every}, and the mask stays "
+                f"from step {self._end:g} on. Choose a smaller every, or train longer.",
+                SparsescopeWarning,
+                stacklevel=3,
+            )
 
     def _set(self, mask: Mask) -> None:
         self._kept = {name: mask[name].to(weight.device) for name, weight in self._weights.items()}

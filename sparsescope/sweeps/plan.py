@@ -1,9 +1,11 @@
 """What a sweep trains and evaluates, and what that costs."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from sparsescope.benchmark import Benchmark
@@ -131,32 +133,50 @@ _EVALUATION = 1_000_000  # bytes of an evaluation.json, about
 
 
 def measure_speed(workshop: Workshop, *, seconds: float = 2.0) -> Speed:
-    """Time training steps and forward passes of the dense network on random images for a moment."""
+    """Time training steps and forward passes of the dense network on random images for a moment.
+
+    As many images at once as a batch has, but fewer of a large network: a batch of it would take minutes on a CPU.
+    """
     classifier = workshop.initial()
     classifier.module.to(workshop.device)
-    size = min(workshop.recipe.batch_size, 64)
-    images = torch.rand(size, *workshop.images.shape, generator=torch.Generator().manual_seed(0))
-    labels = torch.zeros(size, dtype=torch.long, device=workshop.device)
 
-    def step() -> None:
+    def step(images: Tensor) -> None:
+        labels = torch.zeros(len(images), dtype=torch.long, device=workshop.device)
         functional.cross_entropy(classifier(images), labels).backward()  # type: ignore[no-untyped-call]
 
-    def forward() -> None:
+    def forward(images: Tensor) -> None:
         with torch.no_grad():
             classifier(images)
 
     found = []
     for act, mode in ((step, True), (forward, False)):
         classifier.module.train(mode)
-        act()
-        _wait(workshop.device)
-        started, count = time.perf_counter(), 0
-        while count < 2 or time.perf_counter() - started < seconds / 2:
-            act()
-            _wait(workshop.device)
-            count += 1
-        found.append((time.perf_counter() - started) / count / size)
+        found.append(_seconds_per_image(act, workshop, seconds / 2))
     return Speed(*found)
+
+
+def _seconds_per_image(act: Callable[[Tensor], None], workshop: Workshop, seconds: float) -> float:
+    """Time two images, then, for the moment, as many at once as pass in a few such moments, at most a batch."""
+    largest = min(workshop.recipe.batch_size, _PROBED)
+    images = torch.rand(largest, *workshop.images.shape, generator=torch.Generator().manual_seed(0))
+
+    def timed(size: int) -> float:
+        started = time.perf_counter()
+        act(images[:size])
+        _wait(workshop.device)
+        return time.perf_counter() - started
+
+    few = min(2, largest)
+    timed(few)  # whatever is slow only once
+    size = min(largest, max(few, int(few * _MOMENTS * seconds / timed(few))))
+    spent, count = 0.0, 0
+    while count == 0 or spent < seconds:
+        spent, count = spent + timed(size), count + 1
+    return spent / count / size
+
+
+_MOMENTS = 4  # a large batch takes less time per image than two, and is what training has
+_PROBED = 64  # images at most
 
 
 def _wait(device: str) -> None:

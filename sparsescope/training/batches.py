@@ -17,7 +17,7 @@ from sparsescope.training.augmentation import augment
 from sparsescope.training.distributed import Ranks
 from sparsescope.training.recipe import Recipe
 
-__all__ = ["Batch", "epoch_batches"]
+__all__ = ["Batch", "epoch_batches", "steps_per_epoch"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,16 @@ class Batch:
         return len(self.labels) if self.factor else 0
 
 
+def steps_per_epoch(images: int, batch_size: int) -> int:
+    """Return the number of batches in which `images` images are shown.
+
+    The last batch has what is left; a single image that is left joins the batch before it, because batch normalisation
+    has no use for one image's statistics, and refuses those of one pixel.
+    """
+    whole, left = divmod(images, batch_size)
+    return whole + (left > 1 or whole == 0)
+
+
 def epoch_batches(
     images: ImageSet, recipe: Recipe, *, seed: int, epoch: int, ranks: Ranks, workers: int
 ) -> Generator[Batch, None, None]:
@@ -56,7 +66,8 @@ def epoch_batches(
     """
     labels = torch.from_numpy(images.required_labels())
     order = generator(seed, "order", epoch).permutation(len(images))
-    parts = (order[start : start + recipe.batch_size] for start in range(0, len(order), recipe.batch_size))
+    steps = steps_per_epoch(len(order), recipe.batch_size)
+    parts = iter(np.split(order, np.arange(1, steps) * recipe.batch_size))
 
     def prepare(part: NDArray[np.int64]) -> Batch:
         own = part[ranks.rank :: ranks.size]

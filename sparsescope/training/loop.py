@@ -16,7 +16,7 @@ from sparsescope.classifier import Classifier
 from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask
 from sparsescope.randomness import generator
-from sparsescope.training.batches import epoch_batches
+from sparsescope.training.batches import epoch_batches, steps_per_epoch
 from sparsescope.training.distributed import join
 from sparsescope.training.engine import Engine, Precision
 from sparsescope.training.folder import RunFolder
@@ -168,7 +168,7 @@ class _Run:
     def epoch(self) -> None:
         """Train one epoch, look at the test images, and add both to the history."""
         number, engine, started = self.done, self.engine, time.perf_counter()
-        steps = math.ceil(len(self.images) / self.recipe.batch_size)
+        steps = steps_per_epoch(len(self.images), self.recipe.batch_size)
         batches = epoch_batches(
             self.images, self.recipe, seed=self.seed, epoch=number, ranks=engine.ranks, workers=self.workers
         )

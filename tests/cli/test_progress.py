@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sparsescope.cli.progress import progress_bar
+from sparsescope.cli.progress import duration, progress_bar
 
 
 class _Terminal(io.StringIO):
@@ -43,3 +43,19 @@ def test_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> No
         for done in (10, 25, 30, 50):
             tell(done, 100, "corruptions")
     assert log.getvalue() == " 25%  corruptions, about 2 min left\n 50%  corruptions, about 62 s left\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (40, "40 s"),
+        (89.6, "90 s"),
+        (720, "12 min"),
+        (5400, "1.5 h"),
+        (47.9 * 3600, "47.9 h"),
+        (2757.3 * 3600, "115 days"),
+        (270_295.5 * 3600, "31 years"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -46,14 +46,26 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(folder: Path) -> None:
     assert sorted(folder.rglob("*")) == before
     for line in (
         "24 training and 24 test images",
-        "sparsities      20.0%, 48.8%",
+        "sparsities 20.0%, 48.8%",
         "5 runs, 10 epochs; a whole run has 2, rewinding goes back to 0",
         "240 images forward and backward",
-        "evaluations     4, about 120 passes",
+        "evaluations 4, about 120 passes",
         "on cpu, an estimate from a moment's probe here",
         "Nothing was trained or written. Without --dry-run it goes to out.",
     ):
-        assert line in result.stdout
+        assert line in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_a_long_plan_fits_the_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    Path("own.toml").write_text(RECIPE.replace("[1, 3]", str(list(range(1, 22)))))
+    lines = run("sweep", "own.toml", "--dry-run", "--out", "out").stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    first = next(row for row, line in enumerate(lines) if line.startswith("  sparsities"))
+    assert lines[first].startswith("  sparsities      20.0%, 36.0%, ")
+    assert lines[first + 1].startswith(18 * " ") and lines[first + 1].strip()[0].isdigit()
+    assert " ".join(lines[first:]).count("%,") == 20
 
 
 def test_a_sweep_and_its_second_start(folder: Path) -> None:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.sparse.linalg import eigsh
@@ -60,3 +62,15 @@ def test_zero_and_rank_one_matrices():
     found = top_eigenvalues(lambda v: np.einsum("nij,nj->ni", matrices, v), start)
     np.testing.assert_allclose(found.value, [0, 25], atol=1e-12)
     assert np.isfinite(found.residual).all()
+
+
+def test_the_basis_is_held_once():
+    """With 36 million weights 60 vectors are 17 GB, which no machine should need twice."""
+    size = 50_000
+    diagonal = 1 + np.linspace(0, 1e-3, size)
+    tracemalloc.start()
+    found = top_eigenvalue(lambda v: diagonal * v, size, np.random.default_rng(5), tolerance=1e-12, max_products=40)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.products[0] == 40
+    assert peak < 1.3 * 40 * size * 8

@@ -12,7 +12,7 @@ import sparsescope as ss
 from sparsescope.errors import SparsescopeWarning
 from sparsescope.mask import Mask
 from sparsescope.pruning import lth, omp
-from sparsescope.pruning.collapse import collapsed_layers
+from sparsescope.pruning.collapse import collapsed_layers, warn_of_collapse
 
 
 def test_a_removed_shortcut_is_named() -> None:
@@ -36,6 +36,14 @@ def test_every_way_to_a_mask_warns(way: str) -> None:
             ss.prune("omp", network, sparsity=0.5)
         else:
             list(lth(network, lambda *_: None, 0.5, rate=0.5))
+
+
+@pytest.mark.parametrize(
+    ("method", "advice"), [("omp", "'erk', or SynFlow."), ("synflow", "scope='layerwise' or 'erk'.")]
+)
+def test_synflow_is_not_told_to_be_synflow(method: str, advice: str) -> None:
+    with pytest.warns(SparsescopeWarning, match=re.escape(advice) + "$"):
+        warn_of_collapse(Mask({"a": torch.tensor([False])}, method=method))
 
 
 def test_one_weight_left_is_no_collapse() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sparsescope.errors import InputError, OptionError
+from sparsescope.errors import InputError, OptionError, SparsescopeWarning
 from sparsescope.mask import Mask
 from sparsescope.pruning import RigL, prune
 
@@ -108,7 +108,7 @@ def test_schedule() -> None:
 
 def test_it_starts_with_the_random_erk_mask(tiny: nn.Module) -> None:
     expected = prune("random", tiny, sparsity=0.8, scope="erk", seed=5)
-    rigl = RigL(tiny, torch.optim.SGD(tiny.parameters(), lr=0.1), 0.8, 100, seed=5)
+    rigl = RigL(tiny, torch.optim.SGD(tiny.parameters(), lr=0.1), 0.8, 1000, seed=5)
     assert all(torch.equal(rigl.mask[name], kept) for name, kept in expected.items())
     assert all(bool((dict(tiny.named_parameters())[name][~kept] == 0).all()) for name, kept in expected.items())
 
@@ -231,6 +231,16 @@ def test_a_running_average_takes_the_mask_at_the_end(tiny: nn.Module, make_batch
     assert not bool(weight[removed].any())
 
 
+def test_training_too_short_for_any_change_is_said(tiny: nn.Module) -> None:
+    """Changes come at steps t = every, 2 every ... below until x total_steps."""
+    optimizer = torch.optim.SGD(tiny.parameters(), lr=0.1)
+    with pytest.warns(SparsescopeWarning, match="never changes its mask: the first .* step 9, .* stays from step 9 on"):
+        rigl = RigL(tiny, optimizer, 0.8, total_steps=12, every=9)
+    assert rigl.mask["0.weight"].shape == tiny[0].weight.shape
+    RigL(tiny, optimizer, 0.8, total_steps=13, every=9)  # 9.75: step 9 is one; warnings are errors here
+    RigL(tiny, optimizer, 0.8, total_steps=12, every=9, until=0)  # asked for
+
+
 def test_wrong_use(tiny: nn.Module) -> None:
     optimizer = torch.optim.SGD(tiny.parameters(), lr=0.1)
     with pytest.raises(OptionError, match=r"total_steps=0, every=100, alpha=0.3, until=0.75"):
@@ -243,7 +253,7 @@ def test_wrong_use(tiny: nn.Module) -> None:
     with pytest.raises(InputError, match=r"to hold every prunable weight, but it lacks 0.weight, 3.weight"):
         RigL(tiny, torch.optim.SGD(tiny[8].parameters(), lr=0.1), 0.8, 100)
     assert all(torch.equal(tensor, before[name]) for name, tensor in tiny.state_dict().items())
-    rigl = RigL(tiny, optimizer, 0.8, 100)
+    rigl = RigL(tiny, optimizer, 0.8, 1000)
     other = Mask({"0.weight": torch.ones(1)})
     with pytest.raises(InputError, match="not of this network or these options"):
         rigl.load_state_dict({"steps": 0, "nonzero": 0, "mask": dict(other)})

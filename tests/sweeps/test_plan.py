@@ -48,3 +48,36 @@ def test_speed_is_measured_without_a_trace(make_recipe: Make, task: Path) -> Non
     speed = measure_speed(make_workshop(recipe, open_data(recipe), Path("out"), 0, Resources()), seconds=0.05)
     assert speed.training > 0 and speed.forward > 0
     assert sorted(task.iterdir()) == before
+
+
+SLOW = """
+import time
+from torch import nn
+
+shown = []
+
+class Slow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(144, 3)
+
+    def forward(self, images):
+        if len(images) > 1:  # one image is how a workshop tries a network out
+            shown.append(len(images))
+            time.sleep(0.01 * len(images))
+        return self.layer(images.flatten(1))
+
+def slow():
+    return Slow()
+"""
+
+
+def test_a_slow_network_is_timed_on_few_images(make_recipe: Make, task: Path) -> None:
+    (task / "slow.py").write_text(SLOW)
+    training = {"recipe": "digits", "epochs": 2, "batch_size": 512}
+    recipe = make_recipe(architecture=f"{task / 'slow.py'}:slow", training=training)
+    workshop = make_workshop(recipe, open_data(recipe), Path("out"), 0, Resources())
+    speed = measure_speed(workshop, seconds=0.2)
+    shown = type(workshop.initial().module).forward.__globals__["shown"]
+    assert sum(shown) < 150  # 64 at once, three times over, took twenty times the moment
+    assert speed.training >= 0.01 and speed.forward >= 0.01

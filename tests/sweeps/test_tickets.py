@@ -1,18 +1,20 @@
 """Tickets: exact sparsity, the right weights to begin with, nothing trained twice, and the same bits after a kill."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sparsescope.benchmark import stratified_sample
+from sparsescope.benchmark import ArrayImages, stratified_sample
 from sparsescope.checkpoints import load_classifier
 from sparsescope.errors import DataError, InputError, OptionError
-from sparsescope.mask import prunable_weights
+from sparsescope.mask import Mask, prunable_weights
 from sparsescope.sweeps import METHODS, Workshop, make_ticket, untrained_ticket
 from sparsescope.sweeps.tickets import snapped
 from sparsescope.training import Recipe
@@ -115,6 +117,27 @@ def test_snip_sees_normalised_pixels_of_a_stratified_sample(make_workshop: Make)
     chosen = torch.cat([found.mask[name].flatten() for name in names])
     every = torch.cat(scores)
     assert every[~chosen].max() <= every[chosen].min() * (1 + 1e-4)  # sums in another order
+
+
+@pytest.mark.parametrize(
+    ("side", "score_images", "sizes"),
+    [(12, 20, [16, 4]), (12, 17, [17]), (12, 33, [16, 17]), (1585, 8, [2, 2, 2, 2]), (600, 20, [4, 4, 4, 4, 4])],
+)
+def test_scores_look_at_batches_that_fit_into_memory(
+    make_workshop: Make, monkeypatch: pytest.MonkeyPatch, side: int, score_images: int, sizes: list[int]
+) -> None:
+    seen: list[int] = []
+
+    def watching(method: str, model: Any, batches: Any, *options: Any, **more: Any) -> Mask:
+        seen.extend(len(images) for images, _ in batches)
+        return Mask({})
+
+    monkeypatch.setattr("sparsescope.sweeps.tickets.prune", watching)
+    images = ArrayImages(np.zeros((40, side, side, 1), np.uint8), np.arange(40) % 2, "large")
+    workshop = dataclasses.replace(make_workshop(score_images=score_images), images=images)
+    vars(workshop)["_initial"] = make_workshop().initial()  # a network for these images is not needed
+    untrained_ticket(workshop, "grasp", 0.5)
+    assert seen == sizes
 
 
 def test_rigl_moves_its_mask(make_workshop: Make) -> None:

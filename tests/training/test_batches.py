@@ -9,7 +9,7 @@ import torch
 from sparsescope.benchmark import ArrayImages
 from sparsescope.errors import DataError
 from sparsescope.training import Recipe
-from sparsescope.training.batches import Batch, epoch_batches
+from sparsescope.training.batches import Batch, epoch_batches, steps_per_epoch
 from sparsescope.training.distributed import Ranks
 
 RECIPE = Recipe(epochs=2, batch_size=8, shift=1, flip=True)
@@ -33,6 +33,17 @@ def test_every_image_once_and_another_order_every_epoch(numbered: ArrayImages) -
     assert [len(labels) for labels in first] == [8, 8, 8, 3]
     assert sorted(itertools.chain(*first)) == sorted(itertools.chain(*second)) == list(range(27))
     assert first != second and first != labels_of(batches_of(numbered, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("n", "sizes"), [(1, [1]), (7, [7]), (8, [8]), (9, [9]), (10, [8, 2]), (16, [8, 8]), (25, [8, 8, 9])]
+)
+def test_a_single_image_that_is_left_joins_the_batch_before(n: int, sizes: list[int]) -> None:
+    images = ArrayImages(np.zeros((n, 4, 4, 3), np.uint8), np.arange(n), "numbered")
+    found = labels_of(batches_of(images))
+    assert [len(labels) for labels in found] == sizes and sorted(itertools.chain(*found)) == list(range(n))
+    assert steps_per_epoch(n, 8) == len(sizes)
+    assert steps_per_epoch(n, 1) == n
 
 
 @pytest.mark.parametrize("workers", [1, 3, 9])

@@ -204,3 +204,9 @@ def test_labels_and_images_that_the_network_is_not_for(make_classifier: Make) ->
         train(make_classifier(), grey, RECIPE)
     with pytest.raises(DataError, match="has no labels"):
         train(make_classifier(), ArrayImages(np.zeros((4, 8, 8, 3), np.uint8)), RECIPE)
+
+
+def test_maps_of_one_pixel_under_batch_norm_and_one_image_too_many(tiny_images: ArrayImages) -> None:
+    module = nn.Sequential(nn.AvgPool2d(8), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3, 3))
+    history = train(Classifier(module, (0.4,), (0.25,)), tiny_images, RECIPE.changed(batch_size=5))  # 26 = 5 * 5 + 1
+    assert len(history) == 3 and int(module[1].num_batches_tracked) == 15
