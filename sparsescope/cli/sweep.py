@@ -131,6 +131,8 @@ def _show_plan(recipe: "SweepRecipe", out: Path, resources: "Resources") -> None
         f"{1e3 * speed.training:.3g} ms per training image, {1e3 * speed.forward:.3g} ms per forward pass; drawing "
         "corruptions, explanations and reading images come on top",
     }
+    if recipe.source:
+        lines["source"] = " ".join(recipe.source.split())
     width = min(shutil.get_terminal_size().columns, _WIDEST)
     click.echo(textwrap.fill(f"{recipe.name}: {recipe.description}", width))
     for name, line in lines.items():

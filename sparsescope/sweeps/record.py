@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -73,6 +74,13 @@ def finished(folder: Path, point: Point) -> SweepPoint | None:
 
 
 def _digest(path: Path) -> str:
+    status = path.stat()
+    return _digest_of(path.resolve(), status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _digest_of(path: Path, changed: int, size: int) -> str:
+    """Read a file once as long as it does not change: every ticket of a seed has the same dense network."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

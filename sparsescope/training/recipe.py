@@ -135,4 +135,5 @@ def validated(model: type[Model], values: dict[str, Any], where: str) -> Model:
         if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
             known = f" Known are {', '.join(model.model_fields)}."
         got = f" (got {first['input']!r})" if place and first["type"] != "missing" else ""
-        raise OptionError(f"In {where}: {place + ': ' if place else ''}{first['msg']}{got}.{known}") from error
+        message = first["msg"].removeprefix("Value error, ").rstrip(".")
+        raise OptionError(f"In {where}: {place + ': ' if place else ''}{message}{got}.{known}") from error
