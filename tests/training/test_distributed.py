@@ -1,4 +1,4 @@
-"""Two processes under torchrun do what one does: the same images, the same gradient, one writer."""
+"""Three processes under torchrun do what one does: the same images, the same gradient, one writer."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def test_alone_nothing_is_joined() -> None:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("two")
+    folder = tmp_path_factory.mktemp("three")
     worker = str(Path(__file__).parent / "ddp_worker.py")
     command = [
         sys.executable,
@@ -31,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "torch.distributed.run",
         "--standalone",
         "--nproc-per-node",
-        "2",
+        "3",
         worker,
         str(folder),
     ]
@@ -48,12 +48,12 @@ def stored(path: Path) -> Any:
 
 def test_without_batchnorm_the_weights_are_those_of_one_process(place: Path, tmp_path: Path) -> None:
     run(tmp_path / "one", normalised=False)
-    one, two = stored(tmp_path / "one" / "checkpoint.pt"), stored(place / "plain" / "checkpoint.pt")
-    assert list(one["state_dict"]) == list(two["state_dict"])
+    one, three = stored(tmp_path / "one" / "checkpoint.pt"), stored(place / "plain" / "checkpoint.pt")
+    assert list(one["state_dict"]) == list(three["state_dict"])
     for name, tensor in one["state_dict"].items():
-        torch.testing.assert_close(two["state_dict"][name], tensor, rtol=1e-5, atol=1e-6)
-    assert not two["state_dict"]["0.weight"][~two["mask"]["0.weight"]].any()
-    for mine, theirs in zip(one["history"], two["history"], strict=True):
+        torch.testing.assert_close(three["state_dict"][name], tensor, rtol=1e-5, atol=1e-6)
+    assert not three["state_dict"]["0.weight"][~three["mask"]["0.weight"]].any()
+    for mine, theirs in zip(one["history"], three["history"], strict=True):
         for key in ("loss", "accuracy", "test_loss", "test_accuracy"):
             assert mine[key] == pytest.approx(theirs[key], rel=1e-5)
 
@@ -64,7 +64,7 @@ def test_with_batchnorm_every_process_ends_with_the_statistics_of_the_first(plac
 
 
 def test_only_the_first_process_tells_and_writes(place: Path) -> None:
-    first, second = (stored(place / f"told-{rank}.pt") for rank in range(2))
-    assert second == [] and first[-1] == f"epoch {RECIPE.epochs}" and first[0].startswith("epoch 1/2, loss ")
+    first, *others = (stored(place / f"told-{rank}.pt") for rank in range(3))
+    assert others == [[], []] and first[-1] == f"epoch {RECIPE.epochs}" and first[0].startswith("epoch 1/2, loss ")
     names = sorted(item.name for item in (place / "plain").iterdir())
     assert names == ["checkpoint.pt", "epoch-0.pt", "epoch-1.pt"]
