@@ -29,9 +29,10 @@ __all__ = ["report"]
 def report(context: click.Context, files: tuple[Path, ...], out: Path) -> None:
     """Render reports again, without torch.
 
-    Several EVALUATION.json become one report that compares them. SWEEP is the folder of a sweep, which gets its page,
-    tables and figures anew from what has been evaluated so far.
+    Several EVALUATION.json, or the folders that hold them, become one report that compares them. SWEEP is the folder of
+    a sweep, which gets its page, tables and figures anew from what has been evaluated so far.
     """
+    files = tuple(_evaluation_in(file) or file for file in files)
     if any(file.is_dir() for file in files):
         _written(_sweep_report(context, files))
         return
@@ -43,6 +44,12 @@ def report(context: click.Context, files: tuple[Path, ...], out: Path) -> None:
         _keep(evaluations[0], out / "evaluation.json")
     paths = write(evaluations[0] if len(evaluations) == 1 else evaluations, out)
     _written(paths.values())
+
+
+def _evaluation_in(folder: Path) -> Path | None:
+    """Return the evaluation that `evaluate` left in a folder; None of a file, or a sweep's folder."""
+    path = folder / "evaluation.json"
+    return path if path.is_file() and not (folder / "sweep.json").exists() else None
 
 
 def _sweep_report(context: click.Context, files: tuple[Path, ...]) -> list[Path]:

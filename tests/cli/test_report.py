@@ -60,6 +60,15 @@ def test_several_are_compared(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "evaluation.json").exists()
 
 
+def test_a_folder_stands_for_its_evaluation(tmp_path: Path) -> None:
+    for name, evaluation in {"a": make_light_evaluation(), "b": make_light_evaluation(MODELS)}.items():
+        (tmp_path / name).mkdir()
+        evaluation.save(tmp_path / name / "evaluation.json")
+    assert "radar-2.svg" in run(tmp_path / "a", tmp_path / "b" / "evaluation.json", "--out", tmp_path / "out")
+    run(tmp_path / "a", "--out", tmp_path / "a")
+    assert (tmp_path / "a" / "report.html").exists()
+
+
 def test_unusable_input_is_an_input_error_and_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Cannot read .*absent\.json"):
         run(tmp_path / "absent.json", "--out", tmp_path / "out")
