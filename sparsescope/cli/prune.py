@@ -219,7 +219,7 @@ def _label(progress: Any) -> Any:
     """Show the progress of the running training; rounds and dense network come one after the other."""
     if progress is None:
         return None
-    return lambda run, told: progress(told.done, told.epochs, f"{run}: {told.text}")
+    return lambda run, fraction, line: progress(fraction, 1.0, f"{run}: {line}")
 
 
 def _summary(workshop: "Workshop", method: str, out: Path, ticket: "Classifier", history: list[Any]) -> str:

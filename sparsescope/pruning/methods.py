@@ -75,6 +75,7 @@ def prune(
     prune_head: bool = False,
     skip_first: bool = False,
     within: Mask | None = None,
+    on_step: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> Mask:
     """Return the mask of a pruning method; `model` is left exactly as it is (`Mask.apply` sets weights to zero).
@@ -95,6 +96,7 @@ def prune(
         skip_first: leave the first layer alone.
         within: a mask to stay within, so that masks nest; scores are computed with its removed weights at zero. That of
             a sparse Classifier is `classifier.mask`; it is not taken unasked.
+        on_step: called with (steps done, steps in all) after each of the `steps`.
         options: of the method, as its scoring function documents them: `seed` (random), `temperature` (grasp),
             `batch_norm` (snip, grasp), `input_shape` (synflow).
 
@@ -125,6 +127,8 @@ def prune(
             target = 1 - start ** (1 - step / steps) * (1 - sparsity) ** (step / steps)
         within = make_mask(chosen.of(subject, options), target, scope=scope, method=name, within=within)
         within.apply(subject.module)
+        if on_step is not None:
+            on_step(step, steps)
     assert within is not None
     warn_of_collapse(within)
     return within

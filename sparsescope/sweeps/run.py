@@ -37,7 +37,7 @@ from sparsescope.sweeps.record import (
 )
 from sparsescope.sweeps.tickets import make_ticket
 from sparsescope.sweeps.workshop import Workshop
-from sparsescope.training import Precision, Progress
+from sparsescope.training import Precision
 
 __all__ = ["Outcome", "Resources", "make_workshop", "open_data", "run_sweep"]
 
@@ -95,7 +95,7 @@ def make_workshop(
     folder: Path,
     seed: int,
     resources: Resources,
-    told: Callable[[str, Progress], None] | None = None,
+    told: Callable[[str, float, str], None] | None = None,
 ) -> Workshop:
     """Return where the networks of one seed are made."""
     assert benchmark.train is not None
@@ -203,10 +203,9 @@ class _Bench:
         """Train and evaluate one point."""
         tell = self.told
 
-        def in_training(run: str, progress: Progress) -> None:
+        def in_training(run: str, fraction: float, line: str) -> None:
             if tell is not None:
-                line = f"seed {point.seed}, {run}: {progress.text}"
-                tell(point, run, progress.done / progress.epochs, line)
+                tell(point, run, fraction, f"seed {point.seed}, {run}: {line}")
 
         def in_evaluation(done: float, total: float, label: str) -> None:
             if tell is not None and total > 0:

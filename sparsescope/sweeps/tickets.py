@@ -196,8 +196,17 @@ def _mask(workshop: Workshop, method: str, sparsity: float | None, classifier: C
         scope=workshop.scope,
         prune_head=workshop.prune_head,
         skip_first=workshop.skip_first,
+        on_step=_teller(workshop, run_name(method, sparsity)),
         **options,
     )
+
+
+def _teller(workshop: Workshop, name: str) -> Callable[[int, int], None] | None:
+    """Tell how far the scores are, where they take several steps: minutes, of a large network under SynFlow."""
+    told = workshop.told
+    if told is None:
+        return None
+    return lambda step, steps: told(name, 0.0, f"scores {step} of {steps}") if steps > 1 else None
 
 
 def _scoring_batches(workshop: Workshop) -> Iterator[tuple[Tensor, Tensor]]:

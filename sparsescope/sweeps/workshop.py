@@ -17,7 +17,7 @@ from sparsescope.checkpoints.read import read
 from sparsescope.classifier import Classifier, Origin
 from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.mask import Mask
-from sparsescope.training import Precision, Progress, Recipe, RunFolder, StepHook, train
+from sparsescope.training import Precision, Recipe, RunFolder, StepHook, train
 
 __all__ = ["Rewind", "Workshop"]
 
@@ -57,7 +57,7 @@ class Workshop:
         device: where to compute.
         precision: of the training's forward pass.
         workers: threads that prepare batches.
-        told: called with the run's name and its progress.
+        told: called with (name of a run, fraction of its training done, one line).
     """
 
     folder: Path
@@ -80,7 +80,7 @@ class Workshop:
     device: str = "cpu"
     precision: Precision = "float32"
     workers: int = 1
-    told: Callable[[str, Progress], None] | None = None
+    told: Callable[[str, float, str], None] | None = None
 
     def dense(self) -> Classifier:
         """Return the dense network as it is after training, which takes place now if it has not yet."""
@@ -167,7 +167,9 @@ class Workshop:
             device=self.device,
             precision=self.precision,
             workers=self.workers,
-            on_progress=None if told is None else lambda progress: told(name, progress),
+            on_progress=None
+            if told is None
+            else lambda progress: told(name, progress.done / progress.epochs, progress.text),
         )
         return run.checkpoint
 

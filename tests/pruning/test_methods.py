@@ -250,6 +250,12 @@ def test_classifiers_take_pixels_and_count_their_passes(small_classifier: ss.Cla
     assert small_classifier.passes.forward == 8 + 2 * 8 + 100
 
 
+def test_every_step_is_told(tiny: nn.Module) -> None:
+    told: list[tuple[int, int]] = []
+    ss.prune("omp", tiny, sparsity=0.7, steps=3, on_step=lambda step, steps: told.append((step, steps)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_an_iterator_of_batches_is_enough_for_several_steps(tiny: nn.Module, make_batches: Make) -> None:
     expected = ss.prune("snip", tiny, make_batches(2), 0.7, steps=3)
     assert same(ss.prune("snip", tiny, iter(make_batches(2)), 0.7, steps=3), dict(expected))

@@ -36,8 +36,8 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Trained(list[str]):
     """Collects the names of the runs in which something was trained, one for each."""
 
-    def __call__(self, run: str, progress: Any) -> None:
-        if run not in self:
+    def __call__(self, run: str, fraction: float, line: str) -> None:
+        if run not in self and line.startswith("epoch"):
             self.append(run)
 
 

@@ -140,6 +140,15 @@ def test_scores_look_at_batches_that_fit_into_memory(
     assert seen == sizes
 
 
+def test_scores_of_several_steps_are_told(make_workshop: Make) -> None:
+    told: list[tuple[str, float, str]] = []
+    workshop = make_workshop(told=lambda *line: told.append(line))
+    untrained_ticket(workshop, "snip", 0.36)
+    assert told == []
+    untrained_ticket(workshop, "synflow", 0.36)
+    assert told == [("synflow-0.36", 0.0, f"scores {step} of 100") for step in range(1, 101)]
+
+
 def test_rigl_moves_its_mask(make_workshop: Make) -> None:
     made = make_ticket(make_workshop(), "rigl", 0.4)
     start, end = mask(made.with_name("epoch-0.pt")), mask(made)
@@ -153,8 +162,8 @@ def test_an_interrupted_ticket_gets_the_same_bits(
 ) -> None:
     whole = make_ticket(make_workshop("whole"), method, 0.36)
 
-    def kill(name: str, progress: Any) -> None:
-        if name == run and progress.epoch == 3:
+    def kill(name: str, fraction: float, line: str) -> None:
+        if name == run and line.startswith("epoch 3/3"):
             raise Killed
 
     with pytest.raises(Killed):
