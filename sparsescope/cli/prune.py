@@ -25,6 +25,7 @@ from sparsescope.errors import OptionError
 if TYPE_CHECKING:
     from sparsescope.classifier import Classifier
     from sparsescope.sweeps import Workshop
+    from sparsescope.training import Recipe
 
 __all__ = ["prune"]
 
@@ -146,6 +147,20 @@ def _write_removed(workshop: "Workshop", out: Path, ticket: "Classifier", histor
     )
 
 
+def _recipe(recipe: str | None, data: str, epochs: int | None, rewind_epoch: int | None) -> "Recipe":
+    """Return how to train: the recipe asked for, or the usual one of the data, with other lengths."""
+    from sparsescope.training import load_recipe
+
+    usual = {"cifar10": "cifar", "cifar100": "cifar", "imagenet": "imagenet", "digits": "digits"}
+    name = recipe or usual.get(data.partition(":")[0])
+    if name is None:
+        raise OptionError(f"Expected --recipe for {data}: cifar, imagenet, digits or a TOML file.")
+    chosen = load_recipe(name)
+    if epochs is not None:
+        chosen = chosen.scaled(epochs)
+    return chosen if rewind_epoch is None else chosen.changed(rewind_epoch=rewind_epoch)
+
+
 def _workshop(
     method: str,
     epochs: int | None,
@@ -172,19 +187,10 @@ def _workshop(
     from sparsescope.evaluation.settings import parse_assignments
     from sparsescope.pruning.rigl import check_rigl
     from sparsescope.sweeps import Workshop
-    from sparsescope.training import load_recipe
 
     if arch is None and dense is None:
         raise OptionError("Expected --arch SPEC, such as resnet20s, or --dense FILE.")
-    usual = {"cifar10": "cifar", "cifar100": "cifar", "imagenet": "imagenet", "digits": "digits"}
-    name = recipe or usual.get(data.partition(":")[0])
-    if name is None:
-        raise OptionError(f"Expected --recipe for {data}: cifar, imagenet, digits or a TOML file.")
-    chosen = load_recipe(name)
-    if epochs is not None:
-        chosen = chosen.scaled(epochs)
-    if rewind_epoch is not None:
-        chosen = chosen.changed(rewind_epoch=rewind_epoch)
+    chosen = _recipe(recipe, data, epochs, rewind_epoch)
     own = parse_assignments(f"{method}.{assignment}" for assignment in assignments)
     if method == "rigl":  # before a folder says what is kept in it
         check_rigl(
