@@ -160,9 +160,10 @@ def run_sweep(
     tried, busy = set(done), []
     for seed in dict.fromkeys(point.seed for point in open_points):
         with working_on(folder, seed) as mine:
-            if not mine or benchmark is None:
+            if not mine:
                 busy.append(seed)
                 continue
+            assert benchmark is not None  # open points have it opened
             pending = [point for point in open_points if point.seed == seed]
             failures += _Bench(recipe, benchmark, folder, seed, resources, told).make_all(pending)
             tried.update(pending)
