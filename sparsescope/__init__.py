@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sparsescope import corruptions, lime, metrics, plots, pruning
-    from sparsescope.benchmark import ArrayImages, Benchmark, ImageSet
+    from sparsescope.benchmark import ArrayImages, Benchmark, Concept, ImageSet, ProbeSet
     from sparsescope.checkpoints import load_classifier, save_checkpoint
     from sparsescope.classifier import Classifier
     from sparsescope.datasets import open_benchmark, open_images, open_probe
     from sparsescope.evaluation import evaluate
     from sparsescope.mask import Mask
-    from sparsescope.probe import Concept, ProbeSet
     from sparsescope.pruning import prune
     from sparsescope.reporting import report
     from sparsescope.results import Evaluation, Verdict
@@ -59,12 +58,12 @@ _HOMES = {
     "ArrayImages": "benchmark",
     "Benchmark": "benchmark",
     "Classifier": "classifier",
-    "Concept": "probe",
+    "Concept": "benchmark",
     "Estimate": "units",
     "Evaluation": "results",
     "ImageSet": "benchmark",
     "Mask": "mask",
-    "ProbeSet": "probe",
+    "ProbeSet": "benchmark",
     "Units": "units",
     "Verdict": "results",
     "evaluate": "evaluation",

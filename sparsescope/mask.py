@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from sparsescope.errors import ArtefactError
 from sparsescope.files import write_atomically
@@ -46,15 +47,19 @@ class Mask(Mapping[str, Tensor]):
         """Return the mask that keeps exactly the non-zero entries of `parameters`."""
         return cls({name: tensor.detach() != 0 for name, tensor in parameters.items()}, method=method)
 
+    @override
     def __getitem__(self, name: str) -> Tensor:
         return self._tensors[name]
 
+    @override
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
 
+    @override
     def __len__(self) -> int:
         return len(self._tensors)
 
+    @override
     def __repr__(self) -> str:
         return f"Mask({len(self)} tensors, sparsity {self.sparsity:.3f})"
 

@@ -5,6 +5,7 @@ Parameter names are those of the published checkpoints of akamaster/pytorch_resn
 
 from torch import Tensor, nn
 from torch.nn.functional import pad
+from typing_extensions import override
 
 from sparsescope.architectures.preprocessing import IMAGENET, Preprocessing
 
@@ -24,6 +25,7 @@ class PaddedShortcut(nn.Module):
         super().__init__()
         self.new_channels = new_channels
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C + new_channels, ceil(H / 2), ceil(W / 2))."""
         before = self.new_channels // 2
@@ -43,6 +45,7 @@ class BasicBlock(nn.Module):
         self.shortcut = nn.Identity() if stride == 1 else PaddedShortcut(channels - in_channels)
         self.relu2 = nn.ReLU()
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, channels, H / stride, W / stride)."""
         residual = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(images)))))
@@ -76,6 +79,7 @@ class CifarResNet(nn.Module):
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight)  # He et al. 2015
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (N, in_channels, H, W) to logits (N, num_classes)."""
         features = self.relu(self.bn1(self.conv1(images)))

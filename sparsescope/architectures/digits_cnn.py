@@ -1,6 +1,7 @@
 """A small convolutional network for hand-written digits: it trains in seconds on a CPU."""
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from sparsescope.architectures.preprocessing import Preprocessing
 
@@ -28,6 +29,7 @@ class DigitsCNN(nn.Module):
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight)  # He et al. 2015
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (N, in_channels, H, W) to logits (N, num_classes)."""
         logits: Tensor = self.head(self.features(images).mean(dim=(2, 3)))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from typing_extensions import override
 
 from sparsescope.architectures.architecture import Architecture
 from sparsescope.architectures.libraries import torchvision_names
@@ -170,6 +171,7 @@ class _ParametersOnMeta(TorchFunctionMode):
     catch the small tensors that some networks (RegNet) read numbers from while they are built.
     """
 
+    @override
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
         if func is torch.empty:

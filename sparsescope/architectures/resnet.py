@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from sparsescope.architectures.preprocessing import CIFAR10
 
@@ -30,6 +31,7 @@ class BasicBlock(nn.Module):
         self.downsample = _shortcut(in_channels, channels, stride)
         self.relu2 = nn.ReLU()
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, channels, H / stride, W / stride)."""
         residual = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(images)))))
@@ -55,6 +57,7 @@ class Bottleneck(nn.Module):
         self.downsample = _shortcut(in_channels, channels * self.expansion, stride)
         self.relu3 = nn.ReLU()
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, 4 * channels, H / stride, W / stride)."""
         features = self.relu1(self.bn1(self.conv1(images)))
@@ -102,6 +105,7 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):  # He et al. 2015, as in torchvision
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (N, in_channels, H, W) to logits (N, num_classes)."""
         features = self.maxpool(self.relu(self.bn1(self.conv1(images))))

@@ -5,6 +5,7 @@ names these are. Variants with three linear layers of 512 have 9.76 M parameters
 """
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from sparsescope.architectures.preprocessing import CIFAR10
 
@@ -41,6 +42,7 @@ class VGG11(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (N, in_channels, H, W), of 32 pixels or more, to logits (N, num_classes)."""
         logits: Tensor = self.classifier(self.features(images).mean(dim=(2, 3)))

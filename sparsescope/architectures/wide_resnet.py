@@ -4,6 +4,7 @@ Parameter names are those of xternalz/WideResNet-pytorch, which the published co
 """
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from sparsescope.architectures.preprocessing import CIFAR10
 
@@ -31,6 +32,7 @@ class PreActivationBlock(nn.Module):
             None if in_channels == channels else nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
         )
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, channels, H / stride, W / stride)."""
         activated = self.relu1(self.bn1(images))
@@ -48,6 +50,7 @@ class Stage(nn.Module):
         first = PreActivationBlock(in_channels, channels, stride)
         self.layer = nn.Sequential(first, *(PreActivationBlock(channels, channels, 1) for _ in range(blocks - 1)))
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, channels, H / stride, W / stride)."""
         output: Tensor = self.layer(images)
@@ -80,6 +83,7 @@ class WideResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         nn.init.zeros_(self.fc.bias)
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (N, in_channels, H, W) to logits (N, num_classes)."""
         features = self.block3(self.block2(self.block1(self.conv1(images))))

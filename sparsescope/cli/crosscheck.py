@@ -36,8 +36,8 @@ def crosscheck(
     from rich.table import Table
 
     from sparsescope.checkpoints import load_classifier, stored_data_spec
-    from sparsescope.crosscheck import crosscheck as compare
     from sparsescope.datasets import open_benchmark
+    from sparsescope.workflows.crosscheck import crosscheck as compare
 
     data = data or stored_data_spec(model)
     if data is None:

@@ -31,9 +31,9 @@ __all__ = ["demo"]
 def demo(out: Path, sparsity: float, seed: int, quiet: bool) -> None:
     """Train a small network on the embedded digits, prune it, evaluate dense against sparse, write the report."""
     from sparsescope.cli.table import print_summary
-    from sparsescope.demo import make_models
     from sparsescope.evaluation import evaluate
     from sparsescope.reporting import report
+    from sparsescope.workflows.demo import make_models
 
     make_folder(out)
     with progress_bar(quiet=quiet) as progress:

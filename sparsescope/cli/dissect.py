@@ -94,9 +94,9 @@ def dissect(
     units-MODEL.csv, and dissection.html.
     """
     from sparsescope.datasets import open_probe
-    from sparsescope.dissecting import dissect_side_by_side, input_shape, write_dissections
     from sparsescope.dissection import DissectionSettings
     from sparsescope.evaluation.inputs import open_models, pick_batch_size, pick_device
+    from sparsescope.workflows.dissect import dissect_side_by_side, input_shape, write_dissections
 
     if data is not None and size is not None:
         raise OptionError("Expected --data or --size, but got both.")

@@ -86,9 +86,9 @@ def explain(
     from sparsescope.checkpoints import stored_data_spec
     from sparsescope.datasets import open_benchmark
     from sparsescope.evaluation.inputs import cut_to_task, open_models
-    from sparsescope.explaining import explain_side_by_side, figure, lost_images
     from sparsescope.files import write_atomically
     from sparsescope.plots import png, svg
+    from sparsescope.workflows.explain import explain_side_by_side, figure, lost_images
 
     if out.suffix not in (".png", ".svg"):
         raise OptionError(f"Expected --out to end in .png or .svg, but got {out}.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import rich_click as click
 from click.exceptions import Exit
+from typing_extensions import override
 
 import sparsescope as package
 from sparsescope.cli.corrupt import corrupt
@@ -29,6 +30,7 @@ GATE_NOT_MET, UNUSABLE, BROKEN, INTERRUPTED = 1, 2, 3, 130
 class _Commands(click.RichGroup):
     """Turns exceptions of any command into the documented exit codes."""
 
+    @override
     def invoke(self, context: click.Context) -> Any:
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:

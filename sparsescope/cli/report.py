@@ -53,7 +53,7 @@ def _evaluation_in(folder: Path) -> Path | None:
 
 
 def _sweep_report(context: click.Context, files: tuple[Path, ...]) -> list[Path]:
-    from sparsescope.reporting.sweep_page import write_sweep_report
+    from sparsescope.reporting.sweep import write_sweep_report
 
     if len(files) > 1:
         raise InputError("Expected evaluation.json files, or the folder of one sweep alone, but got a folder and more.")

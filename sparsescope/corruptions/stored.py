@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from sparsescope.benchmark import ImageSet
-from sparsescope.corrupted_set import CorruptedSet
+from sparsescope.benchmark import CorruptedSet, ImageSet
 from sparsescope.corruptions.tables import EXTRA, SEVERITIES, STANDARD
 from sparsescope.errors import DataError, OptionError
 
@@ -98,12 +98,13 @@ class CifarC(CorruptedSet):
             )
         self.cells = {name: SEVERITIES if listed is None else listed[name] for name in names}
 
+    @override
     def read(self, corruption: str, severity: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """See `CorruptedSet.read`."""
         stored = np.load(self._folder / file_of(corruption), mmap_mode="r", allow_pickle=False)
         images: NDArray[np.uint8] = np.asarray(stored[(severity - 1) * len(self.labels) + np.asarray(indices)])
         return images
 
+    @override
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of names, sizes, times of change and a few images of the files, of severities and labels."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from sparsescope.benchmark import ImageSet
-from sparsescope.corrupted_set import CorruptedSet
+from sparsescope.benchmark import CorruptedSet, ImageSet
 from sparsescope.corruptions.tables import EXTRA, SEVERITIES, STANDARD
 from sparsescope.datasets.image_folder import FolderImages, decode
 from sparsescope.errors import DataError
@@ -57,11 +57,13 @@ class ImagenetC(CorruptedSet):
                 + "\n- ".join(problems)
             )
 
+    @override
     def read(self, corruption: str, severity: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """See `CorruptedSet.read`; raises DataError, naming the file, if one cannot be read or has another size."""
+        """Raises DataError, naming the file, if one cannot be read or has another size."""
         place = self._folders[corruption] / str(severity)
         return np.stack([self._pixels(place / self._files[index]) for index in indices])
 
+    @override
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of names, sizes and times of change of all files, and of the labels."""

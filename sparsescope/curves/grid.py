@@ -6,7 +6,7 @@ from typing import Any
 
 from sparsescope.curves.records import SMALL
 from sparsescope.errors import InputError
-from sparsescope.sweep import Sweep, SweepPoint
+from sparsescope.results import Sweep, SweepPoint
 
 __all__ = ["Grid", "rounded"]
 

@@ -17,8 +17,7 @@ from sparsescope.curves.records import (
 from sparsescope.curves.seeds import SeedResult, combine_seeds, spread
 from sparsescope.curves.twin import compare_twins
 from sparsescope.errors import InputError
-from sparsescope.results import Evaluation, MetricResult
-from sparsescope.sweep import Sweep, SweepPoint
+from sparsescope.results import Evaluation, MetricResult, Sweep, SweepPoint
 
 __all__ = ["summarise"]
 

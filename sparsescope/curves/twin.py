@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from sparsescope.curves.grid import Grid
 from sparsescope.curves.records import SMALL, Curve, CurvePoint, MetricFacts, Spread, TwinComparison, TwinRow
 from sparsescope.curves.seeds import SeedResult, spread
-from sparsescope.radar import ratio_to_dense
-from sparsescope.results import Evaluation, MetricResult
-from sparsescope.sweep import SweepPoint
+from sparsescope.results import Evaluation, MetricResult, SweepPoint
+from sparsescope.results.radar import ratio_to_dense
 
 __all__ = ["compare_twins"]
 

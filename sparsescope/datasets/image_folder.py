@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from typing_extensions import override
 
 from sparsescope.benchmark import ImageSet
 from sparsescope.datasets.resizing import Resizing
@@ -111,8 +112,8 @@ class FolderImages(ImageSet):
         files = [file for files in per_class for file in files]
         return files, np.repeat(numbers, [len(files) for files in per_class])
 
+    @override
     def required_labels(self) -> NDArray[np.int64]:
-        """See `ImageSet.required_labels`."""
         if self.labels is None:
             raise DataError(
                 f"{self.source}: expected one sub-folder of images per class, whose names are the labels, in "
@@ -120,6 +121,7 @@ class FolderImages(ImageSet):
             )
         return self.labels
 
+    @override
     def __len__(self) -> int:
         return len(self._files)
 
@@ -128,11 +130,13 @@ class FolderImages(ImageSet):
         """The file of each image: its class folder and its path in there, joined by slashes."""
         return tuple(self._files)
 
+    @override
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> Tensor:
-        """See `ImageSet.read`; raises DataError, naming the file, if one cannot be decoded."""
+        """Raises DataError, naming the file, if one cannot be decoded."""
         images = np.stack([self._pixels(self._files[index]) for index in indices])
         return torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).float() / 255
 
+    @override
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of names and content of the files, of the labels and of the resizing: the same on every machine."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from sparsescope.benchmark import Benchmark, ImageSet, OodGroup
+from sparsescope.benchmark import Benchmark, ImageSet, OodGroup, ProbeSet
 from sparsescope.datasets import FAR, SOURCES
 from sparsescope.datasets.probes import CHANNELS, EMBEDDED
 from sparsescope.datasets.probes.open import open_probe
@@ -14,7 +14,6 @@ from sparsescope.datasets.source import Shape, Source
 from sparsescope.datasets.specs import find_opener
 from sparsescope.datasets.user import open_user
 from sparsescope.errors import DataError
-from sparsescope.probe import ProbeSet
 
 __all__ = ["open_benchmark", "open_images"]
 

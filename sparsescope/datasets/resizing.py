@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
+from typing_extensions import override
 
 from sparsescope.benchmark import ImageSet
 from sparsescope.errors import DataError, OptionError
@@ -79,16 +80,17 @@ class ResizedImages(ImageSet):
         self.source, self.labels = images.source, images.labels
         self.shape = (channels, *resizing.output_size(height, width, images.source))
 
+    @override
     def __len__(self) -> int:
         return len(self._images)
 
+    @override
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> Tensor:
-        """See `ImageSet.read`."""
         return self._resizing(self._images.read(indices)).clamp(0, 1)  # interpolation rounds: 1 may become 1 + 1e-7
 
+    @override
     @cached_property
     def fingerprint(self) -> str:
-        """See `ImageSet.fingerprint`."""
         return hashlib.sha256(f"{self._images.fingerprint} {self._resizing}".encode()).hexdigest()
 
 

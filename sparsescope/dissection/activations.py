@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sparsescope.benchmark import ProbeSet
 from sparsescope.classifier import Classifier
 from sparsescope.dissection.layers import as_maps, captured
 from sparsescope.dissection.packing import Spool
 from sparsescope.errors import NotEvaluated, OptionError
-from sparsescope.probe import ProbeSet
 
 __all__ = ["Maps", "Progress", "activations"]
 

@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsescope.benchmark import Concept, ProbeSet
 from sparsescope.dissection.formula import Operator, combine
 from sparsescope.dissection.packing import Spool, Words, count, pack, words_per_mask
 from sparsescope.errors import DataError
-from sparsescope.probe import Concept, ProbeSet
 
 __all__ = ["Code", "ConceptStore", "store_concepts"]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsescope.benchmark import ProbeSet
 from sparsescope.classifier import Classifier
 from sparsescope.dissection.activations import Maps, Progress, activations
 from sparsescope.dissection.areas import FormulaAreas
@@ -19,7 +20,6 @@ from sparsescope.dissection.result import Dissection, Unit
 from sparsescope.dissection.search import Found, search
 from sparsescope.dissection.settings import DissectionSettings
 from sparsescope.dissection.unit_mask import Covered, UnitMask
-from sparsescope.probe import ProbeSet
 from sparsescope.randomness import generator
 
 __all__ = ["dissect"]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from sparsescope.probe import Concept
+from sparsescope.benchmark import Concept
 
 __all__ = ["Formula", "Operator", "combine"]
 
@@ -20,6 +21,7 @@ class Operator(IntEnum):
     AND = 1
     AND_NOT = 2
 
+    @override
     def __str__(self) -> str:
         return self.name.replace("_", " ")
 
@@ -57,6 +59,7 @@ class Formula:
     def __len__(self) -> int:
         return len(self.concepts)
 
+    @override
     def __str__(self) -> str:
         text = self.concepts[0].name
         for position, (operator, concept) in enumerate(zip(self.operators, self.concepts[1:], strict=True)):

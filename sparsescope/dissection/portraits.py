@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sparsescope.benchmark import ProbeSet
 from sparsescope.classifier import Classifier
 from sparsescope.dissection.activations import Maps
 from sparsescope.dissection.firing import above
 from sparsescope.dissection.layers import as_maps, captured
 from sparsescope.dissection.result import Dissection, Unit
-from sparsescope.probe import ProbeSet
 
 __all__ = ["Portrait", "portraits"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsescope.benchmark import Concept
 from sparsescope.dissection.formula import Formula
-from sparsescope.probe import Concept
 
 __all__ = ["Dissection", "Unit"]
 

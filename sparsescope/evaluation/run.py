@@ -35,8 +35,8 @@ from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, read_config, resolve
 from sparsescope.metrics.base import Metric
-from sparsescope.radar import normalise
 from sparsescope.results import Cost, Evaluation, MetricResult, Verdict
+from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
 
 __all__ = ["evaluate"]

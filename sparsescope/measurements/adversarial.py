@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from sparsescope.attacks.ball import project
 from sparsescope.attacks.fgsm import RANDOM_START_STEP, fgsm_start
@@ -50,13 +51,14 @@ class Adversarial(AttackedImages):
         free = () if self.random_start else (0.0,)  # the gradient's own forward pass is the clean prediction
         return tuple(sorted({self.epsilon, *self.epsilons, *free}))
 
+    @override
     def cost(self, benchmark: Benchmark) -> float:
         """One forward and two backward passes for a gradient, a forward pass for every perturbed image."""
         sizes = len(self.grid)
         return 4.5 * sizes + 1 if self.random_start else sizes + 3.5
 
+    @override
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
-        """See `Measurement.measure`."""
         images, labels, ids, seed = shown
         batches = [slice(first, first + batch_size) for first in range(0, len(images), batch_size)]
         parts = [self._batch(classifier, (images[rows], labels[rows], ids[rows], seed)) for rows in batches]

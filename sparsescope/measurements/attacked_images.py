@@ -5,6 +5,7 @@ import abc
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measurement
@@ -29,20 +30,20 @@ class AttackedImages(Measurement, abc.ABC):
     def _clean(self) -> Predictions:
         return Predictions("test", self.images)
 
+    @override
     @property
     def population(self) -> str:
-        """See `Measurement.population`."""
         return self._clean.population
 
+    @override
     def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`."""
         return self._clean.unit_ids(benchmark, seed)
 
+    @override
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
-        """See `Measurement.image_sets`."""
         return self._clean.image_sets(benchmark)
 
+    @override
     def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> Shown:
-        """See `Measurement.prepare`."""
         images, labels = self._clean.prepare(benchmark, ids, seed)
         return images, labels, ids, seed

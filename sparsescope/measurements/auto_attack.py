@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from sparsescope.attacks.autoattack import autoattack, require_autoattack
 from sparsescope.benchmark import Benchmark
@@ -33,17 +34,19 @@ class AutoAttack(AttackedImages):
     epsilon: float = 8 / 255
     images: int | None = None
 
+    @override
     def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`; NotEvaluated without the package."""
+        """NotEvaluated without the package."""
         require_autoattack()
         return super().unit_ids(benchmark, seed)
 
+    @override
     def cost(self, benchmark: Benchmark) -> float:
         """100 steps for an image that falls at once, and 2,000 steps and 5,000 queries for one that stands."""
         return 1000.0
 
+    @override
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
-        """See `Measurement.measure`."""
         images, labels, ids, seed = shown
         clean = predict(classifier, images, batch_size).argmax(axis=1) == labels
         moved = autoattack(classifier, images, torch.from_numpy(labels), self.epsilon, seed=seed, ids=ids)

@@ -5,13 +5,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from sparsescope.benchmark import Benchmark
+from sparsescope.benchmark import Benchmark, ProbeSet
 from sparsescope.classifier import Classifier
 from sparsescope.dissection import ConceptStore, Dissection, DissectionSettings, Unit, dissect, store_concepts
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measurement
-from sparsescope.probe import ProbeSet
 from sparsescope.units import Arrays
 
 __all__ = ["IOUS", "ConceptOverlap", "overlap_arrays"]
@@ -42,30 +42,32 @@ class ConceptOverlap(DissectionSettings, Measurement):
     indivisible: ClassVar[bool] = True
     common: ClassVar[frozenset[str]] = frozenset({"layer", "formula", "label", "category", "length", "dead", *IOUS})
 
+    @override
     @property
     def population(self) -> str:
-        """See `Measurement.population`."""
         return "probe"
 
+    @override
     def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`."""
         return np.arange(len(_probe(benchmark)))
 
+    @override
     def cost(self, benchmark: Benchmark) -> float:
-        """See `Measurement.cost`; the search takes about as long as the forward passes of a small network."""
+        """The search takes about as long as the forward passes of a small network."""
         return 2.0
 
+    @override
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
-        """See `Measurement.image_sets`."""
         return ("probe",)
 
+    @override
     def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> _ShownProbe:
         """Return the probe set and its packed concepts, the same for all models."""
         probe = _probe(benchmark)
         return _ShownProbe(probe, store_concepts(probe), seed)
 
+    @override
     def measure(self, classifier: Classifier, shown: _ShownProbe, given: Arrays, batch_size: int) -> Arrays:
-        """See `Measurement.measure`."""
         settings = DissectionSettings(**{item.name: getattr(self, item.name) for item in fields(DissectionSettings)})
         found = dissect(
             classifier,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark, stratified_sample
 from sparsescope.classifier import Classifier
@@ -77,31 +78,33 @@ class CorruptedPredictions(Measurement):
     images: int | None = None
     cells_per_image: int | None = None
 
+    @override
     @property
     def population(self) -> str:
-        """See `Measurement.population`."""
         return "test" if self.images is None else f"test/{self.images}"
 
     @property
     def _cells(self) -> list[tuple[str, int]]:
         return [(name, severity) for name in self.corruptions for severity in self.severities]
 
+    @override
     def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`; raises DataError if stored corrupted images lack some of the cells."""
+        """Raises DataError if stored corrupted images lack some of the cells."""
         if benchmark.corrupted is not None:
             benchmark.corrupted.require(self.corruptions, self.severities)
         elif min(benchmark.test.shape[1:]) < SMALLEST:
             raise NotEvaluated(f"images below {SMALLEST} x {SMALLEST} pixels are too small to be corrupted")
         return stratified_sample(benchmark.test.required_labels(), self.images, seed, "sample/test")
 
+    @override
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
-        """See `Measurement.image_sets`."""
         return ("test",) if benchmark.corrupted is None else ("test", "corrupted")
 
+    @override
     def cost(self, benchmark: Benchmark) -> float:
-        """See `Measurement.cost`."""
         return float(min(self.cells_per_image or len(self._cells), len(self._cells)))
 
+    @override
     def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> Shown:
         """Return the corrupted images of these units, planned over all units of the population."""
         labels = benchmark.test.required_labels()
@@ -118,8 +121,9 @@ class CorruptedPredictions(Measurement):
             images[here] = corrupted(name, severity, rows[here])
         return Shown(ids, labels[ids], observed, images, rows, cells)
 
+    @override
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
-        """See `Measurement.measure`; batches are full, across cells."""
+        """Batches are full, across cells."""
         errors = np.zeros(shown.observed.shape, dtype=bool)
         confidence, nll = (np.zeros(shown.observed.shape, dtype=np.float32) for _ in range(2))
         chances: list[NDArray[np.float32]] = []

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark, stratified_sample
 from sparsescope.classifier import Classifier
@@ -39,6 +40,7 @@ class ExplanationOptions(LimeSettings):
     selection: Selection = "stratified"
     target: Target = "dense"
 
+    @override
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.images is not None and self.images < 1:
@@ -67,27 +69,29 @@ class Explanations(ExplanationOptions, Measurement):
 
     label: ClassVar[str] = "LIME"
 
+    @override
     @property
     def population(self) -> str:
-        """See `Measurement.population`."""
         if self.images is None:
             return "test"
         return f"test/lime/{'first/' if self.selection == 'first' else ''}{self.images}"
 
+    @override
     def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`."""
         if self.selection == "first":
             return np.arange(len(benchmark.test))[: self.images]
         return stratified_sample(benchmark.test.required_labels(), self.images, seed, "sample/test/lime")
 
+    @override
     def cost(self, benchmark: Benchmark) -> float:
-        """See `Measurement.cost`."""
         return float(self.samples)
 
+    @override
     def requires(self) -> tuple[Measurement, ...]:
         """Return the dense model's predictions where its classes are explained."""
         return (Predictions("test"),) if self.target == "dense" else ()
 
+    @override
     def given(self, benchmark: Benchmark, seed: int, dense: Measured) -> Arrays:
         """Return `target` int64 (n,), the explained class of each image; nothing where it is each model's own."""
         ids = self.unit_ids(benchmark, seed)
@@ -102,6 +106,7 @@ class Explanations(ExplanationOptions, Measurement):
             )
         return {"target": dense[Predictions("test")]["logits"][ids].argmax(axis=1)}
 
+    @override
     def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> _ShownImages:
         """Return the images with their superpixels, found once for all models."""
         images = benchmark.test.read(ids)
@@ -110,8 +115,8 @@ class Explanations(ExplanationOptions, Measurement):
         ]
         return _ShownImages(shown, seed)
 
+    @override
     def measure(self, classifier: Classifier, shown: _ShownImages, given: Arrays, batch_size: int) -> Arrays:
-        """See `Measurement.measure`."""
         settings = LimeSettings(**{field.name: getattr(self, field.name) for field in fields(LimeSettings)})
         fitted = list(
             explain_images(

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
@@ -40,31 +41,33 @@ class InputCurvature(Measurement):
     method: Method = "auto"
     probes: int = 20
 
+    @override
     @property
     def population(self) -> str:
-        """See `Measurement.population`."""
         return self._clean.population
 
     @property
     def _clean(self) -> Predictions:
         return Predictions(self.image_set, self.images)
 
+    @override
     def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`."""
         return self._clean.unit_ids(benchmark, seed)
 
+    @override
     def cost(self, benchmark: Benchmark) -> float:
-        """See `Measurement.cost`; the classes are those of the test images."""
+        """The classes are those of the test images."""
         classes = int(benchmark.test.required_labels().max()) + 1
         return forward_passes(classes, method=self.method, probes=self.probes)
 
+    @override
     def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> _Shown:
         """Return (images, labels, ids, seed)."""
         images, labels = self._clean.prepare(benchmark, ids, seed)
         return images, labels, ids, seed
 
+    @override
     def measure(self, classifier: Classifier, shown: _Shown, given: Arrays, batch_size: int) -> Arrays:
-        """See `Measurement.measure`."""
         images, labels, ids, seed = shown
         curvatures = input_curvatures(
             classifier,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from typing_extensions import override
 
 from sparsescope.attacks.gradients import Loss
 from sparsescope.attacks.pgd import Pgd
@@ -41,12 +42,13 @@ class PgdAttack(AttackedImages):
     restarts: int = 1
     loss: Loss = "cross_entropy"
 
+    @override
     def cost(self, benchmark: Benchmark) -> float:
         """A forward and a backward pass for every step; most networks fall to the first few, and then it stops."""
         return 2 + 2.25 * self.steps * self.restarts
 
+    @override
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
-        """See `Measurement.measure`."""
         images, labels, ids, seed = shown
         attack = Pgd(self.epsilon, self.steps, self.step_size, self.random_start, self.restarts, self.loss)
         search = attack.search(classifier, images, torch.from_numpy(labels), seed=seed, ids=ids, batch_size=batch_size)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark, ImageSet, stratified_sample
 from sparsescope.classifier import Classifier
@@ -33,9 +34,9 @@ class Predictions(Measurement):
     image_set: str = "test"
     images: int | None = None
 
+    @override
     @property
     def population(self) -> str:
-        """See `Measurement.population`."""
         return self.image_set if self.images is None else f"{self.image_set}/{self.images}"
 
     def _set(self, benchmark: Benchmark) -> ImageSet:
@@ -44,30 +45,31 @@ class Predictions(Measurement):
         except KeyError:
             raise NotEvaluated(f"no {self.image_set} images") from None
 
+    @override
     def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`."""
         images = self._set(benchmark)
         labels = images.labels if images.labels is not None else np.zeros(len(images), dtype=np.int64)
         return stratified_sample(labels, self.images, seed, f"sample/{self.image_set}")
 
+    @override
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
-        """See `Measurement.image_sets`."""
         return (self.image_set,)
 
+    @override
     def cost(self, benchmark: Benchmark) -> float:
-        """See `Measurement.cost`."""
         return 1.0
 
+    @override
     def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> tuple[Tensor, NDArray[np.int64]]:
         """Return (images, labels)."""
         images = self._set(benchmark)
         labels = np.full(len(ids), -1) if images.labels is None else images.labels[ids]
         return images.read(ids), labels
 
+    @override
     def measure(
         self, classifier: Classifier, shown: tuple[Tensor, NDArray[np.int64]], given: Arrays, batch_size: int
     ) -> Arrays:
-        """See `Measurement.measure`."""
         images, labels = shown
         return {"logits": predict(classifier, images, batch_size), "label": labels}
 

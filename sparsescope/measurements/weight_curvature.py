@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
@@ -53,19 +54,20 @@ class _MicroBatches(Measurement):
     images: int | None = 4000
     images_per_unit: int = 20
 
+    @override
     @property
     def population(self) -> str:
-        """See `Measurement.population`."""
         return f"{self._clean.population}/units of {self.images_per_unit}"
 
     @property
     def _clean(self) -> Predictions:
         return Predictions(self.image_set, self.images)
 
+    @override
     def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`."""
         return np.arange(-(-len(self._clean.unit_ids(benchmark, seed)) // self.images_per_unit))
 
+    @override
     def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> list[MicroBatch]:
         """Return the micro-batches."""
         # Shuffled, because neighbours in a data set are often of one class and would not be a random group.
@@ -99,12 +101,13 @@ class WeightCurvature(_MicroBatches):
     probes: int = 2
     method: Literal["auto", "hutchinson"] = "auto"
 
+    @override
     def cost(self, benchmark: Benchmark) -> float:
         """One forward pass and two for each gradient of the micro-batch, in the layerwise linear case."""
         return self.images_per_unit * (1.0 + 2.0 * self.probes)
 
+    @override
     def measure(self, classifier: Classifier, shown: list[MicroBatch], given: Arrays, batch_size: int) -> Arrays:
-        """See `Measurement.measure`."""
         cheap = is_layerwise_linear(classifier, shown[0].images.shape[1:]) and self.method == "auto"
         with surviving_weights(classifier) as support:
             sample = self._gauss_newton if cheap else self._hutchinson
@@ -147,21 +150,22 @@ class WeightSpectrum(_MicroBatches):
     images_per_unit: int = 100
     tolerance: float = 1e-3
 
+    @override
     @property
     def population(self) -> str:
-        """See `Measurement.population`."""
         return f"{super().population}, whole"
 
+    @override
     def unit_ids(self, benchmark: Benchmark, seed: int) -> NDArray[np.int64]:
-        """See `Measurement.unit_ids`."""
         return np.arange(max(1, len(self._clean.unit_ids(benchmark, seed)) // self.images_per_unit))
 
+    @override
     def cost(self, benchmark: Benchmark) -> float:
         """About eight Hessian-vector products of eleven forward passes each."""
         return self.images_per_unit * 88.0
 
+    @override
     def measure(self, classifier: Classifier, shown: list[MicroBatch], given: Arrays, batch_size: int) -> Arrays:
-        """See `Measurement.measure`."""
         columns: dict[str, list[float]] = {}
         with surviving_weights(classifier) as support:
             for batch in shown:

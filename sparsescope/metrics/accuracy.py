@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
@@ -35,10 +36,11 @@ class Accuracy(Metric):
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.01
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
-        """See `Metric.measurements`."""
         return (Predictions("test"),)
 
+    @override
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Arrays: `correct` bool (n,); `classes` int (n,), the number of classes.
 
@@ -51,10 +53,11 @@ class Accuracy(Metric):
             columns |= {"dense_correct": _correct(dense), "label": arrays["label"]}
         return Units({"test": len(correct)}, columns)
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return weighted_mean(units["correct"], weights)
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
         """Return the number of classes and of correct images; for a candidate also who changed sides.
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.auto_attack import AutoAttack
@@ -43,14 +44,14 @@ class AutoattackAccuracy(Metric):
     epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 8 / 255
     images: Annotated[int, Field(ge=1)] | None = 100
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[AutoAttack, ...]:
-        """See `Metric.measurements`."""
         return (AutoAttack(self.epsilon, self.images),)
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return weighted_mean(units["correct"], weights)
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
-        """See `Metric.details`."""
         return robustness_details(units)

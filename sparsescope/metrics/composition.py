@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
@@ -60,19 +61,21 @@ class Composition(Metric):
     null: bool = True
     held_out: bool = True
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[ConceptOverlap, ...]:
-        """See `Metric.measurements`."""
         if benchmark.probe is None:
             raise NotEvaluated("no probe set")
         return (ConceptOverlap(self.layer, self.fraction, self.length, self.beam, self.null, self.held_out),)
 
+    @override
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
-        """See `Metric.units`; models may have different numbers of layer units."""
+        """Models may have different numbers of layer units."""
         (measurement,) = self.measurements(benchmark)
         return overlap_units(own[measurement])
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`; a unit whose mask and formula are both absent from a resample is left out there."""
+        """A unit whose mask and formula are both absent from a resample is left out there."""
         live = np.flatnonzero(~units.common["dead"])
         total = np.zeros(weights.shape[:-1])
         counted = np.zeros(weights.shape[:-1])
@@ -86,8 +89,8 @@ class Composition(Metric):
             mean: FloatArray = total / counted
         return mean
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
-        """See `Metric.details`."""
         common = units.common
         live = ~common["dead"]
         known = {

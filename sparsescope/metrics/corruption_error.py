@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.corruptions import EXTRA, STANDARD
@@ -62,14 +63,15 @@ class CorruptionError(Metric):
             raise ValueError(f"Input should be names among {', '.join((*STANDARD, *EXTRA))}")
         return names
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
-        """See `Metric.measurements`."""
         return self._corrupted, Predictions("test")
 
     @property
     def _corrupted(self) -> CorruptedPredictions:
         return CorruptedPredictions(self.corruptions, self.severities, self.images, self.cells_per_image)
 
+    @override
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Arrays: `error`, `dense_error`, `observed` bool and `confidence`, `nll` float32, all (n, C, S).
 
@@ -92,11 +94,13 @@ class CorruptionError(Metric):
             },
         )
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`; nan where the dense model makes no error at all."""
+        """Nan where the dense model makes no error at all."""
         own, dense = (_rates(units, which, weights).sum(axis=-1) for which in ("error", "dense_error"))
         return _mean_ratio(own, dense)
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
         """Return the corruption × severity table and the numbers read beside the mCE.
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
@@ -40,10 +41,11 @@ class ECE(Metric):
 
     n_bins: Annotated[int, Field(ge=1)] = 15
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
-        """See `Metric.measurements`."""
         return (Predictions("test"),)
 
+    @override
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Arrays: `confidence` float64 (n,), `correct` bool (n,), `brier` float64 (n,)."""
         arrays = own[Predictions("test")]
@@ -57,10 +59,11 @@ class ECE(Metric):
             },
         )
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return self._mean(absolute_gap, units, weights)
 
+    @override
     def debiased(self, units: Units, weights: FloatArray) -> FloatArray:
         """Return the ECE without most of its bias; may be negative. See `debiased_gap`."""
         return self._mean(debiased_gap, units, weights)
@@ -71,6 +74,7 @@ class ECE(Metric):
             mean: FloatArray = total / weights.sum(axis=-1)
         return mean
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
         """Return debiased and adaptive ECE, the maximum calibration error, the Brier score and the reliability diagram.
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.adversarial import Adversarial
@@ -53,16 +54,16 @@ class FgsmAccuracy(Metric):
     def _attack(self) -> Adversarial:
         return Adversarial(self.epsilon, self.images, self.epsilons, self.random_start)
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Adversarial, ...]:
-        """See `Metric.measurements`."""
         return (self._attack,)
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return weighted_mean(units["correct"], weights)
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
-        """See `Metric.details`."""
         accuracy = units["curve"].mean(axis=0)
         lower, upper = wilson_interval(accuracy, np.full(len(accuracy), len(units)), _CONFIDENCE)
         return {

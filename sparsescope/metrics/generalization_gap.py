@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
@@ -37,26 +38,28 @@ class GeneralizationGap(Metric):
 
     train_images: Annotated[int, Field(ge=1)] | None = 10_000
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
-        """See `Metric.measurements`."""
         if benchmark.train is None:
             raise NotEvaluated("no training images (give --train SPEC)")
         return Predictions("test"), Predictions("train", images=self.train_images)
 
+    @override
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Strata `test` (n) and `train` (m). Arrays: `correct` bool (n + m,)."""
         correct = [own[m]["logits"].argmax(axis=1) == own[m]["label"] for m in self.measurements(benchmark)]
         test, train = correct
         return Units({"test": len(test), "train": len(train)}, {"correct": np.concatenate(correct)})
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         test, train = (
             weighted_mean(units["correct"][rows], weights[..., rows])
             for rows in (units.rows("test"), units.rows("train"))
         )
         return test - train
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
         """Return both accuracies and the number of training images."""
         correct = units["correct"]

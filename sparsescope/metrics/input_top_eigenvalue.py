@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.metrics.base import OPTIONS
 from sparsescope.metrics.input_trace import InputTrace
@@ -25,11 +26,11 @@ class InputTopEigenvalue(InputTrace):
     label: ClassVar[str] = "Input Hessian top eigenvalue"
     in_verdict: ClassVar[bool] = False
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return weighted_mean(units["top_eigenvalue"], weights)
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
-        """See `Metric.details`."""
         method = "exact" if units["exact"].all() else "lanczos"
         return super().details(units) | {"method": method, "largest_residual": float(units["residual"].max())}

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.input_curvature import InputCurvature
@@ -41,17 +42,17 @@ class InputTrace(Metric):
     method: Literal["auto", "exact", "hutchinson"] = "auto"
     probes: Annotated[int, Field(ge=1)] = 20
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[InputCurvature, ...]:
-        """See `Metric.measurements`."""
         image_set = "test" if benchmark.train is None else "train"
         return (InputCurvature(image_set, self.images, self.method, self.probes),)
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return weighted_mean(units["trace"], weights)
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
-        """See `Metric.details`."""
         return {
             "image_set": next(iter(units.strata)).partition("/")[0],
             "images": len(units),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.explanations import ExplanationOptions, Explanations
@@ -34,15 +35,17 @@ class LimeMetric(ExplanationOptions, Metric, ABC):
     twin: ClassVar[str]
     """Name of the scale-free array shown in the details."""
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Explanations]:
-        """See `Metric.measurements`."""
         return (Explanations(**{field.name: getattr(self, field.name) for field in fields(Explanations)}),)
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
         """Return sum(w x) / sum(w) over the images that were not skipped; nan where there is none."""
         valid = units["valid"]
         return weighted_mean(units[self.name][valid], weights[..., valid])
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
         """Return the scale-free twin (None where undefined) and the counts of images.
 

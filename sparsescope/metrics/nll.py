@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
@@ -32,16 +33,17 @@ class NLL(Metric):
     margin: ClassVar[float] = 0.05
     margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
-        """See `Metric.measurements`."""
         return (Predictions("test"),)
 
+    @override
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Arrays: `nll` float64 (n,)."""
         arrays = own[Predictions("test")]
         nll = negative_log_likelihood(arrays["logits"], arrays["label"])
         return Units({"test": len(nll)}, {"nll": nll})
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return weighted_mean(units["nll"], weights)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
@@ -58,12 +59,13 @@ class OodAuroc(Metric):
 
     score: Score = "max_softmax"
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
-        """See `Metric.measurements`."""
         if not benchmark.ood:
             raise NotEvaluated("no out-of-distribution images (give --ood SPEC)")
         return Predictions("test"), *(Predictions(f"ood:{name}") for name in benchmark.ood)
 
+    @override
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Strata `test` and `ood:NAME` of each set.
 
@@ -94,12 +96,13 @@ class OodAuroc(Metric):
                 column[rows] = score_of(logits)
         return Units(strata, arrays | {"group": np.concatenate(groups)})
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         areas = [_auroc(units, self.score, stratum, weights) for stratum in _ood_strata(units)]
         mean: FloatArray = np.mean(areas, axis=0)
         return mean
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
         """Return sign, positive class and sets in words, and the numbers of every set, of every group and their means.
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.attacks.gradients import Loss
 from sparsescope.benchmark import Benchmark
@@ -59,18 +60,18 @@ class PgdAccuracy(Metric):
             raise ValueError(f"Expected restarts = 1 without random_start, but got {self.restarts}.")
         return self
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[PgdAttack, ...]:
-        """See `Metric.measurements`."""
         return (
             PgdAttack(
                 self.epsilon, self.images, self.steps, self.step_size, self.random_start, self.restarts, self.loss
             ),
         )
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return weighted_mean(units["correct"], weights)
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
-        """See `Metric.details`."""
         return robustness_details(units)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
@@ -45,24 +46,27 @@ class SCE(Metric):
 
     n_bins: Annotated[int, Field(ge=1)] = 15
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
-        """See `Metric.measurements`."""
         return (Predictions("test"),)
 
+    @override
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Arrays: `logits` float32 (n, K), `log_normaliser` float64 (n,), `label` int64 (n,)."""
         arrays = own[Predictions("test")]
         logits = arrays["logits"]
         return Units({"test": len(logits)}, {**arrays, "log_normaliser": log_normaliser(logits)})
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return self._mean(absolute_gap, units, weights)
 
+    @override
     def debiased(self, units: Units, weights: FloatArray) -> FloatArray:
         """Return the SCE without most of its bias; may be negative. See `debiased_gap`."""
         return self._mean(debiased_gap, units, weights)
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
         """Return `debiased`, which intervals lie around, and `classes`: each class's own error.
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.weight_curvature import WeightSpectrum
@@ -44,17 +45,17 @@ class WeightTopEigenvalue(Metric):
     images_per_unit: Annotated[int, Field(ge=1)] = 100
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[WeightSpectrum, ...]:
-        """See `Metric.measurements`."""
         image_set = "test" if benchmark.train is None else "train"
         return (WeightSpectrum(image_set, self.images, self.images_per_unit, self.tolerance),)
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return weighted_mean(units["top_eigenvalue"], weights)
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
-        """See `Metric.details`."""
         return {
             "image_set": next(iter(units.strata)).partition("/")[0],
             "images": int(units["images"].sum()),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.weight_curvature import LAYER, WeightCurvature
@@ -48,17 +49,17 @@ class WeightTrace(Metric):
     probes: Annotated[int, Field(ge=1)] = 2
     method: Literal["auto", "hutchinson"] = "auto"
 
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[WeightCurvature, ...]:
-        """See `Metric.measurements`."""
         image_set = "test" if benchmark.train is None else "train"
         return (WeightCurvature(image_set, self.images, self.images_per_unit, self.probes, self.method),)
 
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        """See `Metric.reduce`."""
         return weighted_mean(units["quadratic"].mean(axis=1), weights * units["images"])
 
+    @override
     def details(self, units: Units) -> dict[str, Any]:
-        """See `Metric.details`."""
         parameters = int(units["parameters"][0])
         images = units["images"].astype(np.float64)
         layers = {

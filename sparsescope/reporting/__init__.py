@@ -14,17 +14,10 @@ view      everything the templates show
 junit     the verdict for CI systems
 rendering templates to texts, escaped
 writer    `report`, which writes all files
-
-Of a sweep:
-sweep_page     `write_sweep_report`, which writes all files
-sweep_view     everything its templates show
-sweep_notes    what is missing, and how to read it
-sweep_failures which networks failed, and why
-sweep_figures  which figures it has
-sweep_tables   the numbers as CSV
+sweep/     the page of a sweep
 """
 
-from sparsescope.reporting.sweep_page import write_sweep_report
+from sparsescope.reporting.sweep import write_sweep_report
 from sparsescope.reporting.writer import report
 
 __all__ = ["report", "write_sweep_report"]

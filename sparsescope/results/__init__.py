@@ -3,6 +3,8 @@ verdict, plots, report — reads these and nothing else. No torch.
 
 evaluation  Evaluation: models, metrics with intervals, verdicts; evaluation.json and its schema
 records     what it is made of
+sweep       Sweep: which tickets of a sweep were evaluated, and where; sweep.json
+radar       the values of the radar chart
 """
 
 from sparsescope.results.evaluation import SCHEMA, Evaluation, json_schema
@@ -24,9 +26,11 @@ from sparsescope.results.records import (
     Verdict,
     plain,
 )
+from sparsescope.results.sweep import SWEEP_SCHEMA, Sweep, SweepPoint
 
 __all__ = [
     "SCHEMA",
+    "SWEEP_SCHEMA",
     "BenchmarkInfo",
     "Cost",
     "Difference",
@@ -42,6 +46,8 @@ __all__ = [
     "PaperVerdict",
     "Radar",
     "SparsityInfo",
+    "Sweep",
+    "SweepPoint",
     "Verdict",
     "json_schema",
     "plain",

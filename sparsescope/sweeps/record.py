@@ -18,8 +18,7 @@ from filelock import FileLock, Timeout
 import sparsescope
 from sparsescope.errors import InputError, OptionError
 from sparsescope.files import write_atomically
-from sparsescope.results import Evaluation
-from sparsescope.sweep import Sweep, SweepPoint
+from sparsescope.results import Evaluation, Sweep, SweepPoint
 from sparsescope.sweeps.plan import Point, chain, points
 from sparsescope.sweeps.recipe import SweepRecipe
 

@@ -4,14 +4,16 @@ from typing import Any
 
 import torch
 from torch import nn
+from typing_extensions import override
 
 from sparsescope.mask import Mask
 from sparsescope.pruning import RigL
+from sparsescope.training import StepHook
 
 __all__ = ["RigLHook"]
 
 
-class RigLHook:
+class RigLHook(StepHook):
     """Sparse training by RigL in `training.train`; see `StepHook` and `RigL`.
 
     Args:
@@ -31,26 +33,28 @@ class RigLHook:
         return self._rigl
 
     @property
+    @override
     def mask(self) -> Mask:
-        """See `StepHook`."""
         return self.rigl.mask
 
+    @override
     def start(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        """See `StepHook`."""
         self._rigl = RigL(module, optimiser, **self._arguments)
 
+    @override
     def before_step(self, module: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> bool:
         """Make RigL's step in the optimiser's place."""
         self.rigl.step()
         return False
 
+    @override
     def after_step(self, module: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
-        """See `StepHook`."""
+        """RigL has made its own step."""
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """See `StepHook`."""
         return self.rigl.state_dict()
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """See `StepHook`."""
         self.rigl.load_state_dict(state)

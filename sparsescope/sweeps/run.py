@@ -1,6 +1,6 @@
 """run_sweep: train, prune, evaluate and record, or go on where that stopped.
 
-    OUT/sweep.json                          the record (`sparsescope.sweep.Sweep`), written after every evaluation
+    OUT/sweep.json                          the record (`results.Sweep`), written after every evaluation
     OUT/failures.json                       what could not be made, and why; only where something failed
     OUT/seed-0/dense/checkpoint.pt          the dense network of a seed; epoch-0.pt and epoch-K.pt for rewinding
     OUT/seed-0/small/checkpoint.pt          its small dense twin
@@ -23,7 +23,7 @@ from sparsescope.corruptions.stored import open_corrupted
 from sparsescope.datasets import open_benchmark
 from sparsescope.errors import DataError, InputError
 from sparsescope.evaluation import evaluate
-from sparsescope.sweep import Sweep
+from sparsescope.results import Sweep
 from sparsescope.sweeps.plan import Point, points
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.record import (

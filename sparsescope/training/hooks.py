@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from sparsescope.mask import Mask
 
@@ -39,7 +40,7 @@ class StepHook(Protocol):
         """Take up a stored state."""
 
 
-class FixedMask:
+class FixedMask(StepHook):
     """Keeps the removed weights at exactly zero, whatever momentum and weight decay do.
 
     Args:
@@ -50,31 +51,37 @@ class FixedMask:
     """
 
     def __init__(self, mask: Mask) -> None:
-        self.mask: Mask | None = mask
+        self._mask = mask
         self._removed: list[tuple[Tensor, Tensor]] = []
 
+    @property
+    @override
+    def mask(self) -> Mask:
+        return self._mask
+
+    @override
     def start(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        """See `StepHook`."""
-        assert self.mask is not None
-        self.mask.apply(module)
+        self._mask.apply(module)
         parameters = dict(module.named_parameters())
         self._removed = [
-            (parameters[name], ~kept.to(parameters[name].device)) for name, kept in self.mask.items() if not kept.all()
+            (parameters[name], ~kept.to(parameters[name].device)) for name, kept in self._mask.items() if not kept.all()
         ]
 
+    @override
     def before_step(self, module: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> bool:
-        """See `StepHook`."""
         return True
 
+    @override
     def after_step(self, module: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
-        """See `StepHook`."""
         with torch.no_grad():
             for parameter, removed in self._removed:
                 parameter.masked_fill_(removed, 0)
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """See `StepHook`; nothing changes, so nothing is stored."""
+        """Nothing changes, so nothing is stored."""
         return {}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """See `StepHook`."""
+        """There is nothing to take up."""

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sparsescope.cli.group import sparsescope
-from sparsescope.sweep import Sweep
+from sparsescope.results import Sweep
 
 RECIPE = """
 data = "npz:test.npz"

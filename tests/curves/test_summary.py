@@ -11,8 +11,7 @@ from fake_sweep import METHODS, SEEDS, SPARSITIES, make_sweep, make_ticket
 from sparsescope.curves import SweepSummary, summarise
 from sparsescope.curves.records import Extreme, Spread
 from sparsescope.errors import InputError
-from sparsescope.results import Evaluation
-from sparsescope.sweep import Sweep, SweepPoint
+from sparsescope.results import Evaluation, Sweep, SweepPoint
 
 
 def summary_of(

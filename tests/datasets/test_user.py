@@ -13,8 +13,8 @@ _SOURCE = """
 import numpy as np
 import torch
 from sparsescope.benchmark import ArrayImages, Benchmark, ImageSet
-from sparsescope.corrupted_set import CorruptedSet
-from sparsescope.probe import ProbeSet
+from sparsescope.benchmark import CorruptedSet
+from sparsescope.benchmark import ProbeSet
 
 rng = np.random.default_rng(0)
 pixels = rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from array_probe import probe_of, random_masks
 
+from sparsescope.benchmark import Concept
 from sparsescope.dissection import Operator, store_concepts
 from sparsescope.dissection.packing import pack
 from sparsescope.errors import DataError
-from sparsescope.probe import Concept
 
 
 @pytest.fixture(params=range(6))

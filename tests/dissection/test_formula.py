@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from sparsescope.benchmark import Concept
 from sparsescope.dissection import Formula, Operator
-from sparsescope.probe import Concept
 
 WATER, RIVER, BLUE = (Concept(name, "thing") for name in ("water", "river", "blue"))
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from sparsescope.errors import InputError
 from sparsescope.plots import radar, save_radar
-from sparsescope.radar import normalise
 from sparsescope.results import Evaluation
+from sparsescope.results.radar import normalise
 
 
 def evaluation_of(*values: tuple[float, ...], **changes: Any) -> Evaluation:

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import torch
 
-from sparsescope.probe import Concept, ProbeSet
+from sparsescope.benchmark import Concept, ProbeSet
 
 
 class ArrayProbe(ProbeSet):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sparsescope.radar import normalise
 from sparsescope.results import (
     BenchmarkInfo,
     Cost,
@@ -16,6 +15,7 @@ from sparsescope.results import (
     ModelInfo,
     SparsityInfo,
 )
+from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
 
 MODELS = ("resnet20_dense", "resnet20_omp_s0.488", "resnet20_omp_s0.832")

@@ -5,9 +5,8 @@ from typing import Any
 
 from fake_evaluation import make_evaluation, make_metric
 
-from sparsescope.radar import normalise
-from sparsescope.results import Evaluation, MetricResult, ModelInfo, SparsityInfo
-from sparsescope.sweep import Sweep, SweepPoint
+from sparsescope.results import Evaluation, MetricResult, ModelInfo, SparsityInfo, Sweep, SweepPoint
+from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
 
 METHODS = ("lth", "omp", "random", "snip", "grasp", "synflow", "rigl")

@@ -8,9 +8,9 @@ from fake_evaluation import MODELS, make_evaluation, make_light_evaluation, make
 from html_page import Page
 
 from sparsescope.errors import InputError
-from sparsescope.radar import normalise
 from sparsescope.reporting import report
 from sparsescope.results import Evaluation
+from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
 
 FILES = {"evaluation.json", "report.html", "report.md", "radar.svg", "radar.png", "junit.xml"}

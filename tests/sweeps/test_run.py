@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from sparsescope.errors import DataError, InputError, OptionError
-from sparsescope.results import Evaluation
-from sparsescope.sweep import Sweep
+from sparsescope.results import Evaluation, Sweep
 from sparsescope.sweeps import Resources, run, run_sweep
 
 Make = Callable[..., Any]

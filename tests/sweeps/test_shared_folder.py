@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sparsescope.errors import InputError
-from sparsescope.sweep import Sweep
+from sparsescope.results import Sweep
 from sparsescope.sweeps import Resources, run, run_sweep
 from sparsescope.sweeps.record import working_on
 

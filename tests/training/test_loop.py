@@ -92,7 +92,7 @@ def test_a_hook_may_skip_steps_and_move_its_mask(make_classifier: Make, tiny_ima
             self.weights = module[4].weight.detach().clone()
             kept = self.mask["4.weight"].clone().flatten()
             kept[[int(kept.nonzero()[0]), int((~kept).nonzero()[0])]] = torch.tensor([False, True])
-            self.mask = Mask({"4.weight": kept.view(before.shape)})
+            self._mask = Mask({"4.weight": kept.view(before.shape)})
             self.start(module, optimiser)
             return False
 

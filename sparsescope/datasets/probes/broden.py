@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sparsescope.benchmark import Concept
 from sparsescope.datasets.probes.on_disk import LARGEST, DiskProbeSet, Record, listed, unique_concepts
 from sparsescope.datasets.probes.tables import Row, read_rows
 from sparsescope.datasets.source import Shape
 from sparsescope.errors import DataError
-from sparsescope.probe import Concept
 
 __all__ = ["open_broden"]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from PIL import Image
 
+from sparsescope.benchmark import Concept
 from sparsescope.datasets.image_folder import EXTENSIONS
 from sparsescope.datasets.probes.on_disk import LARGEST, DiskProbeSet, Record, listed, unique_concepts
 from sparsescope.datasets.source import Shape
 from sparsescope.errors import DataError
-from sparsescope.probe import Concept
 
 __all__ = ["open_labelled_folder"]
 

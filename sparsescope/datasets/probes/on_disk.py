@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from typing_extensions import override
 
+from sparsescope.benchmark import Concept, ProbeSet
 from sparsescope.datasets.image_folder import decode
 from sparsescope.datasets.probes import CHANNELS
 from sparsescope.datasets.source import Shape
 from sparsescope.errors import DataError
-from sparsescope.probe import Concept, ProbeSet
 
 __all__ = ["LARGEST", "DiskProbeSet", "Record", "listed", "read_label_map", "unique_concepts"]
 
@@ -80,21 +81,19 @@ class DiskProbeSet(ProbeSet):
         self._index[[0, *(number for number, concept in concepts.items() if concept is None)]] = _NONE
         self._index[numbers] = np.arange(len(numbers))
 
+    @override
     def __len__(self) -> int:
         return len(self._records)
 
+    @override
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> Tensor:
-        """See `ProbeSet.read`; raises DataError, naming the file, if one cannot be decoded."""
+        """Raises DataError, naming the file, if one cannot be decoded."""
         images = np.stack([self._pixels(self._records[index].image) for index in indices])
         return torch.from_numpy(images).float() / 255
 
+    @override
     def labels(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """See `ProbeSet.labels`.
-
-        Raises:
-            DataError: a label map that cannot be decoded, has another size, or holds numbers that are no labels; the
-                text names the file.
-        """
+        """Raises DataError, naming the file, for a label map that cannot be used."""
         record = self._records[index]
         masks: dict[int, NDArray[np.bool_]] = {}
         for number in record.whole:
@@ -111,6 +110,7 @@ class DiskProbeSet(ProbeSet):
         shown = np.stack([masks[concept] for concept in order]) if order else np.zeros((0, *self.label_shape), bool)
         return np.array(order, dtype=np.int64), shown
 
+    @override
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of shapes, concepts, index, and names and content of all files: the same on every machine."""

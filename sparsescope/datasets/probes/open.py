@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from sparsescope.benchmark import ProbeSet
 from sparsescope.datasets.probes import PROBES
 from sparsescope.datasets.probes.user import open_user_probe
 from sparsescope.datasets.source import Shape
 from sparsescope.datasets.specs import find_opener
-from sparsescope.probe import ProbeSet
 
 __all__ = ["open_probe"]
 

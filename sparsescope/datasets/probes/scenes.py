@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsescope.benchmark import Concept
 from sparsescope.datasets.probes.figures import FIGURES, PARTS, parts, rim
 from sparsescope.datasets.probes.palette import colours, shade
 from sparsescope.datasets.source import Shape
 from sparsescope.datasets.textures import PATTERNS, Field, coordinates, rotated
-from sparsescope.probe import Concept
 
 __all__ = ["SCENES", "TEXTURES", "Scene", "concepts", "paint_scene"]
 

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
+from sparsescope.benchmark import ProbeSet
 from sparsescope.datasets.probes import CHANNELS
 from sparsescope.datasets.probes.scenes import Scene, concepts, paint_scene
 from sparsescope.datasets.source import Shape
 from sparsescope.errors import DataError
-from sparsescope.probe import ProbeSet
 from sparsescope.randomness import generator
 
 __all__ = ["Shapes", "open_shapes"]
@@ -48,20 +49,22 @@ class Shapes(ProbeSet):
         self.concepts = concepts(shape[0])
         self._images = images
 
+    @override
     def __len__(self) -> int:
         return self._images
 
+    @override
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> Tensor:
-        """See `ProbeSet.read`."""
         levels = np.stack([np.rint(self._scene(index).pixels * 255) for index in indices])
         return torch.from_numpy((levels / 255).astype(np.float32).transpose(0, 3, 1, 2).copy())
 
+    @override
     def labels(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """See `ProbeSet.labels`."""
         masks = self._scene(index).masks
         shown = [number for number, concept in enumerate(self.concepts) if _visible(masks.get(concept.name))]
         return np.array(shown, dtype=np.int64), np.stack([masks[self.concepts[number].name] for number in shown])
 
+    @override
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of shape, number and concepts, and of the first scenes, since the rest is drawn likewise."""

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparsescope.benchmark import ProbeSet
 from sparsescope.datasets.source import Shape
 from sparsescope.errors import DataError
-from sparsescope.probe import ProbeSet
 from sparsescope.userfiles import load_object
 
 __all__ = ["open_user_probe"]

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from reference_broden import read_broden, read_labels
 
+from sparsescope.benchmark import Concept
 from sparsescope.datasets import open_probe
 from sparsescope.errors import DataError
-from sparsescope.probe import Concept
 
 SHAPE = (3, 4, 6)
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from sparsescope.benchmark import Concept
 from sparsescope.datasets import open_probe
 from sparsescope.datasets.probes.on_disk import read_label_map
 from sparsescope.errors import DataError
-from sparsescope.probe import Concept
 
 SHAPE = (3, 6, 6)
 MAP = np.array([[1, 1, 0, 0], [2, 2, 0, 0], [2, 2, 0, 3]])

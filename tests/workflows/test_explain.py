@@ -14,9 +14,9 @@ from sparsescope.benchmark import ArrayImages
 from sparsescope.classifier import Classifier
 from sparsescope.cli.group import sparsescope
 from sparsescope.errors import DataError
-from sparsescope.explaining import explain_side_by_side, figure, lost_images
 from sparsescope.lime import LimeSettings, Shown, explain_images, segment
 from sparsescope.pruning import omp
+from sparsescope.workflows.explain import explain_side_by_side, figure, lost_images
 
 OPTIONS = {"samples": 40, "superpixels": "grid"}
 

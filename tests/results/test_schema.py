@@ -11,7 +11,7 @@ from sparsescope.results import json_schema
 
 def test_the_published_schema_is_up_to_date() -> None:
     packaged = resources.files("sparsescope") / "schemas" / "evaluation-1.json"
-    documented = Path(__file__).parents[1] / "docs" / "evaluation-1.schema.json"
+    documented = Path(__file__).parents[2] / "docs" / "evaluation-1.schema.json"
     assert json.loads(packaged.read_text(encoding="utf-8")) == json_schema()
     assert documented.read_text(encoding="utf-8") == packaged.read_text(encoding="utf-8")
 

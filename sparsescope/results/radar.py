@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from sparsescope.results import MetricResult, Radar
+from sparsescope.results.records import MetricResult, Radar
 
 __all__ = ["normalise", "ratio_to_dense"]
 

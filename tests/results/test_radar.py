@@ -1,8 +1,8 @@
 import pytest
 from fake_evaluation import MODELS, make_evaluation, make_metric
 
-from sparsescope.radar import normalise
 from sparsescope.results import Difference
+from sparsescope.results.radar import normalise
 
 
 def test_two_models_are_ratios_to_dense_oriented_outwards() -> None:

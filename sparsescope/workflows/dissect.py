@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sparsescope
 from sparsescope.architectures import resolve
+from sparsescope.benchmark import ProbeSet
 from sparsescope.checkpoints import stored_data_spec, stored_size
 from sparsescope.classifier import Classifier
 from sparsescope.datasets import open_images
@@ -19,7 +20,6 @@ from sparsescope.evaluation.inputs import grey_answers
 from sparsescope.files import write_atomically
 from sparsescope.measurements.concept_overlap import overlap_arrays
 from sparsescope.metrics.composition import Composition, overlap_units
-from sparsescope.probe import ProbeSet
 from sparsescope.reporting.dissection import ModelNeurons, dissection_page
 from sparsescope.reporting.neurons import pick_units
 from sparsescope.reporting.pictures import Picture

@@ -9,13 +9,13 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
-from sparsescope import crosscheck as module
 from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.checkpoints import save_checkpoint
 from sparsescope.classifier import Classifier
 from sparsescope.cli.group import sparsescope
-from sparsescope.crosscheck import Check, crosscheck
 from sparsescope.errors import DataError
+from sparsescope.workflows import crosscheck as module
+from sparsescope.workflows.crosscheck import Check, crosscheck
 
 PACKAGES = ["netcal", "lime", "captum", "pyhessian", "pyhessian"]
 

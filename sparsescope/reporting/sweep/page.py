@@ -8,11 +8,11 @@ from sparsescope.files import write_atomically
 from sparsescope.plots.style import png, svg
 from sparsescope.reporting.inline import inline
 from sparsescope.reporting.rendering import html_environment, markdown
-from sparsescope.reporting.sweep_failures import load_failures
-from sparsescope.reporting.sweep_figures import FIGURES, sweep_figures
-from sparsescope.reporting.sweep_tables import sweep_tables
-from sparsescope.reporting.sweep_view import sweep_view
-from sparsescope.sweep import Sweep
+from sparsescope.reporting.sweep.failures import load_failures
+from sparsescope.reporting.sweep.figures import FIGURES, sweep_figures
+from sparsescope.reporting.sweep.tables import sweep_tables
+from sparsescope.reporting.sweep.view import sweep_view
+from sparsescope.results import Sweep
 
 __all__ = ["write_sweep_report"]
 

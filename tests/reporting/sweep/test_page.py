@@ -12,10 +12,10 @@ from html_page import Page
 from sparsescope.curves import summarise
 from sparsescope.errors import InputError
 from sparsescope.reporting import write_sweep_report
-from sparsescope.reporting.sweep_failures import FailedNetwork, load_failures
-from sparsescope.reporting.sweep_figures import FIGURES
-from sparsescope.reporting.sweep_notes import sweep_warnings
-from sparsescope.sweep import Sweep
+from sparsescope.reporting.sweep.failures import FailedNetwork, load_failures
+from sparsescope.reporting.sweep.figures import FIGURES
+from sparsescope.reporting.sweep.notes import sweep_warnings
+from sparsescope.results import Sweep
 
 LEFT_OUT = (*(("grasp", SPARSITIES[2], seed) for seed in range(3)), ("snip", SPARSITIES[4], 1))
 LIGHT = ("accuracy",)

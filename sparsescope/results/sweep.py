@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sparsescope.errors import InputError
 from sparsescope.files import read_json, write_atomically
-from sparsescope.results import Evaluation
+from sparsescope.results.evaluation import Evaluation
 
 __all__ = ["SWEEP_SCHEMA", "Sweep", "SweepPoint"]
 

@@ -7,7 +7,7 @@ import pytest
 from fake_evaluation import make_evaluation
 
 from sparsescope.errors import InputError
-from sparsescope.sweep import Sweep, SweepPoint
+from sparsescope.results import Sweep, SweepPoint
 
 POINT = SweepPoint(
     method="lth", seed=1, target=0.488, sparsity=0.4880001, model="ticket", evaluation="e/a.json", checkpoint="t/a.pt"

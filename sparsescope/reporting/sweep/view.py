@@ -11,10 +11,9 @@ from sparsescope.plots.style import DIMENSIONS
 from sparsescope.plots.sweep_curves import drawable_metrics
 from sparsescope.plots.sweep_style import SMALL_LABEL, percent_removed
 from sparsescope.reporting.format import NumberFormat, count, percent
-from sparsescope.reporting.sweep_failures import FailedNetwork
-from sparsescope.reporting.sweep_notes import sweep_reading, sweep_warnings
-from sparsescope.results import Evaluation
-from sparsescope.sweep import Sweep
+from sparsescope.reporting.sweep.failures import FailedNetwork
+from sparsescope.reporting.sweep.notes import sweep_reading, sweep_warnings
+from sparsescope.results import Evaluation, Sweep
 
 __all__ = ["sweep_view"]
 

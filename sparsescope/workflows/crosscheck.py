@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from typing_extensions import override
 
 from sparsescope.attacks import fgsm
 from sparsescope.benchmark import Benchmark, stratified_sample
@@ -233,6 +234,7 @@ class _AsModule(nn.Module):
         super().__init__()
         self.inner, self._classifier = classifier.module, classifier
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         return self._classifier(images)
 

@@ -14,12 +14,12 @@ from torch import nn
 
 from sparsescope.checkpoints import save_checkpoint
 from sparsescope.classifier import Classifier
-from sparsescope.dissecting import dissect_side_by_side, input_shape, write_dissections
 from sparsescope.dissection import DissectionSettings
 from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.evaluation import evaluate
 from sparsescope.mask import Mask
 from sparsescope.pruning import prune
+from sparsescope.workflows.dissect import dissect_side_by_side, input_shape, write_dissections
 
 SETTINGS = DissectionSettings("2", fraction=0.05, length=2)
 

@@ -8,7 +8,7 @@ from sparsescope.curves.records import SMALL
 from sparsescope.plots.sweep_style import SMALL_LABEL, percent_removed
 from sparsescope.reporting.format import percent
 from sparsescope.reporting.notes import comparability
-from sparsescope.reporting.sweep_failures import FailedNetwork
+from sparsescope.reporting.sweep.failures import FailedNetwork
 from sparsescope.results import Evaluation
 
 __all__ = ["sweep_reading", "sweep_warnings"]
