@@ -5,6 +5,8 @@ what was expected, what came and what to do. `NotEvaluated` is no failure: it is
 measured.
 """
 
+from collections.abc import Sequence
+
 
 class SparsescopeError(Exception):
     """Base class of every error raised on purpose."""
@@ -36,3 +38,14 @@ class NotEvaluated(SparsescopeError):
 
 class SparsescopeWarning(UserWarning):
     """Something the user should know about an input that can nevertheless be used."""
+
+
+def raise_together(refused: Sequence[InputError], total: int, what: str) -> None:
+    """Raise an error that stands alone as it is, and several as one, of their kind, that lists them; else nothing."""
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        listed = "\n- ".join(map(str, refused))
+        kinds = {type(error) for error in refused}
+        kind = kinds.pop() if len(kinds) == 1 else InputError
+        raise kind(f"{len(refused)} of {total} {what} cannot be used:\n- {listed}")

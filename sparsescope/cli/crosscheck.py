@@ -3,7 +3,6 @@
 import rich_click as click
 
 from sparsescope.cli.parameters import arch_option, mean_option, seed_option, std_option
-from sparsescope.errors import OptionError
 
 __all__ = ["crosscheck"]
 
@@ -35,15 +34,11 @@ def crosscheck(
     from rich.console import Console
     from rich.table import Table
 
-    from sparsescope.checkpoints import load_classifier, stored_data_spec
-    from sparsescope.datasets import open_benchmark
+    from sparsescope.evaluation import ModelOptions, open_task
     from sparsescope.workflows.crosscheck import crosscheck as compare
 
-    data = data or stored_data_spec(model)
-    if data is None:
-        raise OptionError("Expected --data SPEC: the checkpoint names no data set.")
-    classifier = load_classifier(model, arch=arch, mean=mean, std=std)
-    checks = compare(classifier, open_benchmark(data, grey=classifier.channels == 1), images=images, seed=seed)
+    task = open_task(model, (), data, models=ModelOptions(arch, mean, std))
+    checks = compare(task.dense, task.benchmark, images=images, seed=seed)
     table = Table("quantity", "ours", "theirs", "package", "", "how", box=None, pad_edge=False)
     words = {True: "agree", False: "DISAGREE", None: "not compared"}
     for check in checks:

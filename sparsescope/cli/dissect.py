@@ -95,13 +95,14 @@ def dissect(
     """
     from sparsescope.datasets import open_probe
     from sparsescope.dissection import DissectionSettings
-    from sparsescope.evaluation.inputs import open_models, pick_batch_size, pick_device
+    from sparsescope.evaluation import ModelOptions, open_models
+    from sparsescope.evaluation.execution import pick_batch_size, pick_device
     from sparsescope.workflows.dissect import dissect_side_by_side, input_shape, write_dissections
 
     if data is not None and size is not None:
         raise OptionError("Expected --data or --size, but got both.")
     settings = DissectionSettings(layer, fraction, length, beam)
-    models = open_models(model, more, arch=arch, mean=mean, std=std)
+    models = open_models(model, more, ModelOptions(arch, mean, std))
     images = open_probe(probe, input_shape(model, models[0], data, size))
     place = pick_device(device)
     size_of_batch = pick_batch_size(batch_size, images.shape, place)

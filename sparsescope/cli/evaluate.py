@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -22,6 +22,9 @@ from sparsescope.cli.parameters import (
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
+
+if TYPE_CHECKING:
+    from sparsescope.evaluation import DataOptions, ModelOptions, Settings
 
 __all__ = ["evaluate"]
 
@@ -72,11 +75,9 @@ __all__ = ["evaluate"]
 @crop_option
 @click.option(
     "--model-output",
-    default="logits",
     callback=output,
     metavar="WHAT",
-    show_default=True,
-    help="What the network returns: logits, probabilities, or the index or key of the logits in it.",
+    help="What the networks return: logits, probabilities, or the index or key of the logits in it.  [default: logits]",
 )
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Measure only this metric (repeatable).")
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave this metric out (repeatable).")
@@ -138,39 +139,23 @@ def run(
     gate: str,
     quiet: bool,
     no_cache: bool,
-    assignments: tuple[str, ...],
-    metrics: tuple[str, ...],
-    layer: str | None,
-    model_output: int | str,
+    device: str,
+    batch_size: int | str,
+    workers: int,
     **options: Any,
 ) -> bool:
     """Evaluate, write the report, print the summary; return whether the gate is missed."""
-    from sparsescope.checkpoints import stored_data_spec
     from sparsescope.cli.table import print_summary
-    from sparsescope.evaluation import evaluate as measure
-    from sparsescope.evaluation.settings import parse_assignments
+    from sparsescope.evaluation import Execution, evaluate_task, open_task
     from sparsescope.reporting import report
 
-    data = data or stored_data_spec(dense)
-    if data is None:
-        raise OptionError(
-            "Expected --data SPEC (digits, cifar10:DIR, folder:DIR, npz:FILE …): the checkpoint names none."
-        )
-    if layer is not None:
-        assignments = (*assignments, f"composition.layer={json.dumps(layer)}")
+    settings = _settings(options)
+    _check_gate(gate, settings)
     make_folder(out)
     with progress_bar(quiet=quiet) as progress:
-        evaluation = measure(
-            dense,
-            list(sparse),
-            data,
-            metrics=metrics or None,
-            options=parse_assignments(assignments),
-            output=model_output,
-            cache=not no_cache,
-            progress=progress,
-            **options,
-        )
+        task = open_task(dense, sparse, data, models=_model_options(options), images=_data_options(options))
+        execution = Execution(device, batch_size, workers, not no_cache, progress)
+        evaluation = evaluate_task(task, settings, execution)
     paths = report(evaluation, out)
     if not quiet:
         click.echo("Written: " + ", ".join(str(path) for path in paths.values()) + "\n", err=True)
@@ -181,3 +166,51 @@ def run(
     outcomes = {verdict.outcome for verdict in evaluation.verdicts.values()}
     missed = {"none": set(), "fail": {"fail"}, "inconclusive": {"fail", "inconclusive"}}[gate]
     return bool(outcomes & missed)
+
+
+def _settings(options: dict[str, Any]) -> "Settings":
+    """Return what is measured and how it is judged; raises OptionError for an option of a metric that is not."""
+    from sparsescope.evaluation import resolve
+    from sparsescope.evaluation.config import parse_assignments
+
+    assignments = options["assignments"]
+    if options["layer"] is not None:
+        assignments = (*assignments, f"composition.layer={json.dumps(options['layer'])}")
+    own = parse_assignments(assignments)
+    settings = resolve(
+        preset=options["preset"],
+        config=options["config"],
+        options=own,
+        metrics=options["metrics"] or None,
+        skip=options["skip"],
+        seed=options["seed"],
+    )
+    measured = {metric.name for metric in settings.metrics}
+    if unused := [f"{metric}.{option}" for metric in own if metric not in measured for option in own[metric]]:
+        raise OptionError(
+            f"--set (or --layer) gives {', '.join(unused)}, but {', '.join(own.keys() - measured)} is not measured. "
+            "Leave it out, or change --metric and --skip."
+        )
+    return settings
+
+
+def _check_gate(gate: str, settings: "Settings") -> None:
+    """A gate that nothing can miss would let everything pass."""
+    if gate != "none" and not settings.in_verdict:
+        measured = ", ".join(metric.name for metric in settings.metrics)
+        raise OptionError(
+            f"--gate {gate} needs a metric that counts in the verdict, but none of those measured does: {measured}. "
+            "Measure another one, or name them under verdict in a --config file."
+        )
+
+
+def _model_options(options: dict[str, Any]) -> "ModelOptions":
+    from sparsescope.evaluation import ModelOptions
+
+    return ModelOptions(options["arch"], options["mean"], options["std"], options["model_output"])
+
+
+def _data_options(options: dict[str, Any]) -> "DataOptions":
+    from sparsescope.evaluation import DataOptions
+
+    return DataOptions(*(options[name] for name in ("ood", "corrupted", "train", "probe", "resize", "crop")))

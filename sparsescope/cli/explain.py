@@ -83,26 +83,21 @@ def explain(
     Red superpixels speak for the explained class, blue ones against it; superpixels, perturbations and colour scale of
     an image are the same for all models.
     """
-    from sparsescope.checkpoints import stored_data_spec
-    from sparsescope.datasets import open_benchmark
-    from sparsescope.evaluation.inputs import cut_to_task, open_models
+    from sparsescope.evaluation import DataOptions, ModelOptions, open_task
     from sparsescope.files import write_atomically
     from sparsescope.plots import png, svg
-    from sparsescope.workflows.explain import explain_side_by_side, figure, lost_images
+    from sparsescope.workflows.explain import explain_side_by_side, figure, first_images
 
     if out.suffix not in (".png", ".svg"):
         raise OptionError(f"Expected --out to end in .png or .svg, but got {out}.")
-    data = data or stored_data_spec(dense)
-    if data is None:
-        raise OptionError("Expected --data SPEC: the checkpoint names no data set.")
-    models = open_models(dense, sparse, arch=arch, mean=mean, std=std)
-    benchmark = open_benchmark(data, resize=resize, crop=crop, grey=models[0].channels == 1)
-    models = cut_to_task(models, benchmark)
-    chosen = list(indices) or lost_images(models, benchmark.test, 3) or [0, 1, 2][: len(benchmark.test)]
+    task = open_task(
+        dense, sparse, data, models=ModelOptions(arch, mean, std), images=DataOptions(resize=resize, crop=crop)
+    )
+    chosen = list(indices) or first_images(task.classifiers, task.benchmark.test)
     with progress_bar(quiet=quiet) as progress:
         rows = explain_side_by_side(
-            models,
-            benchmark.test,
+            task.classifiers,
+            task.benchmark.test,
             chosen,
             target=target,
             samples=samples,
@@ -110,6 +105,6 @@ def explain(
             seed=seed,
             progress=progress,
         )
-    picture = figure(rows, benchmark.classes)
+    picture = figure(rows, task.benchmark.classes)
     write_atomically(out, png(picture) if out.suffix == ".png" else svg(picture))
     click.echo(f"Written: {out} (test images {', '.join(map(str, chosen))})")

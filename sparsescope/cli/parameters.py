@@ -32,9 +32,9 @@ def batch_size(context: click.Context, parameter: click.Parameter, value: str) -
     raise click.BadParameter("expected auto or a number of images >= 1")
 
 
-def output(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
+def output(context: click.Context, parameter: click.Parameter, value: str | None) -> int | str | None:
     """Return an index where the value is a whole number, else the name or key."""
-    return int(value) if value.isdecimal() else value
+    return int(value) if value is not None and value.isdecimal() else value
 
 
 @contextlib.contextmanager

@@ -183,8 +183,8 @@ def _workshop(
     from sparsescope.checkpoints import load_classifier
     from sparsescope.datasets import open_benchmark
     from sparsescope.errors import DataError
-    from sparsescope.evaluation.inputs import pick_device
-    from sparsescope.evaluation.settings import parse_assignments
+    from sparsescope.evaluation.config import parse_assignments
+    from sparsescope.evaluation.execution import pick_device
     from sparsescope.pruning.rigl import check_rigl
     from sparsescope.sweeps import Workshop
 

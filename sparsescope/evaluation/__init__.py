@@ -1,5 +1,30 @@
-"""Evaluation: plan, execute, cache, bootstrap, judge. `evaluate` is the one way in."""
+"""Evaluation: open a task, settle what is measured, run it. `evaluate` does all three.
 
-from sparsescope.evaluation.run import evaluate
+task       Task, `open_task`: models and data, opened alike for every command
+models     `open_models`: files, modules and classifiers
+settings   Settings, `resolve`: what is measured and how it is judged
+execution  Execution: device, batch size, workers, cache, progress
+run        `evaluate`, `evaluate_task`
+checks     what is tried on every model before anything is measured
+plan, measure, executor, cache    which measurements, carried out in shards
+assemble, bootstrap               from measured arrays to results
+"""
 
-__all__ = ["evaluate"]
+from sparsescope.evaluation.execution import Execution
+from sparsescope.evaluation.models import ModelOptions, open_models
+from sparsescope.evaluation.run import evaluate, evaluate_task
+from sparsescope.evaluation.settings import Settings, resolve
+from sparsescope.evaluation.task import DataOptions, Task, open_task
+
+__all__ = [
+    "DataOptions",
+    "Execution",
+    "ModelOptions",
+    "Settings",
+    "Task",
+    "evaluate",
+    "evaluate_task",
+    "open_models",
+    "open_task",
+    "resolve",
+]

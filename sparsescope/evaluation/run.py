@@ -1,70 +1,54 @@
-"""evaluate(): from models and data to an Evaluation with its verdicts."""
+"""evaluate(): open the task, settle what is measured and how it is judged, run it."""
 
 import datetime
-import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 import sparsescope
 from sparsescope.benchmark import Benchmark
-from sparsescope.corruptions.stored import open_corrupted
-from sparsescope.datasets import open_benchmark, open_probe
-from sparsescope.errors import DataError, InputError, OptionError
+from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
-from sparsescope.evaluation.cache import Cache, default_directory
+from sparsescope.evaluation.checks import check_models, warn_of_equal_models
+from sparsescope.evaluation.execution import Execution, environment, pick_batch_size, pick_device
 from sparsescope.evaluation.executor import Setting
-from sparsescope.evaluation.inputs import (
-    Model,
-    cut_to_task,
-    grey_answers,
-    is_constant,
-    open_models,
-    pick_batch_size,
-    pick_device,
-    raise_together,
-    varied_images,
-)
 from sparsescope.evaluation.measure import Progress, measure
+from sparsescope.evaluation.models import Model, ModelOptions
 from sparsescope.evaluation.plan import make_plan
-from sparsescope.evaluation.settings import Settings, read_config, resolve
+from sparsescope.evaluation.settings import Settings, resolve
+from sparsescope.evaluation.task import DataOptions, Task, open_task
 from sparsescope.metrics.base import Metric
 from sparsescope.results import Cost, Evaluation, MetricResult, Verdict
 from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "evaluate_task"]
 
 
 def evaluate(
     dense: Model,
     sparse: Model | Sequence[Model],
-    benchmark: str | Benchmark,
+    benchmark: str | Benchmark | None = None,
     *,
-    preset: str | None = None,
-    metrics: Sequence[str | Metric] | None = None,
-    skip: Sequence[str] = (),
-    options: Mapping[str, Mapping[str, Any]] | None = None,
-    config: str | Path | Mapping[str, Any] | None = None,
-    ood: Sequence[str] = (),
+    arch: str | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    output: str | int | None = None,
+    ood: str | Sequence[str] = (),
     corrupted: str | None = None,
     train: str | None = None,
     probe: str | None = None,
     resize: int | None = None,
     crop: int | None = None,
-    arch: str | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    output: str | int = "logits",
-    seed: int = 0,
+    preset: str | None = None,
+    metrics: str | Metric | Sequence[str | Metric] | None = None,
+    skip: str | Sequence[str] = (),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    config: str | Path | Mapping[str, Any] | None = None,
     confidence: float | None = None,
     replicates: int | None = None,
+    seed: int = 0,
     device: str = "auto",
     batch_size: int | str = "auto",
     workers: int = 1,
@@ -73,33 +57,36 @@ def evaluate(
 ) -> Evaluation:
     """Measure dense and sparse models on one benchmark and judge every sparse one against its dense parent.
 
-    Models are left exactly as they were: weights, modes, gradients, hooks and device.
+    Three steps, which can be taken one by one: `open_task` (models and data), `resolve` (what is measured and how it is
+    judged), `evaluate_task` (on what it runs). Models are left exactly as they were: weights, modes, gradients, hooks
+    and device.
 
     Args:
         dense: the dense parent: a path, an nn.Module on normalised images, or a Classifier.
         sparse: one candidate or several; a mask file is applied to the dense model.
-        benchmark: a data spec such as `"cifar10:data"`, or a Benchmark.
-        preset: `quick`, `standard`, `paper` or `lthpass`; default: the configuration's, else `standard`.
-        metrics: names or Metric objects; default: all but those that are measured only on request.
-        skip: names of metrics to leave out.
-        options: {metric: {option: value}}.
-        config: a TOML file, or its content.
-        ood: specs of out-of-distribution sets, if `benchmark` is a spec; default: the data set's own, else noise and
-            textures. A Benchmark has the sets it holds.
-        corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
-            else they are made on the fly.
-        train: spec of the training images, if `benchmark` is a spec.
-        probe: spec of the probe set, such as `"broden:DIR"`; default: the benchmark's own; if `benchmark` is a spec,
-            else the embedded scenes.
-        resize: shorter side in pixels to which images are resized.
-        crop: side in pixels of the centre crop.
+        benchmark: a data spec such as `"cifar10:data"`, or a Benchmark; default: what the dense checkpoint names.
         arch: architecture spec for model files.
         mean: per-channel mean for models without their own.
         std: per-channel standard deviation for models without their own.
-        output: what the networks return; see `Classifier`.
-        seed: key of all random numbers, >= 0.
+        output: what files and modules return (see `Classifier`); default: candidates what dense does, dense logits.
+        ood: specs of out-of-distribution sets; default: the data set's own, else noise and textures. A Benchmark has
+            the sets it holds.
+        corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
+            else they are made on the fly.
+        train: spec of the training images; a Benchmark has its own.
+        probe: spec of the probe set, such as `"broden:DIR"`; default: the benchmark's own; if `benchmark` is a spec,
+            else the embedded scenes.
+        resize: shorter side in pixels to which images are resized; those of a Benchmark have their size.
+        crop: side in pixels of the centre crop; likewise.
+        preset: `quick`, `standard`, `paper` or `lthpass`; default: the configuration's, else `standard`.
+        metrics: names or Metric objects; default: all but those that are measured only on request.
+        skip: names of metrics to leave out.
+        options: {metric: {option: value}}; those of metrics that are not measured have no effect. A Metric object
+            has its own options, and takes only `margin` from here.
+        config: a TOML file, or its content.
         confidence: level of the intervals.
         replicates: bootstrap replicates.
+        seed: random seed, >= 0.
         device: `auto`, `cpu`, `cuda` or `mps`.
         batch_size: images per forward pass, or `auto`; changes no number beyond float rounding.
         workers: worker processes; changes no number beyond float rounding.
@@ -110,48 +97,64 @@ def evaluate(
         the Evaluation; `evaluation.verdict(name)` and `evaluation["ece"].difference(name)` read it.
 
     Raises:
-        InputError: models, data or options that cannot be used; the text says what to do.
+        InputError: models, data or options that cannot be used, or an option that would have no effect; the text says
+            what to do.
     """
-    started = time.perf_counter()
-    if not 0 <= seed < 2**64 or workers < 1:
-        raise OptionError(f"Expected 0 <= seed < 2**64 and workers >= 1, but got seed={seed}, workers={workers}.")
     settings = resolve(
         preset=preset,
-        config=read_config(config) if isinstance(config, str | Path) else config,
+        config=config,
         options=options,
         metrics=metrics,
         skip=skip,
         confidence=confidence,
         replicates=replicates,
+        seed=seed,
     )
+    execution = Execution(device, batch_size, workers, cache, progress)
     candidates = sparse if isinstance(sparse, Sequence) and not isinstance(sparse, str) else [sparse]
     if not candidates:
         raise OptionError("Expected at least one sparse model, but got none.")
-    classifiers = open_models(dense, candidates, arch=arch, mean=mean, std=std, output=output)
-    if isinstance(benchmark, str):
-        grey = classifiers[0].channels == 1
-        benchmark = open_benchmark(benchmark, ood=ood, train=train, probe=probe, resize=resize, crop=crop, grey=grey)
-    elif probe is not None:
-        benchmark = replace(benchmark, probe=open_probe(probe, benchmark.test.shape))
-    if corrupted is not None:
-        benchmark = replace(benchmark, corrupted=open_corrupted(corrupted, benchmark.test))
-    classifiers = cut_to_task(classifiers, benchmark)
-    chosen = pick_device(device)
-    setting = Setting(classifiers, benchmark, seed, pick_batch_size(batch_size, benchmark.test.shape, chosen), chosen)
-    constant = _check_models(setting)
-    plan = make_plan(settings.metrics, benchmark, seed, len(classifiers))
-    results = measure(plan, setting, Cache(_cache_directory(cache)), workers, progress)
+    sets = (ood,) if isinstance(ood, str) else ood
+    task = open_task(
+        dense,
+        candidates,
+        benchmark,
+        models=ModelOptions(arch, mean, std, output),
+        images=DataOptions(sets, corrupted, train, probe, resize, crop),
+    )
+    return evaluate_task(task, settings, execution)
+
+
+def evaluate_task(task: Task, settings: Settings, execution: Execution | None = None) -> Evaluation:
+    """Measure the models of a task, and judge every candidate against dense; see `evaluate`.
+
+    Args:
+        task: models and data, from `open_task`.
+        settings: what is measured and how it is judged, from `resolve`.
+        execution: what it runs on; default: the best device there is, one process, with the cache.
+
+    Raises:
+        InputError: models that cannot take the images, or labels that they do not have.
+    """
+    started, execution = time.perf_counter(), execution or Execution()
+    names = [classifier.name for classifier in task.classifiers]
+    device = pick_device(execution.device)
+    batch_size = pick_batch_size(execution.batch_size, task.benchmark.test.shape, device)
+    setting = Setting(task.classifiers, task.benchmark, settings.seed, batch_size, device)
+    constant = check_models(task, device)
+    plan = make_plan(settings.metrics, task.benchmark, settings.seed, len(names))
+    results = measure(plan, setting, execution.open_cache(), execution.workers, execution.progress)
+    warn_of_equal_models(task.classifiers, results.fingerprints)
     judged = metric_results(settings, plan, results, setting)
-    names = [classifier.name for classifier in classifiers]
     return Evaluation(
         version=sparsescope.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         preset=settings.preset,
-        seed=seed,
+        seed=settings.seed,
         confidence=settings.confidence,
-        environment=_environment(chosen),
-        benchmark=benchmark_info(benchmark),
-        models=model_infos(classifiers, judged),
+        environment=environment(device),
+        benchmark=benchmark_info(task.benchmark),
+        models=model_infos(task.classifiers, judged),
         metrics=judged,
         verdicts={name: _verdict(settings, judged, names[0], name, name in constant) for name in names[1:]},
         radar=normalise(judged, names),
@@ -162,46 +165,6 @@ def evaluate(
             cached=results.cached,
         ),
     )
-
-
-def _check_models(setting: Setting) -> set[str]:
-    """Show every model one grey image twice: finite logits, of one width that covers the labels, and the same ones.
-
-    All models that cannot be used are named at once. One that answers at random gets a warning, and one that gives
-    every image the same answer too; their names are returned.
-    """
-    widths, refused, constant = {}, [], set()
-    varied = varied_images(setting.benchmark.test)
-    for classifier in setting.classifiers:
-        try:
-            with classifier.prepared(setting.device):
-                first, again = grey_answers(classifier, setting.benchmark.test.shape)
-                if is_constant(classifier, varied):
-                    constant.add(classifier.name)
-        except InputError as error:
-            refused.append(error)
-            continue
-        widths[classifier.name] = len(first)
-        if not np.allclose(first, again, rtol=1e-3, atol=1e-3):
-            classifier.warnings += (
-                "answers the same image differently each time: random numbers in its forward pass, such as dropout "
-                "that eval mode does not switch off. Its numbers cannot be reproduced.",
-            )
-    raise_together(refused, len(setting.classifiers), "models")
-    if len(set(widths.values())) > 1:
-        raise DataError(
-            "Expected all models to have the same number of outputs, but got "
-            + ", ".join(f"{name}: {width}" for name, width in widths.items())
-            + ". Compare models of one task."
-        )
-    setting.benchmark.check_labels(next(iter(widths.values())))
-    for classifier in setting.classifiers:
-        if classifier.name in constant:
-            classifier.warnings += (
-                "gives every image the same answer. Explanations and curvature of such a network look perfect, and say "
-                "nothing.",
-            )
-    return constant
 
 
 def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, candidate: str, constant: bool) -> Verdict:
@@ -215,20 +178,3 @@ def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, can
         paper_tolerance=settings.paper_tolerance,
         constant=constant,
     )
-
-
-def _cache_directory(cache: bool | str | Path) -> Path | None:
-    if isinstance(cache, bool):
-        return default_directory() if cache else None
-    return Path(cache)
-
-
-def _environment(device: str) -> dict[str, str]:
-    packages = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "scikit-learn")
-    return {
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in packages},
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
-        "platform": platform.platform(),
-        "threads": str(torch.get_num_threads()),
-    }

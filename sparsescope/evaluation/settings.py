@@ -1,34 +1,16 @@
-"""Settings of an evaluation: a preset, a configuration file and single options, each overriding the one before."""
+"""Settings of an evaluation: a preset, a configuration and single options, each overriding the one before."""
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from importlib import resources
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from sparsescope.errors import OptionError
+from sparsescope.evaluation.config import Document, parse_document, read_config, read_preset
 from sparsescope.metrics import CATALOGUE, create, metric_class
 from sparsescope.metrics.base import Metric
 
-__all__ = ["Margin", "Settings", "parse_assignments", "preset_names", "read_config", "resolve"]
-
-
-class _Document(BaseModel):
-    """What a preset or configuration file may hold."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    description: str = ""
-    preset: str | None = None
-    verdict: list[str] | None = None
-    paper_tolerance: float | None = None
-    confidence: float | None = None
-    replicates: int | None = None
-    margins: dict[str, float | str] = {}
-    metrics: dict[str, dict[str, Any]] = {}
+__all__ = ["Margin", "Settings", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +34,8 @@ class Settings:
         confidence: level of the intervals.
         replicates: bootstrap replicates.
         paper_tolerance: what the paper's reading allows beside accuracy.
+        customised: whether margins, or which metrics count, differ from the preset's.
+        seed: random seed of everything that is drawn.
     """
 
     preset: str
@@ -62,135 +46,141 @@ class Settings:
     confidence: float = 0.95
     replicates: int = 2000
     paper_tolerance: float = 0.0
-    customised: bool = field(default=False)
-
-
-def preset_names() -> list[str]:
-    """Return the names of the presets that come with the package."""
-    folder = resources.files("sparsescope") / "presets"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-
-
-def read_config(path: str | Path) -> dict[str, Any]:
-    """Return the settings in a TOML file, or in `[tool.sparsescope]` of a pyproject.toml; OptionError if unreadable."""
-    path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise OptionError(f"Cannot read the configuration {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OptionError(f"The configuration {path} is not TOML: {error}.") from error
-    if path.name != "pyproject.toml":
-        return content
-    section: dict[str, Any] = content.get("tool", {}).get("sparsescope", {})
-    return section
-
-
-def parse_assignments(assignments: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Turn `METRIC.OPTION=VALUE` texts into {metric: {option: value}}; values are TOML, bare words are strings."""
-    options: dict[str, dict[str, Any]] = {}
-    for text in assignments:
-        target, equals, value = text.partition("=")
-        metric, dot, option = target.strip().partition(".")
-        if not (equals and dot and metric and option):
-            raise OptionError(f"Expected METRIC.OPTION=VALUE, such as fidelity.samples=250, but got {text!r}.")
-        try:
-            parsed = tomllib.loads(f"value = {value.strip()}")["value"]
-        except tomllib.TOMLDecodeError:
-            parsed = value.strip()
-        options.setdefault(metric, {})[option] = parsed
-    return options
+    customised: bool = False
+    seed: int = 0
 
 
 def resolve(
     *,
     preset: str | None = None,
-    config: Mapping[str, Any] | None = None,
+    config: str | Path | Mapping[str, Any] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    metrics: Sequence[str | Metric] | None = None,
-    skip: Sequence[str] = (),
+    metrics: str | Metric | Sequence[str | Metric] | None = None,
+    skip: str | Sequence[str] = (),
     confidence: float | None = None,
     replicates: int | None = None,
+    seed: int = 0,
 ) -> Settings:
     """Return the settings; later arguments win over `config`, `config` wins over the preset.
 
     Args:
         preset: name of a preset; default: the configuration's, else `standard`.
-        config: content of a configuration file.
-        options: {metric: {option: value}}; the option `margin` sets the metric's margin.
+        config: a TOML file, or its content.
+        options: {metric: {option: value}}; the option `margin` sets the metric's margin. A Metric object has its own
+            options, and takes only `margin` from here.
         metrics: names or Metric objects; default: every metric of the catalogue, those that are measured on request
             only if the configuration or `options` name them.
         skip: names to leave out.
         confidence: level of the intervals, between 0.5 and 1.
         replicates: bootstrap replicates, at least 100.
+        seed: random seed, from 0 to 2**64 - 1.
 
     Raises:
-        OptionError: an unknown preset, metric or option, or a value outside its range.
+        OptionError: an unknown preset, metric or option, a value outside its range, or two metrics of one name.
     """
-    user = _validated(config or {}, "the configuration")
+    if not 0 <= seed < 2**64:
+        raise OptionError(f"Expected 0 <= seed < 2**64, but got seed={seed}.")
+    content = read_config(config) if isinstance(config, str | Path) else config
+    user = parse_document(content or {}, "the configuration")
     name = preset or user.preset or "standard"
-    if name not in preset_names():
-        raise OptionError(f"Expected a preset of {', '.join(preset_names())}, but got {name!r}.")
-    base = _validated(
-        tomllib.loads((resources.files("sparsescope") / "presets" / f"{name}.toml").read_text(encoding="utf-8")), name
-    )
-    merged: dict[str, dict[str, Any]] = {}
-    for layer in (base.metrics, user.metrics, options or {}):
-        for metric, values in layer.items():
-            metric_class(metric)
-            merged.setdefault(metric, {}).update(values)
-    for metric, values in merged.items():
-        create(metric, **{name: value for name, value in values.items() if name != "margin"})  # refused if unknown
-    margin_texts = {**base.margins, **user.margins}
-    margin_texts |= {metric: values.pop("margin") for metric, values in merged.items() if "margin" in values}
+    base = read_preset(name)
+    wanted = None if metrics is None else _several(metrics)
+    own = _objects(wanted or (), (user.metrics, options or {}))
+    merged, margins = _merged(base, user, options or {}, own)
     verdict = user.verdict if user.verdict is not None else base.verdict
     named = {*user.metrics, *(options or {}), *(verdict or ())}
     usual = [name for name in CATALOGUE if name in named or not metric_class(name).on_request]
-    chosen = _chosen(usual if metrics is None else metrics, skip, merged)
+    chosen = _chosen(usual if wanted is None else wanted, _several(skip), merged, own)
     default_verdict = {metric for metric in CATALOGUE if metric_class(metric).in_verdict}
-    wanted = default_verdict if verdict is None else {metric_class(metric).name for metric in verdict}
-    wanted |= {
-        metric.name for metric in chosen if not isinstance(metric, str) and metric.in_verdict and verdict is None
-    }
+    if verdict is None:
+        counted = default_verdict | {metric.name for metric in own.values() if metric.in_verdict}
+    else:
+        counted = {metric if metric in own else metric_class(metric).name for metric in verdict}
     present = {metric.name for metric in chosen}
     settings = Settings(
         preset=name,
         metrics=tuple(chosen),
-        margins={metric.name: _margin(metric, margin_texts.get(metric.name)) for metric in chosen},
-        in_verdict=frozenset(wanted & present),
-        complete=default_verdict <= (wanted & present),
-        customised=bool(margin_texts) or verdict is not None,
+        margins={metric.name: _margin(metric, margins.get(metric.name)) for metric in chosen},
+        in_verdict=frozenset(counted & present),
+        complete=default_verdict <= (counted & present),
+        customised=bool(margins) or verdict is not None,
+        seed=seed,
     )
     return _with_numbers(settings, base, user, confidence, replicates)
 
 
-def _validated(content: Mapping[str, Any], where: str) -> _Document:
-    try:
-        return _Document.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise OptionError(
-            f"In {where}: {place}: {first['msg']}. Expected preset, verdict, margins, metrics, confidence, replicates "
-            "and paper_tolerance."
-        ) from error
+def _several(given: str | Metric | Sequence[Any]) -> tuple[Any, ...]:
+    """One name, or one metric, stands for a list of it: a text is never taken apart into letters."""
+    return (given,) if isinstance(given, str | Metric) else tuple(given)
+
+
+def _objects(wanted: Sequence[str | Metric], layers: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Metric]:
+    """Return the metrics that were handed over as objects, by name.
+
+    Raises:
+        OptionError: two metrics of one name, of which one result could not be told from the other's; options for an
+            object, which has its own; or something that is neither a name nor a metric.
+    """
+    own: dict[str, Metric] = {}
+    names = {metric for metric in wanted if isinstance(metric, str)}
+    for metric in wanted:
+        if isinstance(metric, str):
+            continue
+        if not isinstance(metric, Metric):
+            raise OptionError(f"Expected metrics to be names or Metric objects, but got {metric!r}.")
+        if metric.name in own or metric.name in names:
+            raise OptionError(
+                f"Two of the metrics are called {metric.name!r}: their results could not be told apart. Leave one out, "
+                "or give one class another name."
+            )
+        given = [option for options in layers for option in options.get(metric.name, {})]
+        if refused := [option for option in given if option != "margin"]:
+            raise OptionError(
+                f"{metric.name} was handed over as an object, which has its own options: set {', '.join(refused)} "
+                f"there, {type(metric).__name__}({refused[0]}=…), or give its name instead."
+            )
+        own[metric.name] = metric
+    return own
+
+
+def _merged(
+    base: Document, user: Document, options: Mapping[str, Mapping[str, Any]], own: Mapping[str, Metric]
+) -> tuple[dict[str, dict[str, Any]], dict[str, float | str]]:
+    """Return the options by metric, and the margins; those of objects are only margins."""
+    merged: dict[str, dict[str, Any]] = {}
+    for layer in (base.metrics, user.metrics, options):
+        for metric, values in layer.items():
+            if metric not in own:
+                metric_class(metric)
+            merged.setdefault(metric, {}).update(values)
+    margins: dict[str, float | str] = {**base.margins, **user.margins}
+    margins |= {metric: values.pop("margin") for metric, values in merged.items() if "margin" in values}
+    for metric, values in merged.items():
+        if metric not in own:
+            create(metric, **values)  # refused if unknown, also of a metric that is not measured
+    for metric in margins:
+        if metric not in own:
+            metric_class(metric)
+    return merged, margins
 
 
 def _chosen(
-    wanted: Sequence[str | Metric], skip: Sequence[str], options: Mapping[str, Mapping[str, Any]]
+    wanted: Sequence[str | Metric],
+    skip: Sequence[str],
+    options: Mapping[str, Mapping[str, Any]],
+    own: Mapping[str, Metric],
 ) -> list[Metric]:
-    for name in skip:
+    """Return the metrics to measure: named ones in the order of the catalogue, then objects in the order given."""
+    named = dict.fromkeys(name for name in wanted if isinstance(name, str))
+    for name in (*named, *(name for name in skip if name not in own)):
         metric_class(name)
-    asked = list(dict.fromkeys(name for name in wanted if isinstance(name, str)))
-    for name in asked:
-        metric_class(name)
-    named = [name for name in asked if name not in skip]
     order = list(CATALOGUE)
-    named.sort(key=lambda name: order.index(name) if name in order else len(order))
-    objects = [metric for metric in wanted if isinstance(metric, Metric)]
-    chosen = [create(name, **options.get(name, {})) for name in named] + objects
+    kept = [name for name in named if name not in skip]
+    kept.sort(key=lambda name: order.index(name) if name in order else len(order))
+    chosen = [create(name, **options.get(name, {})) for name in kept]
+    chosen += [metric for name, metric in own.items() if name not in skip]
     if not chosen:
-        raise OptionError("No metric is left to measure: --skip leaves out all that were asked for.")
+        raise OptionError("No metric is left to measure: none was asked for, or skip leaves out all that were.")
     return chosen
 
 
@@ -213,7 +203,7 @@ def _margin(metric: Metric, text: float | str | None) -> Margin:
 
 
 def _with_numbers(
-    settings: Settings, base: _Document, user: _Document, confidence: float | None, replicates: int | None
+    settings: Settings, base: Document, user: Document, confidence: float | None, replicates: int | None
 ) -> Settings:
     def last(*values: Any) -> Any:
         return next((value for value in reversed(values) if value is not None), None)

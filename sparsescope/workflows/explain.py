@@ -17,9 +17,12 @@ from sparsescope.measurements.predictions import predict
 from sparsescope.plots import explanation, panels
 from sparsescope.plots.style import shortened
 
-__all__ = ["Row", "Target", "explain_side_by_side", "figure", "lost_images"]
+__all__ = ["Row", "Target", "explain_side_by_side", "figure", "first_images", "lost_images"]
 
 Target = Literal["dense", "own", "label"]
+
+SHOWN = 3
+"""Images explained unless others are asked for."""
 
 CHUNK = 256
 """Images predicted at a time while looking for lost ones."""
@@ -58,6 +61,11 @@ def lost_images(classifiers: Sequence[Classifier], images: ImageSet, count: int,
         if len(found) >= count:
             break
     return found[:count]
+
+
+def first_images(classifiers: Sequence[Classifier], images: ImageSet) -> list[int]:
+    """Return the indices of the images to explain unless others are asked for: lost ones, else the first of the set."""
+    return lost_images(classifiers, images, SHOWN) or list(range(min(SHOWN, len(images))))
 
 
 def explain_side_by_side(

@@ -153,6 +153,8 @@ def test_the_data_of_the_checkpoint_is_the_default(folder: Path) -> None:
         (["sparse.pt", "--set", "ece.n_bin=3"], "n_bin"),
         (["sparse.pt", "--metric", "acuracy"], "accuracy"),
         (["sparse.pt", "--config", "absent.toml"], "absent.toml"),
+        (["sparse.pt", "--set", "fidelity.samples=9"], "gives fidelity.samples, but fidelity is not measured"),
+        (["sparse.pt", "--layer", "0"], "gives composition.layer, but composition is not measured"),
     ],
 )
 def test_unusable_input_is_two_and_writes_nothing(folder: Path, arguments: list[str], text: str) -> None:
@@ -171,3 +173,19 @@ def test_layer_of_the_compositional_neurons(folder: Path) -> None:
     assert metrics["composition"]["options"]["layer"] == "0"
     assert metrics["composition"]["details"]["dense"]["layer"] == "0"
     assert metrics["composition"]["values"]["sparse"]["status"] == "measured"
+
+
+@pytest.mark.parametrize("gate", ["fail", "inconclusive"])
+def test_a_gate_without_a_metric_in_the_verdict_is_wrong_usage(folder: Path, gate: str) -> None:
+    arguments = ["evaluate", "own.pt", "sparse.pt", "--arch", "net.py:build", "--metric", "weight_top_eigenvalue"]
+    result = CliRunner().invoke(sparsescope, [*arguments, "--gate", gate, "--out", "out"])
+    assert result.exit_code == 2, result.output
+    assert f"--gate {gate} needs a metric that counts in the verdict" in result.stderr
+    assert not (folder / "out").exists()
+
+
+def test_the_same_file_twice_gets_a_word(folder: Path) -> None:
+    (folder / "copy.pt").write_bytes((folder / "dense.pt").read_bytes())
+    result = run("copy.pt", "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert "Warning: copy: is the same file as dense. Was another model meant?" in result.stderr

@@ -12,7 +12,7 @@ from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.cli.table import print_summary
 from sparsescope.evaluation import evaluate
-from sparsescope.evaluation.inputs import is_constant, varied_images
+from sparsescope.evaluation.checks import is_constant, varied_images
 from sparsescope.reporting.notes import headline, warnings
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sparsescope.errors import OptionError
-from sparsescope.evaluation.settings import Margin, parse_assignments, preset_names, read_config, resolve
+from sparsescope.evaluation.config import parse_assignments, preset_names, read_config
+from sparsescope.evaluation.settings import Margin, resolve
 from sparsescope.metrics import CATALOGUE, create, metric_class
 
 USUAL = [name for name in CATALOGUE if not metric_class(name).on_request]

@@ -1,0 +1,86 @@
+"""What presets, configuration files and `METRIC.OPTION=VALUE` texts hold, read and checked."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sparsescope.errors import OptionError
+
+__all__ = ["Document", "parse_assignments", "parse_document", "preset_names", "read_config", "read_preset"]
+
+
+class Document(BaseModel):
+    """What a preset or configuration file may hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    description: str = ""
+    preset: str | None = None
+    verdict: list[str] | None = None
+    paper_tolerance: float | None = None
+    confidence: float | None = None
+    replicates: int | None = None
+    margins: dict[str, float | str] = {}
+    metrics: dict[str, dict[str, Any]] = {}
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that come with the package."""
+    folder = resources.files("sparsescope") / "presets"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Return the settings in a TOML file, or in `[tool.sparsescope]` of a pyproject.toml; OptionError if unreadable."""
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionError(f"Cannot read the configuration {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"The configuration {path} is not TOML: {error}.") from error
+    if path.name != "pyproject.toml":
+        return content
+    section: dict[str, Any] = content.get("tool", {}).get("sparsescope", {})
+    return section
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Turn `METRIC.OPTION=VALUE` texts into {metric: {option: value}}; values are TOML, bare words are strings."""
+    options: dict[str, dict[str, Any]] = {}
+    for text in assignments:
+        target, equals, value = text.partition("=")
+        metric, dot, option = target.strip().partition(".")
+        if not (equals and dot and metric and option):
+            raise OptionError(f"Expected METRIC.OPTION=VALUE, such as fidelity.samples=250, but got {text!r}.")
+        try:
+            parsed = tomllib.loads(f"value = {value.strip()}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value.strip()
+        options.setdefault(metric, {})[option] = parsed
+    return options
+
+
+def read_preset(name: str) -> Document:
+    """Return a preset by name; raises OptionError, which lists them, if there is none."""
+    if name not in preset_names():
+        raise OptionError(f"Expected a preset of {', '.join(preset_names())}, but got {name!r}.")
+    text = (resources.files("sparsescope") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+    return parse_document(tomllib.loads(text), name)
+
+
+def parse_document(content: Mapping[str, Any], where: str) -> Document:
+    """Return the content of a configuration, checked; raises OptionError, which names the place."""
+    try:
+        return Document.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise OptionError(
+            f"In {where}: {place}: {first['msg']}. Expected preset, verdict, margins, metrics, confidence, replicates "
+            "and paper_tolerance."
+        ) from error

@@ -1,0 +1,121 @@
+"""From what the user hands over — paths, modules, classifiers — to classifiers with unique names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from torch import nn
+
+from sparsescope.checkpoints import load_classifier
+from sparsescope.classifier import Classifier
+from sparsescope.errors import ArtefactError, InputError, OptionError, raise_together
+from sparsescope.mask import refuse_computed_weights
+
+__all__ = ["Model", "ModelOptions", "open_models"]
+
+Model = str | Path | nn.Module | Classifier
+"""A model file or mask file, a network on normalised images, or a classifier."""
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """What model files and modules do not say of themselves; a Classifier says all of it.
+
+    Args:
+        arch: architecture specification, of files.
+        mean: per-channel mean in [0, 1] units; goes with `std`.
+        std: per-channel standard deviation, > 0.
+        output: what the networks return (see `Classifier`); None: of a candidate what dense returns, of dense logits.
+    """
+
+    arch: str | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    output: str | int | None = None
+
+    def check_used_by(self, models: Sequence[Model]) -> None:
+        """Raise OptionError for an option that none of the models takes, which would be ignored in silence."""
+        if (self.mean is None) != (self.std is None):
+            raise OptionError("Expected mean and std together, but got only one of them.")
+        given = [item.name for item in fields(self) if getattr(self, item.name) is not None]
+        if given and all(isinstance(model, Classifier) for model in models):
+            raise OptionError(
+                f"Every model is a Classifier, which has its own normalization and output: leave out "
+                f"{', '.join(given)}, or set them in Classifier(module, mean, std, output=…)."
+            )
+        if self.arch is not None and not any(isinstance(model, str | Path) for model in models):
+            raise OptionError(
+                f"No model is a file: leave out arch ({self.arch!r}), which says how the network of a file is built."
+            )
+
+
+def open_models(dense: Model, candidates: Sequence[Model], options: ModelOptions | None = None) -> list[Classifier]:
+    """Return classifiers, dense first, named uniquely: by file stem, else `dense`, `sparse`.
+
+    Args:
+        dense: the dense model.
+        candidates: the models that are compared with it; a mask file is applied to it.
+        options: what files and modules do not say of themselves.
+
+    Raises:
+        OptionError: an option that no model takes.
+        ArtefactError: a file that cannot be used (see `checkpoints.load_classifier`), or a mask that is not applied. Of
+            several candidates all that cannot be used are named at once.
+    """
+    options = options or ModelOptions()
+    options.check_used_by([dense, *candidates])
+    parent = _open(dense, "dense", options, None)
+    models, refused = [parent], []
+    for candidate in candidates:
+        try:
+            models.append(_open(candidate, "sparse", options, parent))
+        except InputError as error:
+            refused.append(error)
+    raise_together(refused, len(candidates), "candidates")
+    return _named_uniquely(models)
+
+
+def _named_uniquely(models: Sequence[Classifier]) -> list[Classifier]:
+    taken: set[str] = set()
+    named = []
+    for model in models:
+        name, count = model.name, 1
+        while name in taken:
+            count += 1
+            name = f"{model.name}-{count}"
+        taken.add(name)
+        named.append(replace(model, name=name, passes=type(model.passes)()))
+    return named
+
+
+def _open(model: Model, name: str, options: ModelOptions, dense: Classifier | None) -> Classifier:
+    if isinstance(model, Classifier):
+        opened = model if model.name != "model" else replace(model, name=name)
+    elif isinstance(model, nn.Module):
+        refuse_computed_weights(model)
+        mean, std = ((0.0,), (1.0,)) if options.mean is None or options.std is None else (options.mean, options.std)
+        output = options.output if options.output is not None else (dense.output if dense is not None else "logits")
+        opened = Classifier(model, mean, std, output=output, name=name)
+    elif not isinstance(model, str | Path):
+        raise OptionError(
+            f"Expected {name} to be the path of a model file, an nn.Module or a Classifier, but got a "
+            f"{type(model).__name__}. Load a state dict into its network first."
+        )
+    else:
+        opened = load_classifier(
+            model, arch=options.arch, mean=options.mean, std=options.std, output=options.output, dense=dense
+        )
+    _check_mask_applied(opened)
+    return opened
+
+
+def _check_mask_applied(classifier: Classifier) -> None:
+    """A mask that is not applied would be reported as sparsity while the dense network is measured."""
+    parameters = dict(classifier.module.named_parameters())
+    for name, kept in (classifier.mask or {}).items():
+        left = int(parameters[name].detach().cpu()[~kept].count_nonzero())
+        if left:
+            raise ArtefactError(
+                f"The mask removes {int((~kept).sum())} weights of {name}, but {left} of them are not zero in "
+                f"{classifier.name}. Apply it first: mask.apply(module)."
+            )

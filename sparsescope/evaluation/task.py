@@ -1,0 +1,157 @@
+"""Task: the models and the data of one comparison. The one place where every command opens them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sparsescope.benchmark import Benchmark, ImageSet
+from sparsescope.checkpoints import stored_data_spec
+from sparsescope.classifier import Classifier
+from sparsescope.corruptions.stored import open_corrupted
+from sparsescope.datasets import open_benchmark, open_images, open_probe
+from sparsescope.errors import OptionError
+from sparsescope.evaluation.models import Model, ModelOptions, open_models
+
+__all__ = ["DataOptions", "Task", "data_of", "images_of", "open_data", "open_task"]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which images belong to a task, and how they are read; see `datasets.open_benchmark`.
+
+    Args:
+        ood: SPECs of out-of-distribution sets; none: the data set's own, else noise and textures.
+        corrupted: SPEC of stored corrupted test images; None: the benchmark's own, else they are made on the fly.
+        train: SPEC of the training images; None: the data set's own.
+        probe: SPEC of the probe set; None: the benchmark's own, of a SPEC else the embedded scenes.
+        resize: pixels of the shorter side after resizing.
+        crop: side of the centre crop in pixels.
+    """
+
+    ood: Sequence[str] = ()
+    corrupted: str | None = None
+    train: str | None = None
+    probe: str | None = None
+    resize: int | None = None
+    crop: int | None = None
+
+    def check_fit_for_benchmark(self) -> None:
+        """Raise OptionError for options that a Benchmark, whose sets are open already, would ignore in silence."""
+        instead = {
+            "ood": "ood={'svhn': sparsescope.open_images('folder:svhn')}",
+            "train": "train=sparsescope.open_images('folder:train')",
+            "resize": "test=… with images of that size",
+            "crop": "test=… with images of that size",
+        }
+        given = [name for name in instead if getattr(self, name) not in (None, ())]
+        if given:
+            raise OptionError(
+                f"The benchmark is a Benchmark, whose image sets are open already: leave out {', '.join(given)}, or "
+                f"change the sets: dataclasses.replace(benchmark, {instead[given[0]]})."
+            )
+
+
+@dataclass(frozen=True)
+class Task:
+    """The models of one comparison and their data.
+
+    Args:
+        classifiers: the models, dense first, under different names, cut to the outputs that the data is about.
+        benchmark: the data.
+    """
+
+    classifiers: tuple[Classifier, ...]
+    benchmark: Benchmark
+
+    @property
+    def dense(self) -> Classifier:
+        """The dense model."""
+        return self.classifiers[0]
+
+    @property
+    def candidates(self) -> tuple[Classifier, ...]:
+        """The models that are compared with it, in the order given."""
+        return self.classifiers[1:]
+
+
+def open_task(
+    dense: Model,
+    candidates: Sequence[Model] = (),
+    data: str | Benchmark | None = None,
+    *,
+    models: ModelOptions | None = None,
+    images: DataOptions | None = None,
+) -> Task:
+    """Open models and data: files by their architecture, grey images for grey models, outputs cut to the task.
+
+    Args:
+        dense: the dense model; alone, the model.
+        candidates: the models that are compared with it.
+        data: SPEC of the data, or a Benchmark; None: what the dense checkpoint names.
+        models: what files and modules do not say of themselves.
+        images: which other images belong to the task, and how they are read.
+
+    Raises:
+        OptionError: an option that would have no effect, or no data.
+        InputError: a model or data that cannot be used; the text names the file and the cause.
+    """
+    classifiers = open_models(dense, candidates, models)
+    benchmark = open_data(data_of(dense, data), classifiers[0], images)
+    if benchmark.outputs is not None:
+        classifiers = [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
+    return Task(tuple(classifiers), benchmark)
+
+
+def data_of(dense: Model, data: str | Benchmark | None) -> str | Benchmark:
+    """Return the data, by default what the dense checkpoint names; raises OptionError where there is none."""
+    if data is None and isinstance(dense, str | Path):
+        data = stored_data_spec(dense)
+    if data is None:
+        raise OptionError("Expected --data SPEC, such as cifar10:DIR or folder:DIR: the dense model names no data set.")
+    return data
+
+
+def images_of(data: str, classifier: Classifier) -> ImageSet:
+    """Return the test images of a SPEC as a model takes them; they need no labels."""
+    return open_images(data, grey=_takes_grey(classifier))
+
+
+def _takes_grey(classifier: Classifier | None) -> bool:
+    return classifier is not None and classifier.channels == 1
+
+
+def open_data(
+    data: str | Benchmark, classifier: Classifier | None = None, options: DataOptions | None = None
+) -> Benchmark:
+    """Return the benchmark of a SPEC as a model takes it, or a Benchmark with the stored sets that are asked for.
+
+    Args:
+        data: SPEC, or a Benchmark.
+        classifier: the model that decides whether image files are read in grey; None: they are not.
+        options: which other images, and how they are read.
+
+    Raises:
+        OptionError: an option that a Benchmark would ignore, or an unknown form.
+        DataError: data that cannot be used.
+    """
+    asked = options or DataOptions()
+    if isinstance(data, str):
+        benchmark = open_benchmark(
+            data,
+            ood=asked.ood,
+            train=asked.train,
+            probe=asked.probe,
+            resize=asked.resize,
+            crop=asked.crop,
+            grey=_takes_grey(classifier),
+        )
+    elif not isinstance(data, Benchmark):
+        raise OptionError(f"Expected the data as a SPEC, such as 'cifar10:DIR', or as a Benchmark, but got {data!r}.")
+    else:
+        asked.check_fit_for_benchmark()
+        benchmark = data
+        if asked.probe is not None:
+            benchmark = replace(benchmark, probe=open_probe(asked.probe, benchmark.test.shape))
+    if asked.corrupted is not None:
+        benchmark = replace(benchmark, corrupted=open_corrupted(asked.corrupted, benchmark.test))
+    return benchmark
