@@ -169,7 +169,7 @@ def run(
 
 
 def _settings(options: dict[str, Any]) -> "Settings":
-    """Return what is measured and how it is judged; raises OptionError for an option of a metric that is not."""
+    """Return what is measured and how it is judged; options of metrics that are not measured get a word."""
     from sparsescope.evaluation import resolve
     from sparsescope.evaluation.config import parse_assignments
 
@@ -186,10 +186,9 @@ def _settings(options: dict[str, Any]) -> "Settings":
         seed=options["seed"],
     )
     measured = {metric.name for metric in settings.metrics}
-    if unused := [f"{metric}.{option}" for metric in own if metric not in measured for option in own[metric]]:
-        raise OptionError(
-            f"--set (or --layer) gives {', '.join(unused)}, but {', '.join(own.keys() - measured)} is not measured. "
-            "Leave it out, or change --metric and --skip."
+    for metric in sorted(own.keys() - measured):
+        click.echo(
+            f"Warning: {metric} is not measured: its options ({', '.join(own[metric])}) have no effect.", err=True
         )
     return settings
 
