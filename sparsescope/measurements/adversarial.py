@@ -33,6 +33,7 @@ class Adversarial(AttackedImages):
         epsilons: further sizes, for the curve of accuracy against ε. Without a random start the direction does not
             depend on ε: one gradient serves them all.
         random_start: whether to step from a random place within ε.
+        step: length of the step in multiples of ε, > 0; None: 1, and 1.25 from a random start.
 
     Arrays: `correct` bool (n,) after the cross-entropy step; `correct_margin` bool (n,) after the margin-loss step;
     `curve` bool (n, len(grid)) after cross-entropy steps of every size of `grid`.
@@ -44,6 +45,7 @@ class Adversarial(AttackedImages):
     images: int | None = None
     epsilons: tuple[float, ...] = ()
     random_start: bool = False
+    step: float | None = None
 
     @property
     def grid(self) -> tuple[float, ...]:
@@ -67,7 +69,8 @@ class Adversarial(AttackedImages):
     def _batch(self, classifier: Classifier, shown: Shown) -> Arrays:
         images, labels, _, _ = shown
         fixed = None if self.random_start else self._direction(classifier, shown, self.epsilon)
-        alpha = RANDOM_START_STEP if self.random_start else 1.0
+        usual = RANDOM_START_STEP if self.random_start else 1.0
+        alpha = usual if self.step is None else self.step
         curve: list[NDArray[np.bool_]] = []
         arrays: dict[str, NDArray[np.bool_]] = {}
         for epsilon in self.grid:

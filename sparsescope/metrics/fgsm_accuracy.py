@@ -31,7 +31,9 @@ class FgsmAccuracy(Metric):
         epsilon: step in every pixel, in pixel units, >= 0.
         images: how many test images, drawn stratified by class; None means all.
         epsilons: further ε for the curve; each costs a forward pass, or a gradient too with a random start.
-        random_start: step by 1.25 ε from a random place within ε, back to within ε, as Wong et al. 2020 do.
+        random_start: step from a random place within ε, back to within ε, by 1.25 ε as Wong et al. 2020 do.
+        step: length of the step in multiples of ε, > 0; None: 1, and 1.25 from a random start. The code of Chen et al.
+            2022 takes 1 from a random start.
 
     Source: Goodfellow et al. 2015; Chen et al. 2022, section 3.1.
     """
@@ -49,10 +51,11 @@ class FgsmAccuracy(Metric):
     images: Annotated[int, Field(ge=1)] | None = None
     epsilons: tuple[_Epsilon, ...] = (1 / 255, 2 / 255, 4 / 255, 8 / 255, 16 / 255)
     random_start: bool = False
+    step: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     @property
     def _attack(self) -> Adversarial:
-        return Adversarial(self.epsilon, self.images, self.epsilons, self.random_start)
+        return Adversarial(self.epsilon, self.images, self.epsilons, self.random_start, self.step)
 
     @override
     def measurements(self, benchmark: Benchmark) -> tuple[Adversarial, ...]:

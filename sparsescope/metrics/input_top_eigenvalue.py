@@ -1,7 +1,8 @@
 """Largest eigenvalue of the loss Hessian in the input."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic.dataclasses import dataclass
 from typing_extensions import override
 
@@ -16,8 +17,16 @@ __all__ = ["InputTopEigenvalue"]
 class InputTopEigenvalue(InputTrace):
     """Mean over images of the largest eigenvalue of ∇²_x L(x_i): sum(w_i λ_i) / sum(w_i), x in pixel units.
 
-    Options, images and measurement are those of `InputTrace`. Exact for piecewise-linear networks; else by Lanczos,
-    whose largest residual is in the details.
+    Images and measurement are those of `InputTrace`. Exact for piecewise-linear networks; else by Lanczos, whose
+    largest residual is in the details.
+
+    Args:
+        images: as in `InputTrace`.
+        method: likewise.
+        probes: likewise.
+        loss: `"image"`, as above; or `"batch_mean"`: the largest eigenvalue of the Hessian of (1/n) sum_i L(x_i) in all
+            n images at once, max_i(w_i λ_i) / sum(w_i), as in the code of Chen et al. 2022. It falls with n: compare it
+            at one number of images only.
 
     Source: Chen et al. 2022, section 3.4.
     """
@@ -26,9 +35,16 @@ class InputTopEigenvalue(InputTrace):
     label: ClassVar[str] = "Input Hessian top eigenvalue"
     in_verdict: ClassVar[bool] = False
 
+    loss: Literal["image", "batch_mean"] = "image"
+
     @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
-        return weighted_mean(units["top_eigenvalue"], weights)
+        if self.loss == "image":
+            return weighted_mean(units["top_eigenvalue"], weights)
+        # Images do not interact in eval mode: the Hessian has one block for each, and its eigenvalues are theirs.
+        with np.errstate(invalid="ignore"):
+            largest: FloatArray = (weights * units["top_eigenvalue"]).max(axis=-1) / weights.sum(axis=-1)
+        return largest
 
     @override
     def details(self, units: Units) -> dict[str, Any]:

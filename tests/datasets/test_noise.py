@@ -40,6 +40,18 @@ def test_gaussian_noise_has_mean_a_half_and_deviation_one_before_it_is_clipped()
     assert abs((values < 0.25).mean() - 0.40129) < 0.003
 
 
+def test_narrow_gaussian_noise_is_that_of_the_released_code():
+    """clip(N(0, 0.5), -1, 1) * 0.5 + 0.5, literally, by its shares below every tenth."""
+    values = read("gaussian-0.25", (3, 32, 32)).ravel()
+    theirs = np.clip(np.random.default_rng(0).normal(size=values.size, scale=0.5), -1, 1) * 0.5 + 0.5
+    theirs = np.rint(theirs * 255) / 255  # images of 8 bits
+    for level in np.arange(0.05, 1, 0.1):
+        share, expected = (values < level).mean(), (theirs < level).mean()
+        assert abs(share - expected) < 5 * np.sqrt(2 * expected * (1 - expected) / values.size)
+    for end in (0, 1):
+        assert abs((values == end).mean() - (theirs == end).mean()) < 0.001
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_pixels_channels_and_images_are_independent(kind):
     values = read(kind, (3, 16, 16)) - 0.5

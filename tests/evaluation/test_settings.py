@@ -52,7 +52,8 @@ def test_quick_is_smaller_than_standard() -> None:
 def test_lthpass_has_the_conventions_of_the_released_code() -> None:
     options = {metric.name: metric for metric in resolve(preset="lthpass").metrics}
     assert options["ece"].n_bins == options["sce"].n_bins == 14
-    assert options["fgsm_accuracy"].random_start
+    assert (options["fgsm_accuracy"].random_start, options["fgsm_accuracy"].step) == (True, 1.0)
+    assert options["input_top_eigenvalue"].loss == "batch_mean"
     assert (options["fidelity"].distance, options["fidelity"].target) == ("cosine", "own")
     assert options["fidelity"].measurements(None) == options["stability"].measurements(None)
 

@@ -4,6 +4,7 @@ import reference_curvature as reference
 import torch
 
 from sparsescope.attacks import fgsm
+from sparsescope.attacks.fgsm import fgsm_start
 from sparsescope.measurements.adversarial import Adversarial
 from sparsescope.measurements.base import run
 from sparsescope.measurements.predictions import Predictions
@@ -76,3 +77,29 @@ def test_random_start_is_paired_by_image(small_classifier, small_benchmark):
     with small_classifier.prepared():
         part = random.measure(small_classifier, prepared, {}, 32)
     np.testing.assert_array_equal(part["correct"], results[0]["correct"][ids])
+
+
+def test_one_whole_step_from_a_random_start_is_the_released_codes_attack(small_classifier, small_benchmark):
+    """LinfPGDAttack of the released code, literally: one step of eps_iter = eps after rand_init, clipped twice."""
+    epsilon, images = 0.05, small_benchmark.test.read(range(40))
+    labels = torch.from_numpy(small_benchmark.test.labels)
+    start = fgsm_start(images, epsilon, np.arange(40), 4)
+    with small_classifier.prepared():
+        delta = (start - images).requires_grad_()
+        loss = torch.nn.functional.cross_entropy(small_classifier(images + delta), labels)
+        (gradient,) = torch.autograd.grad(loss, delta)
+        delta = (delta.detach() + epsilon * gradient.sign()).clamp(-epsilon, epsilon)
+        with torch.no_grad():
+            expected = small_classifier((images + delta).clamp(0, 1)).argmax(1) == labels
+    released = run(Adversarial(epsilon, random_start=True, step=1.0), small_classifier, small_benchmark, seed=4)
+    np.testing.assert_array_equal(released["correct"], expected.numpy())
+
+
+def test_the_length_of_the_step_is_in_multiples_of_epsilon(small_classifier, small_benchmark):
+    sizes = tuple(np.linspace(0.01, 0.5, 40))
+    curves = {
+        step: run(Adversarial(0.03, None, sizes, True, step), small_classifier, small_benchmark)["curve"]
+        for step in (None, 1.25, 1.0)
+    }
+    np.testing.assert_array_equal(curves[None], curves[1.25])
+    assert (curves[1.0] != curves[1.25]).any()

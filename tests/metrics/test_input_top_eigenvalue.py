@@ -41,3 +41,22 @@ def test_agrees_with_the_full_hessian(small_benchmark, activation):
     classifier, metric = Classifier(network, (0.5,), (0.1,)), InputTopEigenvalue(images=None, probes=1)
     expected = mean_top_eigenvalue(classifier, small_benchmark.train.read(range(24)), small_benchmark.train.labels)
     assert metric.value(metric.measure(classifier, small_benchmark)) == pytest.approx(expected, rel=2e-3)
+
+
+def test_of_the_batch_mean_by_hand():
+    arrays = {"top_eigenvalue": np.array([1.0, 3.0]), "residual": np.zeros(2), "exact": np.array([True, True])}
+    metric, units = InputTopEigenvalue(loss="batch_mean"), Units({"test": 2}, arrays)
+    found = metric.reduce(units, np.array([[1.0, 1.0], [2.0, 0.0], [4.0, 1.0]]))
+    np.testing.assert_allclose(found, [1.5, 1.0, 0.8])
+
+
+def test_of_the_batch_mean_is_what_power_iteration_on_a_whole_batch_finds(small_benchmark):
+    """The released code, literally: power iteration on the Hessian of a batch's mean loss in all its pixels."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(12, 6), nn.ReLU(), nn.Linear(6, 4))
+    classifier = Classifier(network, (0.5,), (0.1,))
+    metric = InputTopEigenvalue(images=None, loss="batch_mean")
+    expected = reference.batch_input_eigenvalue(
+        classifier, small_benchmark.train.read(range(24)), small_benchmark.train.labels
+    )
+    assert metric.value(metric.measure(classifier, small_benchmark)) == pytest.approx(expected, rel=1e-4)

@@ -54,3 +54,16 @@ def fgsm(classifier, images, labels, epsilon):
         functional.cross_entropy(twin(pixels), torch.tensor([int(label)])).backward()
         adversarial.append((pixels.detach() + epsilon * pixels.grad.sign()).clamp(0, 1))
     return torch.cat(adversarial)
+
+
+def batch_input_eigenvalue(classifier, images, labels, rounds=2000):
+    """Return what power iteration finds: an eigenvalue of ∇² of a batch's mean loss, in all its pixels at once."""
+    twin, pixels = doubled(classifier), images.double().requires_grad_()
+    loss = functional.cross_entropy(twin(pixels), torch.as_tensor(labels))
+    (gradient,) = torch.autograd.grad(loss, pixels, create_graph=True)
+    vector = torch.randn(pixels.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for _ in range(rounds):
+        vector = vector / vector.norm()
+        (product,) = torch.autograd.grad(gradient, pixels, vector, retain_graph=True)
+        eigenvalue, vector = float((product * vector).sum()), product
+    return eigenvalue
