@@ -86,5 +86,8 @@ def test_alone_it_is_drawn_at_32_pixels_in_colour_and_resized():
 
 @pytest.mark.parametrize("spec", ["noise:salt", "noise", "noise:"])
 def test_another_kind(spec):
-    with pytest.raises(OptionError, match=r"^Expected noise:(KIND|uniform or noise:gaussian), but got '" + spec + "'"):
+    with pytest.raises(
+        OptionError,
+        match=r"^Expected noise:(KIND|uniform, noise:gaussian, noise:gaussian-0\.25), but got '" + spec + "'",
+    ):
         open_images(spec)
