@@ -29,7 +29,7 @@ class Engine:
 
     Args:
         classifier: the network with its normalisation, on its device.
-        recipe: momentum and weight decay.
+        recipe: momentum, weight decay and label smoothing.
         hook: acts around every step; it is started here.
         precision: of the forward pass.
         ranks: processes that train together.
@@ -47,7 +47,7 @@ class Engine:
             weight_decay=recipe.weight_decay,
             nesterov=recipe.nesterov,
         )
-        self._precision = precision
+        self._precision, self._smoothing = precision, recipe.label_smoothing
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
         self._forward = classifier
         hook.start(self.module, self.optimiser)
@@ -66,7 +66,7 @@ class Engine:
         labels = batch.labels.to(self.device)
         with torch.autocast(self.device.type, getattr(torch, self._precision), enabled=self._precision != "float32"):
             logits = self._forward(batch.images)
-        loss = functional.cross_entropy(logits.float(), labels)
+        loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self._smoothing)
         self.optimiser.zero_grad()
         self._scaler.scale(loss * batch.factor).backward()  # type: ignore[no-untyped-call]
         self.classifier.passes.backward += batch.count

@@ -131,7 +131,7 @@ class _Run:
         if engine.ranks.first:
             folder.prepare()
         self.identity = {
-            **self.recipe.model_dump(mode="json", exclude={"description", "source"}),
+            **self.recipe.identity(),
             "first": self.first,
             "stop": self.stop,
             "seed": self.seed,

@@ -29,6 +29,8 @@ class Recipe(BaseModel):
         momentum: of SGD.
         nesterov: whether the momentum is Nesterov's.
         weight_decay: L2 penalty on all parameters.
+        label_smoothing: share of the target spread evenly over all classes (Szegedy et al. 2016); 0: none. The history
+            has the loss without it for test images.
         shift: images are moved by up to this many whole pixels each way: padding and a random crop.
         shift_fill: what comes into the picture: `"zeros"` (black), or the `"edge"` repeated.
         flip: whether every second image is mirrored, left to right.
@@ -52,6 +54,7 @@ class Recipe(BaseModel):
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
     weight_decay: float = Field(default=5e-4, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     shift: int = Field(default=2, ge=0)
     shift_fill: Literal["zeros", "edge"] = "edge"
     flip: bool = False
@@ -69,6 +72,11 @@ class Recipe(BaseModel):
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides a run's numbers, JSON-able; what older runs did not have is left out at its default."""
+        left_out = {"description", "source"} | ({"label_smoothing"} if self.label_smoothing == 0 else set())
+        return self.model_dump(mode="json", exclude=left_out)
 
     def changed(self, **changes: Any) -> "Recipe":
         """Return a copy with some values changed, checked like any other; OptionError if one is out of range."""

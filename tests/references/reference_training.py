@@ -18,6 +18,7 @@ def train_plainly(
     weight_decay: float,
     nesterov: bool,
     removed: Mapping[str, Tensor],
+    smoothing: float = 0.0,
 ) -> None:
     """Train on batches (normalised images, labels); rates gives the learning rate of a step counted from 0."""
     velocity: dict[str, Tensor] = {}
@@ -25,7 +26,9 @@ def train_plainly(
     module.train()
     for epoch in epochs:
         for images, labels in epoch:
-            loss = nn.CrossEntropyLoss()(module(images), labels)
+            logs = module(images).log_softmax(1)
+            right = logs[torch.arange(len(labels)), labels]  # with smoothing a, the target is (1 - a) y + a / K
+            loss = -((1 - smoothing) * right + smoothing * logs.mean(1)).mean()
             module.zero_grad()
             loss.backward()
             for name, parameter in module.named_parameters():

@@ -31,12 +31,13 @@ def assert_same_bits(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
     assert [name for name in one if not torch.equal(one[name], other[name])] == []
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("sparsity", [0.0, 0.6])
 def test_the_plain_loop_gives_the_same_weights(
-    make_classifier: Make, tiny_images: ArrayImages, sparsity: float, nesterov: bool
+    make_classifier: Make, tiny_images: ArrayImages, sparsity: float, nesterov: bool, smoothing: float
 ) -> None:
-    recipe = RECIPE.changed(nesterov=nesterov, schedule="step", milestones=(2,))
+    recipe = RECIPE.changed(nesterov=nesterov, schedule="step", milestones=(2,), label_smoothing=smoothing)
     ours, theirs = (make_classifier(sparsity, dropout=False) for _ in range(2))
     theirs.mask.apply(theirs.module)
     train(ours, tiny_images, recipe, seed=4)
@@ -55,6 +56,7 @@ def test_the_plain_loop_gives_the_same_weights(
         weight_decay=0.01,
         nesterov=nesterov,
         removed={name: ~kept for name, kept in theirs.mask.items()},
+        smoothing=smoothing,
     )
     for name, tensor in weights(theirs).items():
         torch.testing.assert_close(ours.module.state_dict()[name], tensor, rtol=1e-5, atol=1e-7)

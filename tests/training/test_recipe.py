@@ -10,14 +10,32 @@ from sparsescope.training import Recipe, load_recipe, recipe_names
 
 
 def test_recipes_of_the_package() -> None:
-    assert recipe_names() == ["cifar", "digits", "imagenet"]
+    assert recipe_names() == ["cifar", "cifar-rigl", "digits", "imagenet", "imagenet-rigl"]
     cifar, imagenet = load_recipe("cifar"), load_recipe("imagenet")
     assert (cifar.epochs, cifar.learning_rate, cifar.batch_size, cifar.milestones) == (182, 0.1, 128, (91, 136))
     assert (cifar.schedule, cifar.decay, cifar.momentum, cifar.weight_decay) == ("step", 0.1, 0.9, 1e-4)
     assert (cifar.shift, cifar.shift_fill, cifar.flip, cifar.rewind_epoch) == (4, "zeros", True, 3)
     assert (imagenet.epochs, imagenet.learning_rate, imagenet.batch_size) == (90, 0.4, 1024)
     assert (imagenet.milestones, imagenet.warmup_epochs, imagenet.resized_crop) == ((30, 60, 80), 5, True)
-    assert all(recipe.source and recipe.description for recipe in (cifar, imagenet))
+    assert (imagenet.schedule, imagenet.decay, imagenet.momentum, imagenet.weight_decay) == ("step", 0.1, 0.9, 1e-4)
+    assert (cifar.warmup_epochs, imagenet.rewind_epoch) == (0, 15)
+    assert all("Chen et al. 2022, Table 1" in recipe.source for recipe in (cifar, imagenet))
+    assert all(load_recipe(name).source and load_recipe(name).description for name in recipe_names())
+
+
+def test_the_recipes_of_rigl_are_those_of_liu() -> None:
+    cifar, imagenet = load_recipe("cifar-rigl"), load_recipe("imagenet-rigl")
+    assert (cifar.epochs, cifar.learning_rate, cifar.batch_size, cifar.milestones) == (250, 0.1, 128, (125, 187))
+    assert (cifar.nesterov, cifar.momentum, cifar.weight_decay, cifar.warmup_epochs) == (True, 0.9, 5e-4, 0)
+    assert (imagenet.epochs, imagenet.learning_rate, imagenet.batch_size) == (100, 0.1, 128)
+    assert (imagenet.milestones, imagenet.warmup_epochs, imagenet.label_smoothing) == ((30, 60, 90), 5, 0.1)
+    assert all("Liu et al. 2021b" in recipe.source for recipe in (cifar, imagenet))
+
+
+def test_what_older_runs_did_not_have_is_not_held_against_them() -> None:
+    assert "label_smoothing" not in load_recipe("cifar").identity()
+    assert load_recipe("cifar", label_smoothing=0.1).identity()["label_smoothing"] == 0.1
+    assert {"epochs", "batch_size"} <= set(load_recipe("cifar").identity())
 
 
 def test_a_file_and_changes(tmp_path: Path) -> None:
@@ -50,7 +68,8 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 def test_unknown_recipes() -> None:
     with pytest.raises(
-        OptionError, match=r"Expected a recipe of cifar, digits, imagenet, or a \.toml file, but got 'mnist'"
+        OptionError,
+        match=r"Expected a recipe of cifar, cifar-rigl, digits, .*, or a \.toml file, but got 'mnist'",
     ):
         load_recipe("mnist")
     with pytest.raises(OptionError, match=r"Cannot read the recipe none\.toml"):
