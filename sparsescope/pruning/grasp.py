@@ -7,13 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from sparsescope.errors import OptionError
-from sparsescope.mask import weight_tensors
+from sparsescope.mask import head_weight, weight_tensors
 from sparsescope.pruning.subject import Batch, BatchNorm, Scores, Subject
 
 __all__ = ["grasp"]
 
 
-def grasp(subject: Subject, *, temperature: float = 200.0, batch_norm: BatchNorm = "batch") -> Scores:
+def grasp(
+    subject: Subject, *, temperature: float = 200.0, batch_norm: BatchNorm = "batch", score_head: bool = True
+) -> Scores:
     """Score w * (H g): what of the squared gradient norm is lost, to first order, with each weight.
 
     Removing w changes g'g by -2 w (H g). The paper's score is -w * (H g), and both paper and authors' code remove the
@@ -21,13 +23,18 @@ def grasp(subject: Subject, *, temperature: float = 200.0, batch_norm: BatchNorm
     opposite and the mask the same. It is no absolute value: a weight may be kept for its sign alone.
 
     g and H are those of the mean cross-entropy of logits / temperature over all images given (the authors: 10 or 25 of
-    each class), in the weights of all convolutions and linear layers, head included, whether or not it may be removed.
-    The batches are kept in memory and each is used twice. Source: Wang et al. 2020, section 4 and algorithm 2.
+    each class), in the weights of all convolutions and linear layers, by default with the head, whether or not it may
+    be removed. The batches are kept in memory and each is used twice.
+
+    Source: Wang et al. 2020, section 4 and algorithm 2.
 
     Args:
         subject: the network and the images it may look at.
         temperature: divides the logits; 200 in the paper.
         batch_norm: normalise by the statistics of each `"batch"`, as the authors do, or by the `"running"` ones.
+        score_head: whether g and H include the head's weights, as in the authors' code; without them they are those of
+            the weights that may be removed, as in codes that leave the head out altogether. A head that may be removed
+            is always among them.
 
     Raises:
         OptionError: temperature not positive and finite.
@@ -37,7 +44,7 @@ def grasp(subject: Subject, *, temperature: float = 200.0, batch_norm: BatchNorm
     subject.use_batch_norm(batch_norm)
     batches = list(subject.batches())
     n = sum(len(images) for images, _ in batches)
-    weights = list(weight_tensors(subject.module).values())
+    weights = list(_scored(subject, score_head).values())
     gradient = [torch.zeros_like(weight) for weight in weights]
     for batch in batches:
         for total, part in zip(gradient, _gradient(subject, batch, temperature, n, weights), strict=True):
@@ -53,6 +60,15 @@ def grasp(subject: Subject, *, temperature: float = 200.0, batch_norm: BatchNorm
             total += part
     subject.count_backward(3 * n)
     return {name: weight.detach() * products[name] for name, weight in subject.weights.items()}
+
+
+def _scored(subject: Subject, head: bool) -> dict[str, nn.Parameter]:
+    """Return the weights that gradient and Hessian are taken in."""
+    every = weight_tensors(subject.module)
+    name = head_weight(subject.module)
+    if head or name in subject.weights:
+        return every
+    return {other: weight for other, weight in every.items() if other != name}
 
 
 def _gradient(

@@ -61,6 +61,18 @@ def test_scores_equal_the_papers(tiny: nn.Module, make_batches: Make) -> None:
         torch.testing.assert_close(score("grasp", tiny, batches)[name], -value, rtol=1e-6, atol=1e-18)
 
 
+def test_grasp_with_and_without_the_head_among_what_it_differentiates(tiny: nn.Module, make_batches: Make) -> None:
+    batches = make_batches()
+    for head in (True, False):
+        found = score("grasp", tiny, batches, score_head=head)
+        for name, value in reference.grasp(tiny, *batches[0], head=head).items():
+            torch.testing.assert_close(found[name], -value, rtol=1e-6, atol=1e-18)
+    with_head, without = (ss.prune("grasp", tiny, batches, 0.5, score_head=head) for head in (True, False))
+    assert not same(with_head, without)
+    both = [score("grasp", tiny, batches, prune_head=True, score_head=head) for head in (True, False)]
+    assert all(torch.equal(both[0][name], both[1][name]) for name in both[0])
+
+
 def test_masks_equal_the_papers_on_resnet20(make_batches: Make) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)

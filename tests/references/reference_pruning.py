@@ -40,11 +40,14 @@ def snip(network: nn.Module, images: Tensor, labels: Tensor) -> dict[str, Tensor
     return {name: factor.grad.abs() for name, factor in factors.items()}
 
 
-def grasp(network: nn.Module, images: Tensor, labels: Tensor, temperature: float = 200.0) -> dict[str, Tensor]:
+def grasp(
+    network: nn.Module, images: Tensor, labels: Tensor, temperature: float = 200.0, head: bool = True
+) -> dict[str, Tensor]:
     """Wang et al. 2020, algorithm 2: -theta * Hg, with H by a full row of double differentiation per weight."""
     network = copy.deepcopy(network).train()
     weights = dict(network.named_parameters())
-    names = [*prunable(network), [f"{n}.weight" for n, m in network.named_modules() if isinstance(m, nn.Linear)][-1]]
+    last = [f"{n}.weight" for n, m in network.named_modules() if isinstance(m, nn.Linear)][-1]
+    names = [*prunable(network), *([last] if head else [])]
     loss = functional.cross_entropy(network(images) / temperature, labels)
     gradients = torch.autograd.grad(loss, [weights[name] for name in names], create_graph=True)
     fixed = torch.cat([gradient.detach().flatten() for gradient in gradients])
