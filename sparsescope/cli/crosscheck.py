@@ -35,11 +35,12 @@ def crosscheck(
     from rich.console import Console
     from rich.table import Table
 
-    from sparsescope.checkpoints import load_classifier, stored_data_spec
+    from sparsescope.checkpoints import load_classifier
     from sparsescope.datasets import open_benchmark
+    from sparsescope.evaluation.inputs import stored_data
     from sparsescope.workflows.crosscheck import crosscheck as compare
 
-    data = data or stored_data_spec(model)
+    data = data or stored_data(model)
     if data is None:
         raise OptionError("Expected --data SPEC: the checkpoint names no data set.")
     classifier = load_classifier(model, arch=arch, mean=mean, std=std)

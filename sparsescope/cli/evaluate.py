@@ -145,13 +145,13 @@ def run(
     **options: Any,
 ) -> bool:
     """Evaluate, write the report, print the summary; return whether the gate is missed."""
-    from sparsescope.checkpoints import stored_data_spec
     from sparsescope.cli.table import print_summary
     from sparsescope.evaluation import evaluate as measure
+    from sparsescope.evaluation.inputs import stored_data
     from sparsescope.evaluation.settings import parse_assignments
     from sparsescope.reporting import report
 
-    data = data or stored_data_spec(dense)
+    data = data or stored_data(dense)
     if data is None:
         raise OptionError(
             "Expected --data SPEC (digits, cifar10:DIR, folder:DIR, npz:FILE …): the checkpoint names none."

@@ -83,16 +83,15 @@ def explain(
     Red superpixels speak for the explained class, blue ones against it; superpixels, perturbations and colour scale of
     an image are the same for all models.
     """
-    from sparsescope.checkpoints import stored_data_spec
     from sparsescope.datasets import open_benchmark
-    from sparsescope.evaluation.inputs import cut_to_task, open_models
+    from sparsescope.evaluation.inputs import cut_to_task, open_models, stored_data
     from sparsescope.files import write_atomically
     from sparsescope.plots import png, svg
     from sparsescope.workflows.explain import explain_side_by_side, figure, lost_images
 
     if out.suffix not in (".png", ".svg"):
         raise OptionError(f"Expected --out to end in .png or .svg, but got {out}.")
-    data = data or stored_data_spec(dense)
+    data = data or stored_data(dense)
     if data is None:
         raise OptionError("Expected --data SPEC: the checkpoint names no data set.")
     models = open_models(dense, sparse, arch=arch, mean=mean, std=std)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sparsescope.benchmark import Benchmark, ImageSet
-from sparsescope.checkpoints import load_classifier
+from sparsescope.checkpoints import load_classifier, stored_data_spec
 from sparsescope.classifier import Classifier
+from sparsescope.datasets import runs_user_code
 from sparsescope.errors import ArtefactError, DataError, InputError, NotFiniteError, OptionError
 from sparsescope.mask import refuse_computed_weights
 from sparsescope.measurements.predictions import predict
@@ -25,6 +26,7 @@ __all__ = [
     "pick_batch_size",
     "pick_device",
     "raise_together",
+    "stored_data",
     "varied_images",
 ]
 
@@ -196,3 +198,24 @@ def pick_batch_size(batch_size: int | str, shape: tuple[int, int, int], device: 
     _, height, width = shape
     on_cpu = min(16, max(4, 16 * 32 * 32 // (height * width)))
     return on_cpu if device == "cpu" else 32 * on_cpu
+
+
+def stored_data(path: str | Path) -> str | None:
+    """Return the data specification that our own checkpoint names; None where the file is another or names none.
+
+    Raises:
+        ArtefactError: the file cannot be read, it names code, which is not run unasked, or data of an unknown form.
+    """
+    spec = stored_data_spec(path)
+    if spec is None:
+        return None
+    try:
+        asks_for_code = runs_user_code(spec)
+    except OptionError as error:
+        raise ArtefactError(f"{path} says that its data is {spec}. {error} Give --data SPEC.") from error
+    if asks_for_code:
+        raise ArtefactError(
+            f"{path} says that its data is {spec}, and code that a file names is not run unasked. If you trust it, "
+            f"give --data {spec}."
+        )
+    return spec
