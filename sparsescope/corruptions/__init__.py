@@ -22,7 +22,6 @@ Stored sets have a catalogue: to add a layout, write a `CorruptedSet` in a file 
 `(folder, test images, SPEC)`, and add its line to `STORED_SETS`. Importing this package imports no torch.
 """
 
-
 from typing import TYPE_CHECKING, Any
 
 from sparsescope.corruptions.tables import EXTRA, SEVERITIES, STANDARD

@@ -26,7 +26,7 @@ def test_every_entry_can_be_opened(catalogue):
 
 
 def test_only_the_users_own_forms_run_code_that_a_spec_names():
-    assert [form for form in SOURCES.forms(lambda entry: entry.runs_user_code)] == list(USER_FORMS)
+    assert SOURCES.forms(lambda entry: entry.runs_user_code) == list(USER_FORMS)
     assert not any(map(runs_user_code, ("digits", "imagenet:data", "imagenet-o:x", "noise:uniform", "folder:a.b:c")))
     assert runs_user_code("mine.py:data") and runs_user_code("package.module:data") and runs_user_code("os:getcwd")
     with pytest.raises(OptionError, match=r"Unknown data 'cifra10:x'\. Did you mean cifar10:DIR"):

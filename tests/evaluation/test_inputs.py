@@ -33,5 +33,7 @@ def test_code_that_a_file_names_is_not_run(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_data_of_an_unknown_form(tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match=r"net\.pt says that its data is cifra10:x\. Unknown data .* Give --data SP"):
+    with pytest.raises(
+        ArtefactError, match=r"net\.pt says that its data is cifra10:x\. Unknown data .* Give --data SP"
+    ):
         stored_data(checkpoint(tmp_path, "cifra10:x"))
