@@ -13,6 +13,7 @@ from sparsescope.benchmark import Benchmark, ImageSet
 from sparsescope.checkpoints import load_classifier, stored_data_spec
 from sparsescope.classifier import Classifier
 from sparsescope.datasets import runs_user_code
+from sparsescope.devices import pick_device
 from sparsescope.errors import ArtefactError, DataError, InputError, NotFiniteError, OptionError
 from sparsescope.mask import refuse_computed_weights
 from sparsescope.measurements.predictions import predict
@@ -164,17 +165,6 @@ def is_constant(classifier: Classifier, images: Tensor) -> bool:
         return False
     logits -= logits.mean(axis=1, keepdims=True)
     return bool((np.ptp(logits, axis=0) <= 1e-6 * max(1.0, np.abs(logits).max())).all())
-
-
-def pick_device(device: str) -> str:
-    """Return the device for `auto` (cuda, then mps, then cpu); raises OptionError for one that is not there."""
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if available[name])
-    if not available.get(device.split(":")[0], False):
-        there = [name for name, yes in available.items() if yes]
-        raise OptionError(f"Expected a device of {', '.join(there)} (or auto), but got {device!r}.")
-    return device
 
 
 def pick_batch_size(batch_size: int | str, shape: tuple[int, int, int], device: str) -> int:
