@@ -126,10 +126,10 @@ def load(place: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str], word: str = "or") -> str:
     """Return names as a sentence has them: `a, b or c`."""
     *first, last = names
-    return f"{', '.join(first)} or {last}" if first else last
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _user_form(spec: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sparsescope.errors import OptionError
 from sparsescope.metrics import CATALOGUE, create, metric_class
 from sparsescope.metrics.base import Metric
+from sparsescope.presets import preset_names
 
 __all__ = ["Margin", "Settings", "parse_assignments", "preset_names", "read_config", "resolve"]
 
@@ -63,12 +64,6 @@ class Settings:
     replicates: int = 2000
     paper_tolerance: float = 0.0
     customised: bool = field(default=False)
-
-
-def preset_names() -> list[str]:
-    """Return the names of the presets that come with the package."""
-    folder = resources.files("sparsescope") / "presets"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
 def read_config(path: str | Path) -> dict[str, Any]:

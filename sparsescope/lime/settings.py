@@ -7,9 +7,11 @@ from typing import Any, Literal, get_args
 from sparsescope.errors import OptionError
 from sparsescope.lime.superpixels import superpixel_names
 
-__all__ = ["Distance", "Fill", "LimeSettings"]
+__all__ = ["Distance", "Fill", "LimeSettings", "Target"]
 
 Distance = Literal["hamming", "cosine"]
+Target = Literal["dense", "own", "label"]
+"""The class that is explained: the dense model's for every model, each model's own, or the label."""
 Fill = float | tuple[float, ...] | Literal["mean", "blur"]
 
 
