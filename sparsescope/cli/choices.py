@@ -56,7 +56,7 @@ class OneOf(_Type):
 def _data() -> str:
     from sparsescope.datasets import SOURCES
 
-    return listed(SOURCES.forms(lambda entry: entry.labelled))
+    return listed(SOURCES.forms(lambda entry: entry.labeled))
 
 
 def _ood() -> str:

@@ -25,7 +25,7 @@ __all__ = ["dissect"]
 @click.command()
 @click.argument("model")
 @click.argument("more", nargs=-1)
-@spec_option("--probe", default=EMBEDDED, show_default=True, help="Images with labelled concepts: {probe}.")
+@spec_option("--probe", default=EMBEDDED, show_default=True, help="Images with labeled concepts: {probe}.")
 @click.option(
     "--layer", metavar="NAME", help="Layer, as in named_modules().  [default: the last whose output is a map]"
 )

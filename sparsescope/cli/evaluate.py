@@ -52,7 +52,7 @@ def _gates() -> list[str]:
 )
 @spec_option(
     "--probe",
-    help="Images with labelled concepts, for compositional neurons: {probe}. Default: shapes, which are drawn.",
+    help="Images with labeled concepts, for compositional neurons: {probe}. Default: shapes, which are drawn.",
 )
 @click.option(
     "--layer",

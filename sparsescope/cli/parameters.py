@@ -94,13 +94,13 @@ arch_option = spec_option(
     "--arch", help="Architecture: {arch}. Default: from the checkpoint, else by names and shapes."
 )
 mean_option = click.option(
-    "--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units."
+    "--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalization, in [0, 1] units."
 )
-std_option = click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
+std_option = click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalization.")
 resize_option = click.option(
     "--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side."
 )
-crop_option = click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side.")
+crop_option = click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the center square of this side.")
 device_option = click.option(
     "--device",
     type=OneOf(device_names, numbered=True),

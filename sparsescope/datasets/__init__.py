@@ -3,7 +3,7 @@
 To add a source: write one file with a function `(argument, resizing) -> Source`, and add its line to `SOURCES`
 (docs/how-to/add-a-data-set.md). Help texts, checkpoints that name their data and the choice of a training recipe follow
 from that line. Other packages add theirs by an entry point of the group `sparsescope.datasets`,
-`SCHEME = "package.module:ENTRY"`, where ENTRY is a `DataEntry`. Images with labelled concepts have a catalogue of their
+`SCHEME = "package.module:ENTRY"`, where ENTRY is a `DataEntry`. Images with labeled concepts have a catalogue of their
 own: `probes/`.
 """
 
@@ -34,11 +34,11 @@ class DataEntry(Entry):
     """A source of images.
 
     Args:
-        labelled: whether its images have the labels of a classification task; without them they are for `--ood` alone.
+        labeled: whether its images have the labels of a classification task; without them they are for `--ood` alone.
         recipe: name of the training recipe that is usual for it; None where there is none.
     """
 
-    labelled: bool = True
+    labeled: bool = True
     recipe: str | None = None
 
 
@@ -56,7 +56,7 @@ SOURCES = Catalogue(
             "letters",
             f"{_HERE}.letters:open_letters",
             "letters of matplotlib's fonts, drawn like `digits`, whose out-of-distribution set they are",
-            labelled=False,
+            labeled=False,
         ),
         "cifar10": DataEntry(
             "cifar10:DIR",
@@ -96,19 +96,19 @@ SOURCES = Catalogue(
             "imagenet-o:DIR",
             f"{_HERE}.imagenet:open_imagenet_o",
             "ImageNet-O, beside `imagenet:DIR`, judged on the outputs of its 200 classes",
-            labelled=False,
+            labeled=False,
         ),
         "noise": DataEntry(
             "noise:KIND",
             f"{_HERE}.noise:open_noise",
             "noise, `uniform` or `gaussian`, drawn in the shape of the test images",
-            labelled=False,
+            labeled=False,
         ),
         "textures": DataEntry(
             "textures",
             f"{_HERE}.textures:open_textures",
             "stripes, checks, clouds and other patterns, drawn in the shape of the test images",
-            labelled=False,
+            labeled=False,
         ),
         "npz": DataEntry(
             "npz:FILE",
