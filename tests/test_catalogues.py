@@ -105,3 +105,9 @@ def test_no_text_for_users_lists_forms_again() -> None:
 )
 def test_copies_are_found(code: str, lines: list[int]) -> None:
     assert copies(code, set(SOURCES)) == lines
+
+
+def test_readme_names_formats_and_gates() -> None:
+    readme = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    assert [name for name in FORMATS if name not in readme] == []
+    assert [gate for gate, missed in GATES.items() if missed and f"--gate {gate}" not in readme] == []
