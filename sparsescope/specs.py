@@ -8,12 +8,14 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sparsescope.errors import OptionError
 from sparsescope.userfiles import is_object_spec
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["USER_FORMS", "Catalogue", "Entry", "listed", "load"]
 
@@ -86,9 +88,10 @@ class Catalogue(dict[str, E], Generic[E]):
         hint = self._hint(spec)
         raise OptionError(f"Unknown {self.what} {spec!r}. {hint}Expected one of: {', '.join(self.forms())}.")
 
-    def _points(self) -> dict[str, EntryPoint]:
-        found = importlib.metadata.entry_points(group=self.group) if self.group else ()
-        return {point.name: point for point in found}
+    def _points(self) -> "dict[str, EntryPoint]":
+        from importlib.metadata import entry_points
+
+        return {point.name: point for point in entry_points(group=self.group)} if self.group else {}
 
     def _of_another_package(self, scheme: str) -> E | None:
         point = self._points().get(scheme)
