@@ -11,13 +11,20 @@ from statistics import NormalDist
 
 from sparsescope.results import Difference, MetricResult, MetricVerdict, Outcome, PaperVerdict, Verdict
 
-__all__ = ["CONSTANT", "absolute_margin", "combine", "decide", "judge", "judge_as_paper", "oriented_interval"]
+__all__ = ["CONSTANT", "GATES", "absolute_margin", "combine", "decide", "judge", "judge_as_paper", "oriented_interval"]
 
 PAPER_ACCURACY_DROP = 0.01
 ROUNDING = 1e-12  # 0.90 - 0.91 is a hair below -0.01 in floating point: a difference equal to the margin passes
 POWER = 0.8
 CONSTANT = "it gives every image the same answer"
 NARROW = 0.25  # a FAIL is narrow if its interval is nearer to the margin than this fraction of its width
+
+GATES: dict[str, frozenset[Outcome]] = {
+    "none": frozenset(),
+    "fail": frozenset({"fail"}),
+    "inconclusive": frozenset({"fail", "inconclusive"}),
+}
+"""Gate of a pipeline -> the outcomes of a verdict by which it is not met."""
 
 
 def judge(metric: MetricResult, dense: str, candidate: str, confidence: float) -> MetricVerdict:

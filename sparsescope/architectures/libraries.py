@@ -1,6 +1,6 @@
 """Architectures of other packages: torchvision and timm."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from sparsescope.errors import OptionError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["LIBRARIES", "torchvision_names"]
+__all__ = ["open_timm", "open_torchvision", "torchvision_names"]
 
 
 def torchvision_names() -> list[str]:
@@ -21,7 +21,8 @@ def torchvision_names() -> list[str]:
     return list(models.list_models(module=models))
 
 
-def _torchvision(name: str) -> Architecture:
+def open_torchvision(name: str) -> Architecture:
+    """Return a classification architecture of torchvision; raises OptionError if there is none of this name."""
     from torchvision import models
 
     spec = f"torchvision:{name}"
@@ -37,12 +38,11 @@ def _torchvision(name: str) -> Architecture:
     return Architecture(spec, build, IMAGENET)
 
 
-def _timm(name: str) -> Architecture:
+def open_timm(name: str) -> Architecture:
+    """Return an architecture of timm; raises OptionError if there is none of this name."""
+    import timm
+
     spec = f"timm:{name}"
-    try:
-        import timm
-    except ImportError as error:
-        raise OptionError(f"{spec} needs timm, which is not installed: pip install 'sparsescope[models]'.") from error
     if ":" in name or not timm.is_model(name.partition(".")[0]):  # "hf-hub:…" would ask the network
         raise OptionError(f"timm has no architecture {name!r}.{_near(spec, timm.list_models())}")
     known = timm.get_pretrained_cfg(name, allow_unregistered=True)
@@ -60,10 +60,3 @@ def _near(spec: str, names: Iterable[str]) -> str:
     library, _, name = spec.partition(":")
     near = get_close_matches(name, names, n=5, cutoff=0.5)
     return f" Did you mean {', '.join(f'{library}:{other}' for other in near)}?" if near else ""
-
-
-LIBRARIES: dict[str, Callable[[str], Architecture]] = {
-    "torchvision": _torchvision,
-    "timm": _timm,
-}
-"""By the word before the colon; none of them runs code that a file brings."""

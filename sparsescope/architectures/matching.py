@@ -11,10 +11,12 @@ from torch.overrides import TorchFunctionMode
 from typing_extensions import override
 
 from sparsescope.architectures.architecture import Architecture
+from sparsescope.architectures.catalogue import BUILT_IN, LIBRARIES
 from sparsescope.architectures.libraries import torchvision_names
-from sparsescope.architectures.spec import BUILT_IN, resolve
+from sparsescope.architectures.spec import resolve
 from sparsescope.errors import ArtefactError
 from sparsescope.mask import head_weight, weight_tensors
+from sparsescope.specs import listed
 
 __all__ = ["Comparison", "Shapes", "fitting_options", "match"]
 
@@ -193,6 +195,5 @@ def _no_match(shapes: Shapes, source: str, compared: Mapping[str, Comparison]) -
         f"{source} has the names and shapes of no built-in or torchvision architecture "
         f"({len(shapes)} tensors: {', '.join(first)}{', …' if len(shapes) > len(first) else ''}).\n"
         + ("Nearest:\n" + "\n".join(lines) + "\n" if lines else "")
-        + "Name the architecture with --arch: a built-in name, torchvision:NAME, timm:NAME, "
-        "FILE.py:function or package.module:function."
+        + f"Name the architecture with --arch: a built-in name, {listed(LIBRARIES.forms())}."
     )

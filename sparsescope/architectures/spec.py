@@ -1,67 +1,66 @@
 """From an architecture's specification to a network."""
 
-import importlib
 import sys
+from collections.abc import Callable
 from difflib import get_close_matches
+from typing import Any
 
 from sparsescope.architectures.architecture import Architecture
-from sparsescope.architectures.libraries import LIBRARIES, torchvision_names
+from sparsescope.architectures.catalogue import BUILT_IN, LIBRARIES
+from sparsescope.architectures.libraries import torchvision_names
 from sparsescope.architectures.preprocessing import Preprocessing
 from sparsescope.errors import OptionError
+from sparsescope.specs import load
 from sparsescope.userfiles import load_object
 
-__all__ = ["BUILT_IN", "is_known_code", "resolve"]
-
-BUILT_IN = {
-    "resnet20s": "sparsescope.architectures.cifar_resnet:resnet20s",
-    "resnet32s": "sparsescope.architectures.cifar_resnet:resnet32s",
-    "resnet44s": "sparsescope.architectures.cifar_resnet:resnet44s",
-    "resnet56s": "sparsescope.architectures.cifar_resnet:resnet56s",
-    "resnet110s": "sparsescope.architectures.cifar_resnet:resnet110s",
-    "resnet20s_small": "sparsescope.architectures.cifar_resnet:resnet20s_small",
-    "resnet18_cifar": "sparsescope.architectures.resnet:resnet18_cifar",
-    "resnet18_cifar_small": "sparsescope.architectures.resnet:resnet18_cifar_small",
-    "wide_resnet28_10": "sparsescope.architectures.wide_resnet:wide_resnet28_10",
-    "wide_resnet28_10_small": "sparsescope.architectures.wide_resnet:wide_resnet28_10_small",
-    "vgg11_cifar": "sparsescope.architectures.vgg:vgg11_cifar",
-    "vgg11_cifar_small": "sparsescope.architectures.vgg:vgg11_cifar_small",
-    "resnet50_small": "sparsescope.architectures.imagenet_resnet:resnet50_small",
-    "digits_cnn": "sparsescope.architectures.digits_cnn:digits_cnn",
-    "digits_cnn_small": "sparsescope.architectures.digits_cnn:digits_cnn_small",
-}
+__all__ = ["is_known_code", "open_user", "resolve"]
 
 
 def resolve(spec: str) -> Architecture:
     """Return the architecture that a specification names.
 
     Args:
-        spec: a built-in name, `torchvision:NAME`, `timm:NAME`, `FILE.py:function` or `package.module:function`; the
-            last two run the user's own code.
+        spec: a name of `BUILT_IN`, or a form of `LIBRARIES`, such as `torchvision:NAME`; the entry says whether it runs
+            the user's own code.
 
     Raises:
-        OptionError: nothing has that name; the text lists close matches.
+        OptionError: nothing has that name (the text lists close matches), or its package is not installed.
     """
     if spec in BUILT_IN:
-        module_name, _, function = BUILT_IN[spec].partition(":")
-        module = importlib.import_module(module_name)
-        return Architecture(spec, getattr(module, function), module.PREPROCESSING)
-    library, colon, name = spec.partition(":")
-    if not colon:
+        return _of_function(spec, load(BUILT_IN[spec].opener))
+    if ":" not in spec:
         raise OptionError(_unknown(spec))
-    if library in LIBRARIES:
-        return LIBRARIES[library](name)
-    function_ = load_object(spec)
-    if not callable(function_):
-        raise OptionError(f"Expected {spec} to be a function that returns a network, but got {function_!r}.")
-    home = sys.modules.get(getattr(function_, "__module__", ""))
-    stated = getattr(home, "PREPROCESSING", None)
-    return Architecture(spec, function_, stated if isinstance(stated, Preprocessing) else None)
+    entry, name = LIBRARIES.find(spec)
+    try:
+        architecture: Architecture = entry.open(name)
+    except ImportError as error:
+        if not entry.extra:
+            raise
+        raise OptionError(
+            f"{spec} needs {error.name}, which is not installed: pip install 'sparsescope[{entry.extra}]'."
+        ) from error
+    return architecture
+
+
+def open_user(spec: str) -> Architecture:
+    """Return the architecture that a function of the user's own code builds."""
+    function = load_object(spec)
+    if not callable(function):
+        raise OptionError(f"Expected {spec} to be a function that returns a network, but got {function!r}.")
+    return _of_function(spec, function)
 
 
 def is_known_code(spec: str) -> bool:
     """Return whether a specification names an installed package's network, and not a user's own code."""
     library, colon, _ = spec.partition(":")
-    return not colon or library in LIBRARIES
+    return not colon or (library in LIBRARIES and not LIBRARIES[library].runs_user_code)
+
+
+def _of_function(spec: str, function: Callable[..., Any]) -> Architecture:
+    """Return the architecture of a function, normalized as the constant `PREPROCESSING` beside it says, if any."""
+    home = sys.modules.get(getattr(function, "__module__", ""))
+    stated = getattr(home, "PREPROCESSING", None)
+    return Architecture(spec, function, stated if isinstance(stated, Preprocessing) else None)
 
 
 def _unknown(spec: str) -> str:
@@ -74,5 +73,5 @@ def _unknown(spec: str) -> str:
     hint = f" Did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
     return (
         f"There is no architecture {spec!r}.{hint} Built in: {', '.join(BUILT_IN)}. "
-        "Besides: torchvision:NAME, timm:NAME, FILE.py:function, package.module:function."
+        f"Besides: {', '.join(LIBRARIES.forms())}."
     )

@@ -14,7 +14,7 @@ __all__ = ["corrupt"]
 @click.command()
 @click.argument("data")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where the set goes."
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Output directory."
 )
 @click.option(
     "--corruption",

@@ -2,6 +2,7 @@
 
 import rich_click as click
 
+from sparsescope.cli.choices import spec_option
 from sparsescope.cli.parameters import arch_option, mean_option, seed_option, std_option
 
 __all__ = ["crosscheck"]
@@ -9,7 +10,7 @@ __all__ = ["crosscheck"]
 
 @click.command()
 @click.argument("model")
-@click.option("--data", metavar="SPEC", help="Test images. Default: what the checkpoint names.")
+@spec_option("--data", help="Test images: {data}. Default: what the checkpoint names.")
 @arch_option
 @mean_option
 @std_option

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from sparsescope.cli.choices import spec_option
 from sparsescope.cli.parameters import (
     arch_option,
     batch_size_option,
@@ -15,6 +16,7 @@ from sparsescope.cli.parameters import (
     std_option,
 )
 from sparsescope.cli.progress import progress_bar
+from sparsescope.datasets.probes import EMBEDDED
 from sparsescope.errors import OptionError
 
 __all__ = ["dissect"]
@@ -23,20 +25,17 @@ __all__ = ["dissect"]
 @click.command()
 @click.argument("model")
 @click.argument("more", nargs=-1)
-@click.option(
-    "--probe",
-    metavar="SPEC",
-    default="shapes",
-    show_default=True,
-    help="Images with labelled concepts: shapes (drawn), broden:DIR, probe:DIR or FILE.py:function.",
-)
+@spec_option("--probe", default=EMBEDDED, show_default=True, help="Images with labeled concepts: {probe}.")
 @click.option(
     "--layer", metavar="NAME", help="Layer, as in named_modules().  [default: the last whose output is a map]"
 )
 @arch_option
-@click.option("--data", metavar="SPEC", help="Data in whose shape probe images are shown. Default: the checkpoint's.")
+@spec_option("--data", help="Resize probe images to match this data set: {data}. Default: the checkpoint's.")
 @click.option(
-    "--size", type=click.IntRange(1), metavar="PX", help="Or their side in pixels. Default: the architecture's usual."
+    "--size",
+    type=click.IntRange(1),
+    metavar="PX",
+    help="Probe image size in pixels. Default: the architecture's input size.",
 )
 @mean_option
 @std_option
@@ -54,7 +53,7 @@ __all__ = ["dissect"]
     type=click.IntRange(1, 50),
     default=12,
     show_default=True,
-    help="Best units of each model on the page; the tables have all.",
+    help="Units shown per model; the CSV files list all.",
 )
 @device_option
 @batch_size_option
@@ -65,7 +64,7 @@ __all__ = ["dissect"]
     default=Path("sparsescope-dissection"),
     show_default=True,
     metavar="DIR",
-    help="Where tables and page go.",
+    help="Output directory.",
 )
 @quiet_option
 def dissect(
@@ -94,9 +93,10 @@ def dissect(
     units-MODEL.csv, and dissection.html.
     """
     from sparsescope.datasets import open_probe
+    from sparsescope.devices import pick_device
     from sparsescope.dissection import DissectionSettings
     from sparsescope.evaluation import ModelOptions, open_models
-    from sparsescope.evaluation.execution import pick_batch_size, pick_device
+    from sparsescope.evaluation.execution import pick_batch_size
     from sparsescope.workflows.dissect import dissect_side_by_side, input_shape, write_dissections
 
     if data is not None and size is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from sparsescope.cli.choices import OneOf, derived_option, spec_option
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.parameters import (
     arch_option,
@@ -22,6 +23,7 @@ from sparsescope.cli.parameters import (
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
+from sparsescope.presets import preset_names
 
 if TYPE_CHECKING:
     from sparsescope.evaluation import DataOptions, ModelOptions, Settings
@@ -29,39 +31,31 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
+def _gates() -> list[str]:
+    from sparsescope.verdict import GATES
+
+    return list(GATES)
+
+
 @click.command()
 @click.argument("dense")
 @click.argument("sparse", nargs=-1, required=True)
-@click.option(
-    "--data",
-    metavar="SPEC",
-    help="Test images: digits, cifar10:DIR, cifar100:DIR, imagenet:DIR, folder:DIR, npz:FILE or "
-    "FILE.py:function. Default: what the dense checkpoint names.",
-)
+@spec_option("--data", help="Test images: {data}. Default: what the dense checkpoint names.")
 @arch_option
-@click.option(
+@spec_option(
     "--ood",
     multiple=True,
-    metavar="SPEC",
-    help="Out-of-distribution images (repeatable); also noise:uniform, noise:gaussian and textures, which are drawn. "
-    "Default: the data set's own, else these three.",
+    help="Out-of-distribution images (repeatable): {ood}. Default: the data set's own, else {far}.",
 )
-@click.option(
-    "--corrupted",
-    metavar="SPEC",
-    help="Stored corrupted test images, cifar-c:DIR or imagenet-c:DIR. Default: made on the fly.",
-)
-@click.option(
+@spec_option("--corrupted", help="Stored corrupted test images: {corrupted}. Default: made on the fly.")
+@spec_option(
     "--train",
-    metavar="SPEC",
-    help="Training images, for the generalization gap and loss geometry. "
+    help="Training images, for the generalization gap and loss geometry, in the forms of --data. "
     "Default: the data set's own, where it has some.",
 )
-@click.option(
+@spec_option(
     "--probe",
-    metavar="SPEC",
-    help="Images with labelled concepts, for compositional neurons: broden:DIR, probe:DIR or FILE.py:function. "
-    "Default: shapes, which are drawn.",
+    help="Images with labeled concepts, for compositional neurons: {probe}. Default: shapes, which are drawn.",
 )
 @click.option(
     "--layer",
@@ -83,7 +77,7 @@ __all__ = ["evaluate"]
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave this metric out (repeatable).")
 @click.option(
     "--preset",
-    type=click.Choice(["quick", "standard", "paper", "lthpass"]),
+    type=OneOf(preset_names),
     help="Sizes and conventions.  [default: standard]",
 )
 @click.option(
@@ -103,22 +97,22 @@ __all__ = ["evaluate"]
 @batch_size_option
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @seed_option
-@click.option(
+@derived_option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("sparsescope-report"),
     show_default=True,
     metavar="DIR",
-    help="Where the report goes.",
+    help="Output directory for {files}.",
 )
-@click.option(
+@derived_option(
     "--gate",
-    type=click.Choice(["none", "fail", "inconclusive"]),
+    type=OneOf(_gates),
     default="none",
     show_default=True,
-    help="Exit with 1 if a verdict is FAIL (fail), or not PASS (inconclusive).",
+    help="Exit with 1 for {gates}.",
 )
-@click.option("--no-cache", is_flag=True, help="Neither read nor keep measured parts.")
+@click.option("--no-cache", is_flag=True, help="Disable the result cache.")
 @quiet_option
 @click.pass_context
 def evaluate(context: click.RichContext, /, dense: str, sparse: tuple[str, ...], **options: Any) -> None:
@@ -148,6 +142,7 @@ def run(
     from sparsescope.cli.table import print_summary
     from sparsescope.evaluation import Execution, evaluate_task, open_task
     from sparsescope.reporting import report
+    from sparsescope.verdict import GATES
 
     settings = _settings(options)
     _check_gate(gate, settings)
@@ -164,8 +159,7 @@ def run(
             click.echo(f"Warning: {model.name}: {warning}", err=True)
     print_summary(evaluation)
     outcomes = {verdict.outcome for verdict in evaluation.verdicts.values()}
-    missed = {"none": set(), "fail": {"fail"}, "inconclusive": {"fail", "inconclusive"}}[gate]
-    return bool(outcomes & missed)
+    return bool(outcomes & GATES[gate])
 
 
 def _settings(options: dict[str, Any]) -> "Settings":

@@ -1,10 +1,11 @@
 """`sparsescope explain`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, get_args
 
 import rich_click as click
 
+from sparsescope.cli.choices import OneOf, spec_option
 from sparsescope.cli.parameters import (
     arch_option,
     crop_option,
@@ -17,13 +18,28 @@ from sparsescope.cli.parameters import (
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
 
+if TYPE_CHECKING:
+    from sparsescope.lime.settings import Target
+
 __all__ = ["explain"]
+
+
+def _targets() -> tuple[str, ...]:
+    from sparsescope.lime.settings import Target
+
+    return get_args(Target)
+
+
+def _superpixels() -> tuple[str, ...]:
+    from sparsescope.lime.superpixels import superpixel_names
+
+    return superpixel_names()
 
 
 @click.command()
 @click.argument("dense")
 @click.argument("sparse", nargs=-1)
-@click.option("--data", metavar="SPEC", help="Test images. Default: what the dense checkpoint names.")
+@spec_option("--data", help="Test images: {data}. Default: what the dense checkpoint names.")
 @click.option(
     "--image",
     "indices",
@@ -34,7 +50,7 @@ __all__ = ["explain"]
 )
 @click.option(
     "--target",
-    type=click.Choice(["dense", "own", "label"]),
+    type=OneOf(_targets),
     default="dense",
     show_default=True,
     help="The explained class: the dense model's for all models, each model's own, or the label.",
@@ -42,7 +58,7 @@ __all__ = ["explain"]
 @click.option("--samples", type=click.IntRange(2), default=1000, show_default=True, help="Perturbations per image.")
 @click.option(
     "--superpixels",
-    type=click.Choice(["auto", "felzenszwalb", "quickshift", "slic", "grid"]),
+    type=OneOf(_superpixels),
     default="auto",
     show_default=True,
     help="How images are cut into parts; auto: felzenszwalb up to 64 px, quickshift above.",
@@ -66,7 +82,7 @@ def explain(
     sparse: tuple[str, ...],
     data: str | None,
     indices: tuple[int, ...],
-    target: Literal["dense", "own", "label"],
+    target: "Target",
     samples: int,
     superpixels: str,
     arch: str | None,

@@ -4,9 +4,12 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
 import rich_click as click
 
+from sparsescope.cli.choices import OneOf, spec_option
+from sparsescope.devices import AUTO, Precision, device_names
 from sparsescope.errors import OptionError
 
 __all__ = ["SEED", "batch_size", "folder", "make_folder", "numbers", "output", "targets"]
@@ -87,22 +90,23 @@ def targets(files: Mapping[str, Path | None], runs: Path | None = None) -> Itera
         yield
 
 
-arch_option = click.option(
-    "--arch",
-    metavar="SPEC",
-    help="Architecture: a built-in name, torchvision:NAME, timm:NAME or FILE.py:function. "
-    "Default: from the checkpoint, else by names and shapes.",
+arch_option = spec_option(
+    "--arch", help="Architecture: {arch}. Default: from the checkpoint, else by names and shapes."
 )
 mean_option = click.option(
-    "--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalisation, in [0, 1] units."
+    "--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalization, in [0, 1] units."
 )
-std_option = click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalisation.")
+std_option = click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalization.")
 resize_option = click.option(
     "--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side."
 )
-crop_option = click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the centre square of this side.")
+crop_option = click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the center square of this side.")
 device_option = click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute."
+    "--device",
+    type=OneOf(device_names, numbered=True),
+    default=AUTO,
+    show_default=True,
+    help="Where to compute; a number may follow, as in cuda:1.",
 )
 batch_size_option = click.option(
     "--batch-size",
@@ -110,14 +114,14 @@ batch_size_option = click.option(
     show_default=True,
     callback=batch_size,
     metavar="auto|N",
-    help="Images per forward pass; changes speed and memory, no result.",
+    help="Images per forward pass. Affects speed and memory, not results.",
 )
 precision_option = click.option(
     "--precision",
-    type=click.Choice(["float32", "bfloat16", "float16"]),
-    default="float32",
+    type=OneOf(lambda: get_args(Precision)),
+    default=get_args(Precision)[0],
     show_default=True,
-    help="Of the forward pass in training.",
+    help="Precision of the forward pass during training.",
 )
-seed_option = click.option("--seed", type=SEED, default=0, show_default=True, help="Key of all random numbers.")
-quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
+seed_option = click.option("--seed", type=SEED, default=0, show_default=True, help="Random seed.")
+quiet_option = click.option("--quiet", is_flag=True, help="Hide progress output.")

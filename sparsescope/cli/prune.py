@@ -149,12 +149,13 @@ def _write_removed(workshop: "Workshop", out: Path, ticket: "Classifier", histor
 
 def _recipe(recipe: str | None, data: str, epochs: int | None, rewind_epoch: int | None) -> "Recipe":
     """Return how to train: the recipe asked for, or the usual one of the data, with other lengths."""
-    from sparsescope.training import load_recipe
+    from sparsescope.datasets import usual_recipe
+    from sparsescope.specs import listed
+    from sparsescope.training import load_recipe, recipe_names
 
-    usual = {"cifar10": "cifar", "cifar100": "cifar", "imagenet": "imagenet", "digits": "digits"}
-    name = recipe or usual.get(data.partition(":")[0])
+    name = recipe or usual_recipe(data)
     if name is None:
-        raise OptionError(f"Expected --recipe for {data}: cifar, imagenet, digits or a TOML file.")
+        raise OptionError(f"Expected --recipe for {data}: {listed(recipe_names())}, or a TOML file.")
     chosen = load_recipe(name)
     if epochs is not None:
         chosen = chosen.scaled(epochs)
@@ -182,9 +183,9 @@ def _workshop(
 ) -> "Workshop":
     from sparsescope.checkpoints import load_classifier
     from sparsescope.datasets import open_benchmark
+    from sparsescope.devices import pick_device
     from sparsescope.errors import DataError
     from sparsescope.evaluation.config import parse_assignments
-    from sparsescope.evaluation.execution import pick_device
     from sparsescope.pruning.rigl import check_rigl
     from sparsescope.sweeps import Workshop
 

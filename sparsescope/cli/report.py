@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 from click.core import ParameterSource
 
+from sparsescope.cli.choices import derived_option
 from sparsescope.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,13 +18,13 @@ __all__ = ["report"]
 
 @click.command()
 @click.argument("files", metavar="EVALUATION.json…|SWEEP", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
+@derived_option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("sparsescope-report"),
     show_default=True,
     metavar="DIR",
-    help="Where the report of evaluations goes; that of a sweep goes to the sweep's own folder.",
+    help="Output directory for {files}. The report of a sweep is written to the sweep's own directory.",
 )
 @click.pass_context
 def report(context: click.Context, files: tuple[Path, ...], out: Path) -> None:

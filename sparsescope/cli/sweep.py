@@ -68,7 +68,7 @@ def sweep(
 
     RECIPE is a built-in name, such as digits-mini, or a TOML file. Exit code 3 if some could not be made.
     """
-    from sparsescope.evaluation.execution import pick_device
+    from sparsescope.devices import pick_device
     from sparsescope.sweeps import Resources, load_sweep
 
     changes = {"data": data, "seeds": seeds, "methods": methods, "sparsities": sparsities}

@@ -17,10 +17,47 @@ Where the published scripts have quirks, the published sets have them too, and s
 it means to swap them, levels are truncated and not rounded, frost uses five textures of six. Where we differ: any
 image size (fog's map is made at the next power of two and cut), no OpenCV and no ImageMagick (their filters are
 rewritten), frost textures of our own unless a folder with the published ones is given, and no JPEG on top.
+
+Stored sets have a catalogue: to add a layout, write a `CorruptedSet` in a file of its own, made from
+`(folder, test images, SPEC)`, and add its line to `STORED_SETS`. Importing this package imports no torch.
 """
 
-from sparsescope.corruptions.engine import corrupt
-from sparsescope.corruptions.tables import EXTRA, SEVERITIES, STANDARD
-from sparsescope.corruptions.transform import Corruption
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["EXTRA", "SEVERITIES", "STANDARD", "Corruption", "corrupt"]
+from sparsescope.corruptions.tables import EXTRA, SEVERITIES, STANDARD
+from sparsescope.specs import Catalogue, Entry
+
+if TYPE_CHECKING:
+    from sparsescope.corruptions.engine import corrupt
+    from sparsescope.corruptions.transform import Corruption
+
+__all__ = ["EXTRA", "SEVERITIES", "STANDARD", "STORED_SETS", "Corruption", "corrupt"]
+
+STORED_SETS = Catalogue(
+    "corrupted set",
+    {
+        "cifar-c": Entry(
+            "cifar-c:DIR",
+            "sparsescope.corruptions.stored:CifarC",
+            "`labels.npy` and one `NAME.npy` per corruption, five severities one after the other, as in CIFAR-10-C",
+        ),
+        "imagenet-c": Entry(
+            "imagenet-c:DIR",
+            "sparsescope.corruptions.stored_folders:ImagenetC",
+            "image files `CORRUPTION/SEVERITY/CLASS/FILE`, as in ImageNet-C",
+        ),
+    },
+)
+
+
+def __getattr__(name: str) -> Any:
+    # Resolved on first use, so that reading the catalogue (for help texts) imports nothing heavy.
+    if name == "corrupt":
+        from sparsescope.corruptions.engine import corrupt
+
+        return corrupt
+    if name == "Corruption":
+        from sparsescope.corruptions.transform import Corruption
+
+        return Corruption
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

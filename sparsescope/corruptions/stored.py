@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from sparsescope.benchmark import CorruptedSet, ImageSet
+from sparsescope.corruptions import STORED_SETS
 from sparsescope.corruptions.tables import EXTRA, SEVERITIES, STANDARD
 from sparsescope.errors import DataError, OptionError
 
@@ -30,26 +31,20 @@ def open_corrupted(spec: str, test: ImageSet) -> CorruptedSet:
     """Return the stored corrupted copies of `test`.
 
     Args:
-        spec: `cifar-c:DIR`, or the folder alone; or `imagenet-c:DIR`, see `stored_folders`.
+        spec: a form of `STORED_SETS`; a folder alone is read as `cifar-c:DIR`.
         test: the clean test images that were corrupted.
 
     Raises:
         OptionError: another form.
         DataError: files that are missing, cannot be read, or do not fit the test images; the text lists them all.
     """
-    scheme, colon, folder = spec.partition(":")
-    if colon and scheme == "cifar-c" and folder:
-        return CifarC(folder, test, spec)
-    if colon and scheme == "imagenet-c" and folder:
-        from sparsescope.corruptions.stored_folders import ImagenetC
-
-        return ImagenetC(folder, test, spec)
-    if Path(spec).expanduser().is_dir():
-        return CifarC(spec, test, spec)
-    raise OptionError(
-        f"Expected corrupted images as cifar-c:DIR ({LABELS} and NAME.npy per corruption) or imagenet-c:DIR "
-        f"(CORRUPTION/SEVERITY/CLASS/FILE), but got {spec!r}" + ("." if colon else ", and there is no such folder.")
-    )
+    if ":" not in spec:
+        if Path(spec).expanduser().is_dir():
+            return CifarC(spec, test, spec)
+        raise OptionError(f"There is no folder {spec!r}. Expected one of: {', '.join(STORED_SETS.forms())}.")
+    entry, folder = STORED_SETS.find(spec)
+    stored: CorruptedSet = entry.open(folder, test, spec)
+    return stored
 
 
 def file_of(corruption: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from sparsescope.benchmark import Benchmark, ImageSet, OodGroup, ProbeSet
@@ -11,8 +10,6 @@ from sparsescope.datasets.probes import CHANNELS, EMBEDDED
 from sparsescope.datasets.probes.open import open_probe
 from sparsescope.datasets.resizing import Resizing
 from sparsescope.datasets.source import Shape, Source
-from sparsescope.datasets.specs import find_opener
-from sparsescope.datasets.user import open_user
 from sparsescope.errors import DataError
 
 __all__ = ["open_benchmark", "open_images"]
@@ -81,7 +78,7 @@ def open_benchmark(
     elif "train" in source.splits:
         training = source
     if source.outputs is not None and len(source.outputs) != len(source.classes):
-        raise DataError(f"{data} shows none of the classes: it is an out-of-distribution set, for --ood.")
+        raise DataError(f"{data} has none of the classes. Use it with --ood.")
     test = source.images("test")
     task = source.benchmark or Benchmark(source.name, test, classes=source.classes, outputs=source.outputs)
     if ood or not source.ood:
@@ -146,13 +143,6 @@ def _check_same_labels(test: Source, train: Source) -> None:
 
 
 def _open_source(spec: str, resizing: Resizing) -> Source:
-    opener, argument = find_opener(spec, SOURCES, "data", _hint)
-    source: Source = (opener or open_user)(argument, resizing)
+    entry, argument = SOURCES.find(spec)
+    source: Source = entry.open(argument, resizing)
     return source
-
-
-def _hint(spec: str) -> str:
-    path = Path(spec).expanduser()
-    if ":" not in spec and path.suffix == ".npz":
-        return f"Did you mean npz:{spec}? "
-    return f"Did you mean folder:{spec}? " if spec and path.is_dir() else ""

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sparsescope.errors import OptionError
+from sparsescope.presets import preset_names
 
-__all__ = ["Document", "parse_assignments", "parse_document", "preset_names", "read_config", "read_preset"]
+__all__ = ["Document", "parse_assignments", "parse_document", "read_config", "read_preset"]
 
 
 class Document(BaseModel):
@@ -26,12 +27,6 @@ class Document(BaseModel):
     replicates: int | None = None
     margins: dict[str, float | str] = {}
     metrics: dict[str, dict[str, Any]] = {}
-
-
-def preset_names() -> list[str]:
-    """Return the names of the presets that come with the package."""
-    folder = resources.files("sparsescope") / "presets"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
 def read_config(path: str | Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sparsescope.errors import OptionError
 from sparsescope.evaluation.cache import Cache, default_directory
 from sparsescope.evaluation.measure import Progress
 
-__all__ = ["Execution", "environment", "pick_batch_size", "pick_device"]
+__all__ = ["Execution", "environment", "pick_batch_size"]
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,6 @@ class Execution:
         if isinstance(self.cache, bool):
             return Cache(default_directory() if self.cache else None)
         return Cache(Path(self.cache))
-
-
-def pick_device(device: str) -> str:
-    """Return the device for `auto` (cuda, then mps, then cpu); raises OptionError for one that is not there."""
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if available[name])
-    if not available.get(device.split(":")[0], False):
-        there = [name for name, yes in available.items() if yes]
-        raise OptionError(f"Expected a device of {', '.join(there)} (or auto), but got {device!r}.")
-    return device
 
 
 def pick_batch_size(batch_size: int | str, shape: tuple[int, int, int], device: str) -> int:

@@ -8,10 +8,11 @@ from typing import Any
 
 import sparsescope
 from sparsescope.benchmark import Benchmark
+from sparsescope.devices import pick_device
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
 from sparsescope.evaluation.checks import check_models, warn_of_equal_models
-from sparsescope.evaluation.execution import Execution, environment, pick_batch_size, pick_device
+from sparsescope.evaluation.execution import Execution, environment, pick_batch_size
 from sparsescope.evaluation.executor import Setting
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.models import Model, ModelOptions

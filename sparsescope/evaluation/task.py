@@ -8,11 +8,11 @@ from sparsescope.benchmark import Benchmark, ImageSet
 from sparsescope.checkpoints import stored_data_spec
 from sparsescope.classifier import Classifier
 from sparsescope.corruptions.stored import open_corrupted
-from sparsescope.datasets import open_benchmark, open_images, open_probe
-from sparsescope.errors import OptionError
+from sparsescope.datasets import open_benchmark, open_images, open_probe, runs_user_code
+from sparsescope.errors import ArtefactError, OptionError
 from sparsescope.evaluation.models import Model, ModelOptions, open_models
 
-__all__ = ["DataOptions", "Task", "data_of", "images_of", "open_data", "open_task"]
+__all__ = ["DataOptions", "Task", "data_of", "images_of", "open_data", "open_task", "stored_data"]
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,31 @@ def open_task(
 def data_of(dense: Model, data: str | Benchmark | None) -> str | Benchmark:
     """Return the data, by default what the dense checkpoint names; raises OptionError where there is none."""
     if data is None and isinstance(dense, str | Path):
-        data = stored_data_spec(dense)
+        data = stored_data(dense)
     if data is None:
         raise OptionError("Expected --data SPEC, such as cifar10:DIR or folder:DIR: the dense model names no data set.")
     return data
+
+
+def stored_data(path: str | Path) -> str | None:
+    """Return the data specification that our own checkpoint names; None where the file is another or names none.
+
+    Raises:
+        ArtefactError: the file cannot be read, it names code, which is not run unasked, or data of an unknown form.
+    """
+    spec = stored_data_spec(path)
+    if spec is None:
+        return None
+    try:
+        asks_for_code = runs_user_code(spec)
+    except OptionError as error:
+        raise ArtefactError(f"{path} says that its data is {spec}. {error} Give --data SPEC.") from error
+    if asks_for_code:
+        raise ArtefactError(
+            f"{path} says that its data is {spec}, and code that a file names is not run unasked. If you trust it, "
+            f"give --data {spec}."
+        )
+    return spec
 
 
 def images_of(data: str, classifier: Classifier) -> ImageSet:

@@ -4,13 +4,36 @@ Catalogue:
     explain          one image -> heat map
     explain_images   many images -> coefficients, fidelity, stability, with full forward batches
     LimeSettings     samples, pivots, alpha, kernel width, distance, fill, superpixels
-    segment          superpixels of an image
+    segment          superpixels of an image, by one of `SUPERPIXELS`
+
+Importing this package imports no torch.
 """
 
-from sparsescope.lime.engine import Fitted, explain_images
-from sparsescope.lime.explain import Explanation, explain
-from sparsescope.lime.neighbourhood import Shown
-from sparsescope.lime.settings import LimeSettings
-from sparsescope.lime.superpixels import segment
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Explanation", "Fitted", "LimeSettings", "Shown", "explain", "explain_images", "segment"]
+if TYPE_CHECKING:
+    from sparsescope.lime.engine import Fitted, explain_images
+    from sparsescope.lime.explanation import Explanation, explain
+    from sparsescope.lime.neighbourhood import Shown
+    from sparsescope.lime.settings import LimeSettings
+    from sparsescope.lime.superpixels import SUPERPIXELS, segment
+
+__all__ = ["SUPERPIXELS", "Explanation", "Fitted", "LimeSettings", "Shown", "explain", "explain_images", "segment"]
+
+_HOMES = {
+    "SUPERPIXELS": "superpixels",
+    "Explanation": "explanation",
+    "Fitted": "engine",
+    "LimeSettings": "settings",
+    "Shown": "neighbourhood",
+    "explain": "explanation",
+    "explain_images": "engine",
+    "segment": "superpixels",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from sparsescope.errors import OptionError
+from sparsescope.lime.superpixels import superpixel_names
 
-__all__ = ["Distance", "Fill", "LimeSettings", "Superpixels"]
+__all__ = ["Distance", "Fill", "LimeSettings", "Target"]
 
 Distance = Literal["hamming", "cosine"]
-Superpixels = Literal["auto", "felzenszwalb", "quickshift", "slic", "grid"]
+Target = Literal["dense", "own", "label"]
+"""The class that is explained: the dense model's for every model, each model's own, or the label."""
 Fill = float | tuple[float, ...] | Literal["mean", "blur"]
 
 
@@ -26,7 +28,7 @@ class LimeSettings:
             paper's code and the lime package).
         fill: what replaces a removed superpixel: a grey level in [0, 1], a colour (one level per channel), `mean` (the
             superpixel's own mean colour) or `blur` (the image under a Gaussian of 1/16 of its longer side).
-        superpixels: the segmentation, see `superpixels.segment`.
+        superpixels: the segmentation: `auto` or a name of `SUPERPIXELS`.
 
     Raises:
         OptionError: a value outside its range.
@@ -38,14 +40,14 @@ class LimeSettings:
     kernel_width: float = 0.25
     distance: Distance = "hamming"
     fill: Fill = 0.0
-    superpixels: Superpixels = "auto"
+    superpixels: str = "auto"
 
     def __post_init__(self) -> None:
         _check(self.samples >= 2, "samples", "at least 2", self.samples)
         _check(1 <= self.pivots < self.samples, "pivots", f"from 1 to samples - 1 = {self.samples - 1}", self.pivots)
         _check(math.isfinite(self.alpha) and self.alpha >= 0, "alpha", "a finite number >= 0", self.alpha)
         _check(math.isfinite(self.kernel_width) and self.kernel_width > 0, "kernel_width", "> 0", self.kernel_width)
-        for name, choices in (("distance", get_args(Distance)), ("superpixels", get_args(Superpixels))):
+        for name, choices in (("distance", get_args(Distance)), ("superpixels", superpixel_names())):
             _check(getattr(self, name) in choices, name, "one of " + ", ".join(choices), getattr(self, name))
         if isinstance(self.fill, str):
             _check(self.fill in ("mean", "blur"), "fill", "a number, a colour, mean or blur", self.fill)

@@ -12,6 +12,7 @@ from sparsescope.benchmark import Benchmark, stratified_sample
 from sparsescope.classifier import Classifier
 from sparsescope.errors import InputError, OptionError
 from sparsescope.lime import Fitted, LimeSettings, Shown, explain_images, segment
+from sparsescope.lime.settings import Target
 from sparsescope.measurements.base import Measured, Measurement
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.units import Arrays
@@ -19,7 +20,6 @@ from sparsescope.units import Arrays
 __all__ = ["ExplanationOptions", "Explanations"]
 
 Selection = Literal["stratified", "first"]
-Target = Literal["dense", "own", "label"]
 
 
 @dataclass(frozen=True)

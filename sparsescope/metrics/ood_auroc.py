@@ -1,10 +1,11 @@
 """Out-of-distribution detection by a score of the logits: maximum softmax probability, maximum logit or energy."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 from typing_extensions import override
 
@@ -15,22 +16,35 @@ from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
 from sparsescope.metrics.ranking import auroc, average_precision, false_positive_rate
 from sparsescope.softmax import log_max_softmax, log_normaliser
+from sparsescope.specs import listed
 from sparsescope.units import FloatArray, Units
 
-__all__ = ["OodAuroc"]
+__all__ = ["SCORES", "OodAuroc", "Score"]
 
-Score = Literal["max_softmax", "max_logit", "energy"]
 
-_SCORES: dict[Score, Callable[[NDArray[Any]], FloatArray]] = {
-    "max_softmax": log_max_softmax,
-    "max_logit": lambda logits: logits.max(axis=1).astype(np.float64),
-    "energy": log_normaliser,
+class Score(NamedTuple):
+    """A score of the logits: the higher, the more a test image.
+
+    Args:
+        of: logits (n, K) -> score float64 (n,).
+        words: what it is, in words.
+    """
+
+    of: Callable[[NDArray[Any]], FloatArray]
+    words: str
+
+
+SCORES: dict[str, Score] = {
+    "max_softmax": Score(log_max_softmax, "log max-softmax"),
+    "max_logit": Score(lambda logits: logits.max(axis=1).astype(np.float64), "maximum logit"),
+    "energy": Score(log_normaliser, "negative energy (log-sum-exp of the logits)"),
 }
-_IN_WORDS: dict[Score, str] = {
-    "max_softmax": "log max-softmax",
-    "max_logit": "maximum logit",
-    "energy": "negative energy (log-sum-exp of the logits)",
-}
+
+
+def _known(score: str) -> str:
+    if score not in SCORES:
+        raise ValueError(f"Input should be {listed(map(repr, SCORES))}")
+    return score
 
 
 @dataclass(frozen=True, config=OPTIONS)
@@ -57,7 +71,7 @@ class OodAuroc(Metric):
     source: ClassVar[str] = "Hendrycks & Gimpel 2017"
     margin: ClassVar[float] = 0.01
 
-    score: Score = "max_softmax"
+    score: Annotated[str, AfterValidator(_known)] = "max_softmax"
 
     @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
@@ -69,13 +83,13 @@ class OodAuroc(Metric):
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Strata `test` and `ood:NAME` of each set.
 
-        Arrays: `max_softmax`, `max_logit` and `energy`, float64 (n,); `group`, the set's group as text (n,), empty for
+        Arrays: one for each of `SCORES`, float64 (n,); `group`, the set's group as text (n,), empty for
         test images. A set that is judged on some of the outputs has its scores of these; `SCORE beside ood:NAME` then
         holds the same scores of the test images of these classes, and nan elsewhere.
         """
         test, *sets = self.measurements(benchmark)
         strata = {test.population: len(own[test]["logits"])}
-        parts = {score: [score_of(own[test]["logits"])] for score, score_of in _SCORES.items()}
+        parts = {score_name: [score.of(own[test]["logits"])] for score_name, score in SCORES.items()}
         groups, beside = [np.full(strata["test"], "", dtype="U5")], {}
         for measurement in sets:
             stratum, logits = measurement.population, own[measurement]["logits"]
@@ -87,13 +101,13 @@ class OodAuroc(Metric):
                 rows = np.flatnonzero(np.isin(own[test]["label"], outputs))
                 beside[stratum] = (rows, own[test]["logits"][rows][:, list(outputs)])
                 logits = logits[:, list(outputs)]
-            for score, score_of in _SCORES.items():
-                parts[score].append(score_of(logits))
+            for score_name, score in SCORES.items():
+                parts[score_name].append(score.of(logits))
         arrays: dict[str, NDArray[Any]] = {score: np.concatenate(chunks) for score, chunks in parts.items()}
         for stratum, (rows, logits) in beside.items():
-            for score, score_of in _SCORES.items():
-                arrays[_beside(score, stratum)] = column = np.full(sum(strata.values()), np.nan)
-                column[rows] = score_of(logits)
+            for score_name, score in SCORES.items():
+                arrays[_beside(score_name, stratum)] = column = np.full(sum(strata.values()), np.nan)
+                column[rows] = score.of(logits)
         return Units(strata, arrays | {"group": np.concatenate(groups)})
 
     @override
@@ -114,7 +128,7 @@ class OodAuroc(Metric):
         found = dict.fromkeys(numbers["group"] for numbers in sets.values())
         members = {group: [name for name in sets if sets[name]["group"] == group] for group in found}
         return {
-            "score": f"{_IN_WORDS[self.score]}, higher = more in-distribution",
+            "score": f"{SCORES[self.score].words}, higher = more in-distribution",
             "positive_class": f"in-distribution: {units.strata['test']} test images" + _cut_in_words(units),
             "negative_class": "out-of-distribution: "
             + ", ".join(f"{name} ({numbers['n']} images, {numbers['group']})" for name, numbers in sets.items()),
@@ -135,17 +149,17 @@ class OodAuroc(Metric):
             "aupr_in": average_precision(inside, outside),
             "aupr_out": average_precision(-outside, -inside),
             "fpr95": false_positive_rate(inside, outside, 0.95),
-            **{f"{score}_auroc": float(_auroc(units, score, stratum, uniform)) for score in _SCORES},
+            **{f"{score}_auroc": float(_auroc(units, score, stratum, uniform)) for score in SCORES},
         }
 
 
-def _auroc(units: Units, score: Score, stratum: str, weights: FloatArray) -> FloatArray:
+def _auroc(units: Units, score: str, stratum: str, weights: FloatArray) -> FloatArray:
     inside, rows = _inside(units, score, stratum)
     outside = units.rows(stratum)
     return auroc(inside, units[score][outside], weights[..., rows], weights[..., outside])
 
 
-def _inside(units: Units, score: Score, stratum: str) -> tuple[FloatArray, NDArray[np.intp]]:
+def _inside(units: Units, score: str, stratum: str) -> tuple[FloatArray, NDArray[np.intp]]:
     """Return the scores (m,) of the test images that a set is held against, and their rows (m,)."""
     column = units.arrays.get(_beside(score, stratum))
     if column is None:
@@ -154,7 +168,7 @@ def _inside(units: Units, score: Score, stratum: str) -> tuple[FloatArray, NDArr
     return column[rows], rows
 
 
-def _beside(score: Score, stratum: str) -> str:
+def _beside(score: str, stratum: str) -> str:
     return f"{score} beside {stratum}"
 
 

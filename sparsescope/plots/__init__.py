@@ -32,7 +32,7 @@ from sparsescope.plots.iou_distribution import iou_distribution
 from sparsescope.plots.panels import panels
 from sparsescope.plots.pass_ranges import pass_ranges
 from sparsescope.plots.portrait import portrait
-from sparsescope.plots.radar import radar, save_radar
+from sparsescope.plots.radar import radar, radar_files, save_radar
 from sparsescope.plots.reliability import reliability
 from sparsescope.plots.sparsity import sparsity
 from sparsescope.plots.style import png, svg
@@ -53,6 +53,7 @@ __all__ = [
     "png",
     "portrait",
     "radar",
+    "radar_files",
     "reliability",
     "save_radar",
     "sparsity",

@@ -28,7 +28,7 @@ from sparsescope.plots.style import (
 )
 from sparsescope.results import Evaluation
 
-__all__ = ["radar", "save_radar"]
+__all__ = ["radar", "radar_files", "save_radar"]
 
 Point = tuple[float, float]
 
@@ -63,13 +63,18 @@ def radar(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def radar_files(evaluation: Evaluation, stem: str = "radar") -> dict[str, bytes]:
+    """Return radar.svg and radar.png, or under another stem, by name."""
+    figure = top_figure(radar(evaluation))
+    return {f"{stem}.svg": svg(figure), f"{stem}.png": png(figure)}
+
+
 def save_radar(evaluation: Evaluation, directory: str | Path, stem: str = "radar") -> dict[str, Path]:
     """Write radar.svg and radar.png into a folder, or under another stem; returns their paths by name."""
-    figure = top_figure(radar(evaluation))
-    paths = {name: Path(directory) / name for name in (f"{stem}.svg", f"{stem}.png")}
-    for path, content in zip(paths.values(), (svg(figure), png(figure)), strict=True):
-        write_atomically(path, content)
-    return paths
+    files = radar_files(evaluation, stem)
+    for name, content in files.items():
+        write_atomically(Path(directory) / name, content)
+    return {name: Path(directory) / name for name in files}
 
 
 def _at(position: float, count: int, radius: float) -> Point:

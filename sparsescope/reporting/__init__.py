@@ -9,15 +9,35 @@ figures   plots as SVG inside the HTML
 neurons   compositional neurons: facts and units
 pictures  units' pictures as data URIs
 dissection the page of a dissection
-page      how templates are rendered
+pages     the report as HTML and Markdown
 view      everything the templates show
 junit     the verdict for CI systems
 rendering templates to texts, escaped
+formats   what the report consists of: the one list of its files
 writer    `report`, which writes all files
 sweep/     the page of a sweep
+
+To add a format: write one file with a function `(evaluations) -> bytes`, and add its line to `FORMATS` in `formats`
+(docs/how-to/add-an-output-format.md).
 """
 
-from sparsescope.reporting.sweep import write_sweep_report
-from sparsescope.reporting.writer import report
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparsescope.reporting.sweep import write_sweep_report
+    from sparsescope.reporting.writer import report
 
 __all__ = ["report", "write_sweep_report"]
+
+
+def __getattr__(name: str) -> Any:
+    # Resolved on first use, so that reading the list of formats (for help texts) imports nothing heavy.
+    if name == "report":
+        from sparsescope.reporting.writer import report
+
+        return report
+    if name == "write_sweep_report":
+        from sparsescope.reporting.sweep import write_sweep_report
+
+        return write_sweep_report
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,12 +15,22 @@ from sparsescope.plots.style import top_figure
 from sparsescope.plots.under_shift import SHIFTED, shift_table
 from sparsescope.reporting.inline import inline
 from sparsescope.reporting.neurons import category_shares_of, ious_of, neuron_details
+from sparsescope.reporting.view import radar_stem
 from sparsescope.results import Evaluation
 
-__all__ = ["figures", "neuron_figures"]
+__all__ = ["figures", "neuron_figures", "radar_files"]
 
 Drawn = Iterator[tuple[str, Figure, str]]
 """Name, figure, and what a screen reader says."""
+
+
+def radar_files(evaluations: list[Evaluation]) -> dict[str, bytes]:
+    """Return the radar of every evaluation as SVG and PNG; none where it would have no axis."""
+    files: dict[str, bytes] = {}
+    for number, evaluation in enumerate(evaluations, start=1):
+        if evaluation.radar.axes:
+            files |= plots.radar_files(evaluation, radar_stem(number))
+    return files
 
 
 def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:

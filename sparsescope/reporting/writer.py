@@ -2,18 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from sparsescope.errors import InputError
 from sparsescope.files import write_atomically
-from sparsescope.plots import save_radar
-from sparsescope.reporting.figures import figures
-from sparsescope.reporting.junit import junit
-from sparsescope.reporting.rendering import html_environment, markdown
-from sparsescope.reporting.view import comparison_view, evaluation_view, radar_stem
+from sparsescope.reporting.formats import FORMATS, Content
 from sparsescope.results import Evaluation
+from sparsescope.specs import load
 
-__all__ = ["report"]
+__all__ = ["evaluation_json", "report"]
 
 
 def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path) -> dict[str, Path]:
@@ -26,8 +22,8 @@ def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path
         directory: folder to write to; made if it does not exist.
 
     Returns:
-        file name -> path: `evaluation.json` (of a single evaluation), `report.html`, `report.md`, `radar.svg`,
-        `radar.png` (`radar-2.svg` … for further evaluations), `junit.xml`. No radar where it would have no axis.
+        file name -> path, of every format in `reporting.formats.FORMATS`: `evaluation.json` (of a single evaluation),
+        `report.html` and so on. No radar where it would have no axis; `radar-2.svg` … for further evaluations.
 
     Raises:
         InputError: nothing to report, or the folder cannot be written to.
@@ -41,34 +37,14 @@ def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path
     except OSError as error:
         raise InputError(f"Cannot make the folder {directory}: {error.strerror}.") from error
     paths = {}
-    if len(found) == 1:
-        paths["evaluation.json"] = directory / "evaluation.json"
-        found[0].save(paths["evaluation.json"])
-    texts = {"report.html": _html(found), "report.md": _markdown(found)}
-    for name, content in {**{key: text.encode() for key, text in texts.items()}, "junit.xml": junit(found)}.items():
-        paths[name] = directory / name
-        write_atomically(paths[name], content)
-    for number, evaluation in enumerate(found, start=1):
-        if evaluation.radar.axes:
-            paths |= save_radar(evaluation, directory, radar_stem(number))
+    for name, place in FORMATS.items():
+        content: Content = load(place)(found)
+        for file, data in ({name: content} if isinstance(content, bytes) else content).items():
+            paths[file] = directory / file
+            write_atomically(paths[file], data)
     return paths
 
 
-def _html(evaluations: list[Evaluation]) -> str:
-    """Return the page: one file, no script, nothing fetched."""
-    environment = html_environment()
-    views = [
-        {**evaluation_view(evaluation, number), "figures": figures(evaluation, f"e{number}")}
-        for number, evaluation in enumerate(evaluations, start=1)
-    ]
-    return environment.get_template("report.html.j2").render(_context(evaluations, views))
-
-
-def _markdown(evaluations: list[Evaluation]) -> str:
-    views = [evaluation_view(evaluation, number) for number, evaluation in enumerate(evaluations, start=1)]
-    return markdown("report.md.j2", _context(evaluations, views))
-
-
-def _context(evaluations: list[Evaluation], views: list[dict[str, Any]]) -> dict[str, Any]:
-    comparison = comparison_view(evaluations) if len(evaluations) > 1 else None
-    return {"evaluations": views, "comparison": comparison, "version": evaluations[0].version}
+def evaluation_json(evaluations: list[Evaluation]) -> Content:
+    """Return `evaluation.json` of a single evaluation; several have theirs already."""
+    return evaluations[0].to_json() if len(evaluations) == 1 else {}

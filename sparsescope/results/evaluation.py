@@ -71,7 +71,11 @@ class Evaluation(Record):
 
     def save(self, path: str | Path) -> None:
         """Write evaluation.json, atomically: a full disk leaves neither half a file nor loses an older one."""
-        write_atomically(Path(path), (self.model_dump_json(indent=2, by_alias=True) + "\n").encode())
+        write_atomically(Path(path), self.to_json())
+
+    def to_json(self) -> bytes:
+        """Return the content of evaluation.json."""
+        return (self.model_dump_json(indent=2, by_alias=True) + "\n").encode()
 
     @classmethod
     def load(cls, path: str | Path) -> "Evaluation":

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from sparsescope.benchmark import ImageSet
 from sparsescope.classifier import Classifier
+from sparsescope.devices import Precision
 from sparsescope.errors import DataError, InputError
 from sparsescope.mask import Mask, account
 from sparsescope.training.batches import Batch
@@ -19,9 +20,6 @@ from sparsescope.training.hooks import StepHook
 from sparsescope.training.recipe import Recipe
 
 __all__ = ["Engine", "Precision"]
-
-Precision = Literal["float32", "bfloat16", "float16"]
-"""Type of the forward pass: float32; or mixed precision, where weights stay float32 and float16 scales its losses."""
 
 
 class Engine:

@@ -9,14 +9,14 @@ from pathlib import Path
 import sparsescope
 from sparsescope.architectures import resolve
 from sparsescope.benchmark import ProbeSet
-from sparsescope.checkpoints import stored_data_spec, stored_size
+from sparsescope.checkpoints import stored_size
 from sparsescope.classifier import Classifier
 from sparsescope.dissection import Dissection, DissectionSettings, Portrait, dissect, portraits, store_concepts
 from sparsescope.dissection.activations import Progress
 from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate
 from sparsescope.evaluation.checks import grey_answers
-from sparsescope.evaluation.task import images_of
+from sparsescope.evaluation.task import images_of, stored_data
 from sparsescope.files import write_atomically
 from sparsescope.measurements.concept_overlap import overlap_arrays
 from sparsescope.metrics.composition import Composition, overlap_units
@@ -47,7 +47,7 @@ def input_shape(
     if size is None and data is not None:
         return images_of(data, classifier).shape
     size = size or stored_size(model)
-    if size is None and (stored := stored_data_spec(model)) is not None:
+    if size is None and (stored := stored_data(model)) is not None:
         return images_of(stored, classifier).shape
     if size is None and classifier.origin.architecture is not None:
         usual = resolve(classifier.origin.architecture).preprocessing

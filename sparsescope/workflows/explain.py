@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,13 +13,13 @@ from sparsescope.benchmark import ImageSet
 from sparsescope.classifier import Classifier
 from sparsescope.errors import DataError
 from sparsescope.lime import Explanation, explain
+from sparsescope.lime.settings import Target
 from sparsescope.measurements.predictions import predict
 from sparsescope.plots import explanation, panels
 from sparsescope.plots.style import shortened
 
-__all__ = ["Row", "Target", "explain_side_by_side", "figure", "first_images", "lost_images"]
+__all__ = ["Row", "explain_side_by_side", "figure", "first_images", "lost_images"]
 
-Target = Literal["dense", "own", "label"]
 
 SHOWN = 3
 """Images explained unless others are asked for."""

@@ -23,7 +23,7 @@ def test_timm() -> None:
     assert resolve("timm:vit_tiny_patch16_224.augreg_in21k").build(num_classes=3).num_classes == 3
 
 
-@pytest.mark.parametrize("name", ["resnet10", "hf-hub:somebody/network", "", "local-dir:folder"])
+@pytest.mark.parametrize("name", ["resnet10", "hf-hub:somebody/network", "local-dir:folder"])
 def test_names_that_timm_does_not_have(name: str) -> None:
     with pytest.raises(OptionError, match=f"timm has no architecture '{name}'") as caught:
         resolve(f"timm:{name}")

@@ -104,6 +104,11 @@ def test_installed_module() -> None:
         ("resnet18", r"Did you mean torchvision:resnet18"),
         ("torchvision:resnet19", r"torchvision has no .*'resnet19'. Did you mean torchvision:resnet1"),
         ("net.py", r"Expected FILE.py:function, but got 'net.py'"),
+        (
+            "torchvison:resnet18",
+            r"Unknown architecture .* Did you mean torchvision:NAME\? Expected one of: torchvision:NA",
+        ),
+        ("timm:", r"Expected timm:NAME, but got 'timm:'"),
         ("no_such_package.module:f", r"no_such_package"),
         ("torch:version", r"Expected torch:version to be a function that returns a network"),
     ],

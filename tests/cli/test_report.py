@@ -6,11 +6,10 @@ import pytest
 from click.testing import CliRunner
 from fake_evaluation import MODELS, make_light_evaluation
 from fake_sweep import make_sweep
+from report_files import FILES
 
 from sparsescope.cli.report import report
 from sparsescope.errors import InputError
-
-FILES = ["evaluation.json", "report.html", "report.md", "junit.xml", "radar.svg", "radar.png"]
 
 
 def run(*arguments: object) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from sparsescope.benchmark import ArrayImages
-from sparsescope.corruptions import STANDARD
+from sparsescope.corruptions import STANDARD, STORED_SETS
 from sparsescope.corruptions.stored import CifarC, open_corrupted
 from sparsescope.errors import DataError, OptionError
+from sparsescope.specs import Entry
 
 N = 7
 
@@ -102,10 +103,12 @@ def test_images_in_another_order_are_refused(tmp_path: Path, test_set: ArrayImag
 def test_no_folder_and_no_set(tmp_path: Path, test_set: ArrayImages) -> None:
     with pytest.raises(DataError, match=r"expected a folder, but .*absent is none"):
         open_corrupted(f"cifar-c:{tmp_path}/absent", test_set)
-    with pytest.raises(OptionError, match="there is no such folder"):
+    with pytest.raises(OptionError, match=r"There is no folder 'absent'\. Expected one of: cifar-c:DIR, imagenet"):
         open_corrupted("absent", test_set)
-    with pytest.raises(OptionError, match="cifar-c:DIR"):
+    with pytest.raises(OptionError, match=r"Unknown corrupted set 'cifar-d:absent'\. Did you mean cifar-c:DIR\?"):
         open_corrupted("cifar-d:absent", test_set)
+    with pytest.raises(OptionError, match="Expected imagenet-c:DIR, but got 'imagenet-c:'"):
+        open_corrupted("imagenet-c:", test_set)
     np.save(tmp_path / "labels.npy", np.tile(np.arange(N) % 3, 5))
     with pytest.raises(DataError, match=r"missing: gaussian_noise.npy, shot_noise.npy"):
         open_corrupted(str(tmp_path), test_set)
@@ -156,3 +159,16 @@ def test_the_fingerprint_follows_files_and_labels(tmp_path: Path, test_set: Arra
     os.utime(tmp_path / "fog.npy", ns=(status.st_atime_ns, status.st_mtime_ns))
     np.save(tmp_path / "saturate.npy", content["fog"])
     assert seen() != first
+
+
+def test_another_layout_is_one_entry(tmp_path: Path, test_set: ArrayImages, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "inner").mkdir()
+    write_set(tmp_path / "inner", ("fog",))
+    (tmp_path / "nested_layout.py").write_text(
+        "from sparsescope.corruptions.stored import CifarC\n\n\n"
+        "def nested(folder, test, source):\n    return CifarC(f'{folder}/inner', test, source)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(STORED_SETS, "nested", Entry("nested:DIR", "nested_layout:nested", "a folder in a folder"))
+    stored = open_corrupted(f"nested:{tmp_path}", test_set)
+    assert (stored.source, list(stored.cells)) == (f"nested:{tmp_path}", ["fog"])

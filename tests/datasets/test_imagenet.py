@@ -91,7 +91,7 @@ def test_imagenet_o_beside_other_data_or_as_test_set_is_refused(tmp_path):
     spec = f"imagenet-o:{write(tmp_path, FISH, COCK)}"
     with pytest.raises(DataError, match="expected test images imagenet:DIR, but got digits"):
         open_benchmark("digits", ood=[spec])
-    with pytest.raises(DataError, match="it is an out-of-distribution set, for --ood"):
+    with pytest.raises(DataError, match=r"has none of the classes\. Use it with --ood"):
         open_benchmark(spec)
     with pytest.raises(DataError, match="expected test images imagenet:DIR, but got imagenet-r:"):
         open_benchmark(f"imagenet-r:{tmp_path}", ood=[spec], resize=8, crop=8)

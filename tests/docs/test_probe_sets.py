@@ -1,14 +1,15 @@
 """The how-to page on probe sets does what it says."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from forms_page import HOW_TO, check_table
 
-from sparsescope.datasets import open_probe, probes
+from sparsescope.datasets import open_probe
+from sparsescope.datasets.probes import PROBES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "probe-sets.md").read_text(encoding="utf-8")
+PAGE = (HOW_TO / "probe-sets.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def blocks(tmp_path, monkeypatch):
 
 
 def test_every_form_is_there():
-    assert all(f"`{entry.form}`" in PAGE for entry in probes.PROBES.values())
+    check_table("probe-sets.md", PROBES.values())
 
 
 def test_the_first_look(blocks):

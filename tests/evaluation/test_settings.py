@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from sparsescope.errors import OptionError
-from sparsescope.evaluation.config import parse_assignments, preset_names, read_config
+from sparsescope.evaluation.config import parse_assignments, read_config
 from sparsescope.evaluation.settings import Margin, resolve
 from sparsescope.metrics import CATALOGUE, create, metric_class
+from sparsescope.presets import preset_names
 
 USUAL = [name for name in CATALOGUE if not metric_class(name).on_request]
 

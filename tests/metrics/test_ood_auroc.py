@@ -10,7 +10,7 @@ from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.errors import NotEvaluated, OptionError
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics import create
-from sparsescope.metrics.ood_auroc import OodAuroc
+from sparsescope.metrics.ood_auroc import SCORES, OodAuroc, Score
 
 
 def units(inside, groups=None, **outside):
@@ -146,6 +146,15 @@ def test_details_name_the_score():
 def test_an_unknown_score_is_refused():
     with pytest.raises(OptionError, match=r"ood_auroc.*'max_softmax', 'max_logit' or 'energy'"):
         create("ood_auroc", score="entropy")
+
+
+def test_a_new_score_is_one_entry(monkeypatch):
+    monkeypatch.setitem(SCORES, "least", Score(lambda logits: -logits.min(axis=1).astype(float), "minus the minimum"))
+    measured = units([[1, 0]], a=[[9, 0.5], [1, -1]])
+    assert create("ood_auroc", score="least").value(measured) == 0.5
+    details = OodAuroc(score="least").details(measured)
+    assert details["score"] == "minus the minimum, higher = more in-distribution"
+    assert details["sets"]["a"]["least_auroc"] == 0.5 and details["sets"]["a"]["max_logit_auroc"] == 0.25
 
 
 def test_groups_have_the_means_of_their_sets():

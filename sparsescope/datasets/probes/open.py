@@ -1,12 +1,8 @@
 """From SPECs to probe sets."""
 
-from pathlib import Path
-
 from sparsescope.benchmark import ProbeSet
 from sparsescope.datasets.probes import PROBES
-from sparsescope.datasets.probes.user import open_user_probe
 from sparsescope.datasets.source import Shape
-from sparsescope.datasets.specs import find_opener
 
 __all__ = ["open_probe"]
 
@@ -22,13 +18,6 @@ def open_probe(spec: str, shape: Shape) -> ProbeSet:
         OptionError: an unknown form; the text lists the forms.
         DataError: data that cannot be used; the text names the files.
     """
-    opener, argument = find_opener(spec, PROBES, "probe set", _hint)
-    probe: ProbeSet = (opener or open_user_probe)(argument, shape)
+    entry, argument = PROBES.find(spec)
+    probe: ProbeSet = entry.open(argument, shape)
     return probe
-
-
-def _hint(spec: str) -> str:
-    path = Path(spec).expanduser()
-    if spec and ((path.is_file() and path.suffix.lower() == ".csv") or (path / "label.csv").is_file()):
-        return f"Did you mean broden:{spec}? "
-    return f"Did you mean probe:{spec}? " if spec and path.is_dir() else ""

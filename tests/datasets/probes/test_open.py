@@ -1,25 +1,12 @@
 """The catalogue of probe sets, and where a benchmark gets its own from."""
 
-import importlib
-import inspect
 import re
 
 import numpy as np
 import pytest
 
-from sparsescope.datasets import open_benchmark, open_probe, probes
+from sparsescope.datasets import open_benchmark, open_probe
 from sparsescope.errors import OptionError
-
-
-@pytest.mark.parametrize("scheme", probes.PROBES)
-def test_every_entry_can_be_opened_and_is_documented(scheme):
-    entry = probes.PROBES[scheme]
-    module, _, function = entry.opener.partition(":")
-    opener = getattr(importlib.import_module(module), function)
-    assert list(inspect.signature(opener).parameters) == ["argument", "shape"]
-    assert entry.form.partition(":")[0] == scheme
-    assert f"`{entry.form}`" in probes.__doc__
-    assert f"`{module.rpartition('.')[2]}.py`" in probes.__doc__
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sparsescope.classifier import Classifier
 from sparsescope.errors import DataError
 from sparsescope.lime.engine import Fitted, explain_images
 from sparsescope.lime.neighbourhood import Shown
-from sparsescope.lime.settings import Distance, Fill, LimeSettings, Superpixels
+from sparsescope.lime.settings import Distance, Fill, LimeSettings
 from sparsescope.lime.superpixels import segment
 from sparsescope.units import FloatArray
 
@@ -41,7 +41,7 @@ def explain(
     *,
     target: int | None = None,
     samples: int = 1000,
-    superpixels: Superpixels = "auto",
+    superpixels: str = "auto",
     fill: Fill = 0.0,
     distance: Distance = "hamming",
     kernel_width: float = 0.25,
