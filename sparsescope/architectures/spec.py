@@ -40,6 +40,12 @@ def resolve(spec: str) -> Architecture:
 
     Raises:
         OptionError: nothing has that name; the text lists close matches.
+
+    Example:
+        >>> from sparsescope.architectures import resolve
+        >>> network = resolve("resnet20s").build(num_classes=10)
+        >>> sum(parameter.numel() for parameter in network.parameters())
+        269722
     """
     if spec in BUILT_IN:
         module_name, _, function = BUILT_IN[spec].partition(":")
