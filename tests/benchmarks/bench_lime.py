@@ -3,8 +3,10 @@
 ResNet-20 on 32 px images, one thread, process CPU time, all interleaved, median of the repeats. Target: <= 1.15. Beside
 it the peers on the same images and superpixels, each once as it is called by default (lime: batches of 10; captum: one
 perturbation per forward pass) and once with batches as large as ours. lime gets what its users hand over: the image
-(H, W, 3) in bytes and a function of a batch (n, H, W, 3), whose transposed view is what the network sees. Both give one
-explanation, ours also its stability. Targets with their defaults: 1.15 and 4 times as fast.
+(H, W, 3) and a function of a batch (n, H, W, 3), whose transposed view is what the network sees: channels last, which
+this network likes and wide ones do not (decision 4). Both give one explanation, ours also its stability. Targets with
+their defaults: 1.15 and 4 times as fast. As measured (torch 2.14, one thread of a server): 0.88 and 3.0, so that lime
+is faster here.
 """
 
 import argparse
@@ -46,12 +48,12 @@ def by_lime(classifier: Classifier, shown: Sequence[Shown], samples: int, size: 
 
     def probabilities(batch: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return classifier(torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255).softmax(1).numpy()
+            return classifier(torch.from_numpy(batch).permute(0, 3, 1, 2).float()).softmax(1).numpy()
 
     for item in shown:
         with contextlib.redirect_stderr(io.StringIO()):  # it draws a progress bar
             LimeImageExplainer(kernel_width=0.25, random_state=0).explain_instance(
-                np.ascontiguousarray((item.image.numpy() * 255).round().astype(np.uint8).transpose(1, 2, 0)),
+                np.ascontiguousarray(item.image.numpy().transpose(1, 2, 0), dtype=np.double),
                 probabilities,
                 top_labels=1,
                 hide_color=0,

@@ -13,7 +13,7 @@ BIBLIOGRAPHY = ROOT / "docs" / "references.bib"
 
 NAME = r"(?:(?:van|von|de|der|den|di) )*(?:O'|Mc|Mac|De|La|Le)?[A-Z][a-zà-öø-ÿ]+(?:-[A-Z][a-zà-öø-ÿ]+)*"
 AUTHORS = rf"(?P<names>{NAME}(?: et al\.|(?:, {NAME})*,? (?:&|and) {NAME})?)"
-VENUE = r"(?:, [A-Z][A-Za-z]+)?"
+VENUE = r"(?:, “[^”]*”)?(?:, [A-Z][A-Za-z]+)?"
 CITATION = re.compile(rf"(?<![\w-]){AUTHORS}(?:'s)?{VENUE} \(?(?P<year>(?:19|20)\d\d[a-z]?)(?!\w)")
 AFTER_ONE = re.compile(r"$|[.,;:)\]\"'`]")
 NO_AUTHORS = re.compile(
@@ -49,7 +49,7 @@ class Entry:
 
 def citations(text: str, known: frozenset[str] = frozenset()) -> set[Citation]:
     """Return what a text cites; a single name counts before a stop or bracket, or if it is a known author's."""
-    flat = re.sub(r"\s*\n\s*(?:# ?)?", " ", text).replace("’", "'")
+    flat = re.sub(r"\s*\n\s*(?:# ?)?", " ", text).replace("’", "'").replace("&amp;", "&")
     found = set()
     for match in CITATION.finditer(flat):
         written, year = match["names"], match["year"]
@@ -74,9 +74,9 @@ def entries(text: str) -> list[Entry]:
 
 
 def texts() -> dict[Path, str]:
-    """Return what may cite: modules, recipes and presets of the package, examples and pages."""
-    places = [("sparsescope", "*.py"), ("sparsescope", "*.toml"), ("docs", "*.md"), ("examples", "*.py")]
-    paths = [path for folder, pattern in places for path in sorted((ROOT / folder).rglob(pattern))]
+    """Return what may cite: modules, recipes, presets and templates of the package, examples and pages."""
+    patterns = ("sparsescope/**/*.py", "sparsescope/**/*.toml", "sparsescope/**/*.j2", "docs/**/*.md", "examples/*.py")
+    paths = [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
     return {path: path.read_text(encoding="utf-8") for path in [*paths, ROOT / "README.md", ROOT / "CHANGELOG.md"]}
 
 
@@ -127,6 +127,7 @@ def test_the_source_of_a_metric_cites(name: str) -> None:
         ("as Guo et al. (2017) say", Citation("Guo", "2017", None)),
         ("Guo et al.'s 2017 error", Citation("Guo", "2017", None)),
         ("a ticket? (Chen et al., TMLR 2022)", Citation("Chen", "2022", None)),
+        ("Mu &amp; Andreas, “Compositional”, NeurIPS 2020", Citation("Mu", "2020", ("Mu", "Andreas"))),
         ("the share of Hendrycks et\n    al. 2021a, cut", Citation("Hendrycks", "2021a", None)),
         ("Mu & Andreas's (2020) search", Citation("Mu", "2020", ("Mu", "Andreas"))),
         ("by Mu and Andreas 2020", Citation("Mu", "2020", ("Mu", "Andreas"))),
