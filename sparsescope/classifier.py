@@ -53,6 +53,15 @@ class Classifier:
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
         ArtefactError: the mask does not fit.
+
+    Example:
+        >>> import torch
+        >>> from sparsescope import Classifier
+        >>> from torch import nn
+        >>> network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 10))
+        >>> classifier = Classifier(network, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+        >>> classifier(torch.rand(2, 3, 8, 8)).shape
+        torch.Size([2, 10])
     """
 
     module: nn.Module

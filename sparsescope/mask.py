@@ -36,6 +36,16 @@ class Mask(Mapping[str, Tensor]):
 
     Raises:
         ArtefactError: a tensor holds anything but 0 and 1; the text names it.
+
+    Example:
+        >>> import torch
+        >>> from sparsescope import Mask
+        >>> from torch import nn
+        >>> layer = nn.Linear(4, 2)
+        >>> mask = Mask({"weight": torch.tensor([[1, 0, 0, 1], [0, 0, 1, 1]])}, method="by hand")
+        >>> mask.apply(layer)
+        >>> mask, int((layer.weight != 0).sum())
+        (Mask(1 tensors, sparsity 0.500), 4)
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], *, method: str | None = None) -> None:

@@ -31,6 +31,13 @@ def generator(seed: int, stream: str, unit: int) -> np.random.Generator:
 
     Raises:
         OptionError: a number out of range, or none.
+
+    Example:
+        >>> from sparsescope.randomness import generator
+        >>> first = generator(0, "lime", unit=7).integers(0, 100, 4)
+        >>> again = generator(0, "lime", unit=7).integers(0, 100, 4)
+        >>> bool((first == again).all())
+        True
     """
     whole = isinstance(seed, Integral) and isinstance(unit, Integral)
     if not (whole and 0 <= seed <= _WORD and unit >= 0):
@@ -43,6 +50,13 @@ def generator(seed: int, stream: str, unit: int) -> np.random.Generator:
 
 
 def rademacher(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Return `size` independent signs -1 or +1 as float32, one random bit each."""
+    """Return `size` independent signs -1 or +1 as float32, one random bit each.
+
+    Example:
+        >>> from sparsescope.randomness import generator, rademacher
+        >>> signs = rademacher(generator(0, "probe", 0), 1000)
+        >>> sorted(set(signs.tolist())), signs.shape
+        ([-1.0, 1.0], (1000,))
+    """
     bits = np.unpackbits(np.frombuffer(rng.bytes((size + 7) // 8), dtype=np.uint8), count=size)
     return bits.astype(np.float32) * 2 - 1

@@ -24,7 +24,14 @@ def log_max_softmax(logits: NDArray[Any]) -> FloatArray:
 
 
 def softmax(logits: NDArray[Any]) -> FloatArray:
-    """Return exp(z_k) / sum_j exp(z_j) (N, K)."""
+    """Return exp(z_k) / sum_j exp(z_j) (N, K).
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.softmax import softmax
+        >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
+        [[0.5, 0.5], [1.0, 0.0]]
+    """
     return _by_blocks(_softmax, logits)
 
 
@@ -35,7 +42,14 @@ def log_normaliser(logits: NDArray[Any]) -> FloatArray:
 
 
 def negative_log_likelihood(logits: NDArray[Any], labels: NDArray[np.int64]) -> FloatArray:
-    """Return -log softmax(z)_y (N,) for labels (N,); finite for all finite logits."""
+    """Return -log softmax(z)_y (N,) for labels (N,); finite for all finite logits.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.softmax import negative_log_likelihood
+        >>> negative_log_likelihood(np.array([[0.0, 1000.0]]), np.array([0])).tolist()
+        [1000.0]
+    """
     picked = logits[np.arange(len(logits)), labels].astype(np.float64)
     behind: FloatArray = logits.max(axis=1) - picked
     return behind - log_max_softmax(logits)

@@ -24,6 +24,13 @@ class Units:
             resampling weights across models and metrics: that is what makes every comparison a paired one.
         arrays: name -> array (n, ...), with n the sum of the strata.
         common: name -> array of any shape that belongs to no unit but to the model as a whole; never resampled.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope import Units
+        >>> units = Units({"test": 3, "train": 2}, {"correct": np.array([1, 0, 1, 1, 1])})
+        >>> len(units), units["correct"][units.rows("train")].tolist()
+        (5, [1, 1])
     """
 
     strata: Mapping[str, int]
@@ -65,6 +72,12 @@ class Estimate:
         standard_error: standard deviation of the bootstrap replicates; None likewise.
         n: number of sampling units behind the value.
         replicates: number of bootstrap replicates used.
+
+    Example:
+        >>> from sparsescope import Estimate
+        >>> accuracy = Estimate(0.91, (0.89, 0.93), 0.01, n=1000, replicates=2000)
+        >>> accuracy.value, accuracy.interval
+        (0.91, (0.89, 0.93))
     """
 
     value: float
@@ -79,6 +92,12 @@ def resampling_weights(strata: Mapping[str, int], replicates: range, seed: int) 
 
     Replicate b of stratum s depends on (seed, s, b) and the stratum's size alone, so metrics and models that share a
     stratum share its weights, and replicates can be made in chunks of any size. Source: Efron 1979.
+
+    Example:
+        >>> from sparsescope.units import resampling_weights
+        >>> weights = resampling_weights({"test": 5}, range(3), seed=0)
+        >>> weights.shape, weights.sum(axis=1).tolist()
+        ((3, 5), [5.0, 5.0, 5.0])
     """
     columns = []
     for name, size in strata.items():
@@ -91,7 +110,14 @@ def resampling_weights(strata: Mapping[str, int], replicates: range, seed: int) 
 
 
 def weighted_mean(values: NDArray[Any], weights: FloatArray) -> FloatArray:
-    """Return sum(w x) / sum(w) over units: values (n,), weights (..., n) -> (...); nan where all weights are 0."""
+    """Return sum(w x) / sum(w) over units: values (n,), weights (..., n) -> (...); nan where all weights are 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.units import weighted_mean
+        >>> float(weighted_mean(np.array([1, 0, 0]), np.array([2.0, 1.0, 1.0])))
+        0.5
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         mean: FloatArray = (weights @ values.astype(np.float64)) / weights.sum(axis=-1)
     return mean

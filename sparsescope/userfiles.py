@@ -33,6 +33,13 @@ def load_object(spec: str) -> object:
     Raises:
         OptionError: `spec` has another form.
         InputError: the file or module cannot be imported, or has no such name; the text gives the cause.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from sparsescope.userfiles import load_object
+        >>> _ = Path("mine.py").write_text("answer = 42")
+        >>> load_object("mine.py:answer")
+        42
     """
     if not is_object_spec(spec):
         raise OptionError(f"Expected FILE.py:name or package.module:name, but got {spec!r}.")

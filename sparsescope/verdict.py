@@ -28,7 +28,19 @@ GATES: dict[str, frozenset[Outcome]] = {
 
 
 def judge(metric: MetricResult, dense: str, candidate: str, confidence: float) -> MetricVerdict:
-    """Return the outcome of one metric for one candidate."""
+    """Return the outcome of one metric for one candidate.
+
+    Example:
+        >>> from sparsescope.results import Difference, MetricResult, MetricValue
+        >>> from sparsescope.verdict import judge
+        >>> same = {name: MetricValue(status="measured", value=0.9, n=1000) for name in ("dense", "sparse")}
+        >>> wide = {"sparse": Difference(value=0.0, interval=(-0.02, 0.02), standard_error=0.01)}
+        >>> accuracy = MetricResult.model_construct(
+        ...     higher_is_better=True, margin=0.01, margin_kind="absolute", values=same, differences=wide
+        ... )
+        >>> judge(accuracy, "dense", "sparse", 0.95).outcome
+        'inconclusive'
+    """
 
     def outcome(result: Outcome, reason: str | None = None) -> MetricVerdict:
         return MetricVerdict(outcome=result, margin=metric.margin, margin_kind=metric.margin_kind, reason=reason)
@@ -104,7 +116,13 @@ def judge_as_paper(metric: MetricResult, dense: str, candidate: str, tolerance: 
 
 
 def combine(outcomes: Iterable[Outcome]) -> Outcome:
-    """Return the outcome of "all must pass": fail if any fails, pass if all pass, else inconclusive."""
+    """Return the outcome of "all must pass": fail if any fails, pass if all pass, else inconclusive.
+
+    Example:
+        >>> from sparsescope.verdict import combine
+        >>> combine(["pass", "pass"]), combine(["pass", "inconclusive", "fail"])
+        ('pass', 'fail')
+    """
     found = set(outcomes)
     if "fail" in found:
         return "fail"

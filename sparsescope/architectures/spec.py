@@ -25,6 +25,12 @@ def resolve(spec: str) -> Architecture:
 
     Raises:
         OptionError: nothing has that name (the text lists close matches), or its package is not installed.
+
+    Example:
+        >>> from sparsescope.architectures import resolve
+        >>> network = resolve("resnet20s").build(num_classes=10)
+        >>> sum(parameter.numel() for parameter in network.parameters())
+        269722
     """
     if spec in BUILT_IN:
         return _of_function(spec, load(BUILT_IN[spec].opener))

@@ -55,6 +55,17 @@ def fgsm(
         NotEvaluated: the model cuts the gradient.
 
     Source: Goodfellow et al. 2015; random start: Wong et al. 2020; margin loss: Carlini & Wagner 2017.
+
+    Example:
+        >>> import torch
+        >>> from sparsescope import Classifier
+        >>> from sparsescope.attacks import fgsm
+        >>> from torch import nn
+        >>> images, labels = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 0])
+        >>> with Classifier(nn.Sequential(nn.Flatten(), nn.Linear(64, 3))).prepared() as classifier:
+        ...     adversarial = fgsm(classifier, images, labels, epsilon=8 / 255)
+        >>> bool((adversarial - images).abs().max() <= 8 / 255 + 1e-6)
+        True
     """
     check_sizes(epsilon, step_size)
     names = image_ids(ids, len(images))

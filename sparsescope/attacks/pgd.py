@@ -159,6 +159,17 @@ def pgd(
         NotEvaluated: the model cuts the gradient.
 
     Source: Madry et al. 2018; margin loss: Carlini & Wagner 2017.
+
+    Example:
+        >>> import torch
+        >>> from sparsescope import Classifier
+        >>> from sparsescope.attacks import pgd
+        >>> from torch import nn
+        >>> images, labels = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 0])
+        >>> with Classifier(nn.Sequential(nn.Flatten(), nn.Linear(64, 3))).prepared() as classifier:
+        ...     adversarial = pgd(classifier, images, labels, epsilon=8 / 255, steps=5)
+        >>> adversarial.shape, bool((adversarial - images).abs().max() <= 8 / 255 + 1e-6)
+        (torch.Size([4, 1, 8, 8]), True)
     """
     attack = Pgd(epsilon, steps, step_size, random_start, restarts, loss)
     return attack.search(classifier, images, labels, seed=seed, ids=ids, batch_size=batch_size).images

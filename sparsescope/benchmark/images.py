@@ -24,6 +24,13 @@ class ImageSet(abc.ABC):
         source: where it came from, as the user would write it.
         shape: (C, H, W) of every image.
         labels: int64 (n,), or None where the images have none.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope import ArrayImages
+        >>> images = ArrayImages(np.zeros((5, 8, 8, 3), np.uint8), np.arange(5))
+        >>> images.read([4, 0]).shape, images.labels.tolist()
+        (torch.Size([2, 3, 8, 8]), [0, 1, 2, 3, 4])
     """
 
     source: str
@@ -64,6 +71,13 @@ class ArrayImages(ImageSet):
 
     Raises:
         DataError: wrong shape or type, no images, values outside [0, 1] or not finite, labels that do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope import ArrayImages
+        >>> images = ArrayImages(np.full((2, 4, 4), 255, np.uint8), np.array([0, 1]))
+        >>> images.shape, float(images.read([0]).max())
+        ((1, 4, 4), 1.0)
     """
 
     def __init__(self, images: NDArray[Any], labels: NDArray[Any] | None = None, source: str = "array") -> None:

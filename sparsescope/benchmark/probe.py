@@ -13,7 +13,13 @@ __all__ = ["Concept", "ProbeSet"]
 
 @dataclass(frozen=True)
 class Concept:
-    """Something that a probe image can show: `name` as formulas print it, and its `category`, such as `color`."""
+    """Something that a probe image can show: `name` as formulas print it, and its `category`, such as `color`.
+
+    Example:
+        >>> from sparsescope import Concept
+        >>> Concept("red", category="color").category
+        'color'
+    """
 
     name: str
     category: str
@@ -27,6 +33,13 @@ class ProbeSet(abc.ABC):
         shape: (C, H, W) of every image, that of the model's input.
         label_shape: (h, w) of every label map; it need not be (H, W).
         concepts: all concepts, in label order: ties between formulas are broken by it.
+
+    Example:
+        >>> from sparsescope import open_probe
+        >>> probe = open_probe("shapes", (3, 32, 32))
+        >>> indices, where = probe.labels(0)
+        >>> probe.read([0, 1]).shape, where.shape == (len(indices), *probe.label_shape)
+        (torch.Size([2, 3, 32, 32]), True)
     """
 
     source: str

@@ -20,6 +20,14 @@ def stratified_sample(labels: NDArray[np.int64], size: int | None, seed: int, st
         size: how many images; None means all.
         seed: key of the draws.
         stream: what the sample is for; see `randomness.generator`.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.benchmark.sampling import stratified_sample
+        >>> labels = np.repeat([0, 1], [60, 40])
+        >>> picked = stratified_sample(labels, 10, seed=0, stream="sample/test")
+        >>> np.bincount(labels[picked]).tolist()
+        [6, 4]
     """
     n = len(labels)
     if size is None or size >= n:

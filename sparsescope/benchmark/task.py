@@ -40,6 +40,15 @@ class Benchmark:
         DataError: test or training images without labels, sets of different image shapes, a group that is none or of
             no set, outputs without test images, or corrupted images that are not those of the test set; the text names
             the sets.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope import ArrayImages, Benchmark
+        >>> test = ArrayImages(np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1]))
+        >>> letters = ArrayImages(np.ones((3, 8, 8, 1), np.uint8))
+        >>> benchmark = Benchmark("toy", test, ood={"letters": letters}, classes=("zero", "one"))
+        >>> list(benchmark.sets)
+        ['test', 'ood:letters']
     """
 
     name: str

@@ -41,6 +41,16 @@ def load_classifier(
     Raises:
         ArtefactError: the file cannot be used; the text names the tensors and shapes, and what to do.
         OptionError: the architecture or the normalisation asked for cannot be used.
+
+    Example:
+        >>> from sparsescope import Classifier, load_classifier, prune, save_checkpoint
+        >>> from sparsescope.architectures.digits_cnn import digits_cnn
+        >>> network = digits_cnn()
+        >>> save_checkpoint("dense.pt", Classifier(network), architecture="digits_cnn")
+        >>> prune("omp", network, sparsity=0.8).save("mask.safetensors")
+        >>> sparse = load_classifier("mask.safetensors", dense="dense.pt")
+        >>> round(sparse.sparsity.prunable, 3)
+        0.8
     """
     if (mean is None) != (std is None):
         raise OptionError("Expected --mean and --std together, but got only one of them.")

@@ -68,6 +68,14 @@ def save_checkpoint(
     Raises:
         TypeError: a value is not JSON-able.
         InputError: the file cannot be written.
+
+    Example:
+        >>> import torch
+        >>> from sparsescope import Classifier, save_checkpoint
+        >>> from sparsescope.architectures.digits_cnn import digits_cnn
+        >>> save_checkpoint("dense.pt", Classifier(digits_cnn()), architecture="digits_cnn")
+        >>> sorted(torch.load("dense.pt", weights_only=True))
+        ['architecture', 'architecture_options', 'format', 'history', 'preprocessing', 'state_dict', 'task']
     """
     mask = classifier.mask
     document: dict[str, Any] = {

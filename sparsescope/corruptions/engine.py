@@ -71,8 +71,11 @@ def corrupt(
 
     Source: Hendrycks & Dietterich 2019. ImageNet-C is stored as JPEG of quality 85 on top of this; we leave that out.
 
-    >>> corrupt(np.zeros((2, 32, 32, 3), np.uint8), "brightness", 2)[0, 0, 0].tolist()
-    [25, 25, 25]
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.corruptions import corrupt
+        >>> corrupt(np.zeros((2, 32, 32, 3), np.uint8), "brightness", 2)[0, 0, 0].tolist()
+        [25, 25, 25]
     """
     images = _checked_images(images)
     _check_options(name, severity, seed, parameters)

@@ -81,6 +81,14 @@ def top_eigenvalue(
         rng: source of the normal start vector.
         tolerance: relative residual at which to stop.
         max_products: where to stop without that.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.curvature import top_eigenvalue
+        >>> matrix = np.diag([1.0, 2.0, 5.0])
+        >>> found = top_eigenvalue(lambda vector: matrix @ vector, 3, np.random.default_rng(0))
+        >>> round(float(found.value[0]), 6)
+        5.0
     """
     start = rng.standard_normal((1, size))
     return top_eigenvalues(

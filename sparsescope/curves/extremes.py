@@ -16,7 +16,13 @@ __all__ = ["extreme_sparsity", "pass_range"]
 
 
 def extreme_sparsity(points: Sequence[tuple[float, Outcome]]) -> Extreme:
-    """Return how far a row of (sparsity, outcome), by rising sparsity, passes."""
+    """Return how far a row of (sparsity, outcome), by rising sparsity, passes.
+
+    Example:
+        >>> from sparsescope.curves.extremes import extreme_sparsity
+        >>> extreme_sparsity([(0.2, "pass"), (0.36, "pass"), (0.49, "inconclusive"), (0.59, "pass")])
+        Extreme(sparsity=0.36, stop='inconclusive', passes_again=(0.59,))
+    """
     passing = list(takewhile(lambda point: point[1] == "pass", points))
     rest = points[len(passing) :]
     return Extreme(

@@ -51,17 +51,17 @@ def open_imagenet(argument: str, resizing: Resizing) -> Source:
 
 
 def open_imagenet_a(argument: str, resizing: Resizing) -> Source:
-    """Return ImageNet-A, natural adversarial images of 200 classes (Hendrycks et al. 2021), as a test set of these."""
+    """Return ImageNet-A, natural adversarial images of 200 classes (Hendrycks et al. 2021a), as a test set of these."""
     return _open_subset("imagenet-a", argument, resizing)
 
 
 def open_imagenet_r(argument: str, resizing: Resizing) -> Source:
-    """Return ImageNet-R, renditions of 200 classes (Hendrycks et al. 2021), as a test set of these classes."""
+    """Return ImageNet-R, renditions of 200 classes (Hendrycks et al. 2021b), as a test set of these classes."""
     return _open_subset("imagenet-r", argument, resizing)
 
 
 def open_imagenet_o(argument: str, resizing: Resizing) -> Source:
-    """Return ImageNet-O, images of none of the 1,000 classes (Hendrycks et al. 2021), an out-of-distribution set.
+    """Return ImageNet-O, images of none of the 1,000 classes (Hendrycks et al. 2021a), an out-of-distribution set.
 
     Its folders are named by the class that each image is mistaken for; the comparison is on the outputs of these 200
     classes, with their validation images as the in-distribution side.

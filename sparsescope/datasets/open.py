@@ -37,6 +37,12 @@ def open_images(
     Raises:
         OptionError: an unknown form, or a size that is none.
         DataError: the data cannot be used; the text names file and cause.
+
+    Example:
+        >>> from sparsescope import open_images
+        >>> digits = open_images("digits", split="train")
+        >>> digits.shape, digits.read([0]).shape
+        ((1, 32, 32), torch.Size([1, 1, 32, 32]))
     """
     return _open_source(spec, Resizing(resize, crop, grey)).images(split)
 
@@ -69,6 +75,12 @@ def open_benchmark(
         OptionError: an unknown form, or a size that is none.
         DataError: data that cannot be used, test or training images without labels, sets of different image shapes, or
             test and training sets that number the same classes differently.
+
+    Example:
+        >>> from sparsescope import open_benchmark
+        >>> benchmark = open_benchmark("digits", ood=["noise:uniform"])
+        >>> len(benchmark.test), list(benchmark.ood)
+        (800, ['uniform_noise'])
     """
     resizing = Resizing(resize, crop, grey)
     source = _open_source(data, resizing)

@@ -44,6 +44,12 @@ class Formula:
     Args:
         concepts: c_1, c_2, ..., at least one.
         operators: o_1, o_2, ..., one fewer.
+
+    Example:
+        >>> from sparsescope import Concept
+        >>> from sparsescope.dissection.formula import Formula, Operator
+        >>> print(Formula((Concept("car", "object"), Concept("black", "color")), (Operator.AND_NOT,)))
+        car AND NOT black
     """
 
     concepts: tuple[Concept, ...]

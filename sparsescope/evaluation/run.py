@@ -100,6 +100,18 @@ def evaluate(
     Raises:
         InputError: models, data or options that cannot be used, or an option that would have no effect; the text says
             what to do.
+
+    Example:
+        >>> import copy, numpy as np, sparsescope as ss
+        >>> from torch import nn
+        >>> images = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 1), dtype=np.uint8)
+        >>> benchmark = ss.Benchmark("noise", ss.ArrayImages(images, np.arange(200) % 4))
+        >>> dense = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 4))
+        >>> sparse = copy.deepcopy(dense)
+        >>> ss.prune("omp", dense, sparsity=0.75).apply(sparse)
+        >>> evaluation = ss.evaluate(dense, [sparse], benchmark, metrics=["accuracy"], cache=False)
+        >>> evaluation["accuracy"].difference("sparse").n
+        200
     """
     settings = resolve(
         preset=preset,

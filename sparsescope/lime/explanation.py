@@ -68,7 +68,12 @@ def explain(
         InputError: a class the model does not have, or logits that are not finite.
 
     Example:
-        >>> explain(classifier, image, samples=200).heat_map.shape  # doctest: +SKIP
+        >>> import torch
+        >>> from sparsescope import Classifier
+        >>> from sparsescope.lime import explain
+        >>> from torch import nn
+        >>> classifier = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10)))
+        >>> explain(classifier, torch.rand(3, 32, 32), samples=50, superpixels="grid").heat_map.shape
         (32, 32)
     """
     settings = LimeSettings(samples, pivots, alpha, kernel_width, distance, fill, superpixels)

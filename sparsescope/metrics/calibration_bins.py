@@ -27,6 +27,12 @@ def bin_index(probabilities: FloatArray, n_bins: int) -> NDArray[np.intp]:
     """Return the bin 0 … M-1 of each probability: bin m is (m/M, (m+1)/M], and 0 belongs to the first.
 
     Compares p with the edges themselves: p M is rounded, so ceil(p M) puts some p just above m/M one bin too low.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.metrics.calibration_bins import bin_index
+        >>> bin_index(np.array([0.0, 0.2, 0.21, 1.0]), 5).tolist()
+        [0, 0, 1, 4]
     """
     return np.searchsorted(bin_edges(n_bins)[1:-1], probabilities, side="left")
 
@@ -45,6 +51,13 @@ def absolute_gap(probabilities: FloatArray, outcomes: NDArray[Any], weights: Flo
 
     Returns:
         shape () or (R,).
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.metrics.calibration_bins import absolute_gap
+        >>> confidence, correct = np.array([[0.75], [0.75]]), np.array([[1], [0]])
+        >>> float(absolute_gap(confidence, correct, np.ones(2), n_bins=10)) / 2
+        0.25
     """
     sums = _sums(outcomes - probabilities, bin_index(probabilities, n_bins), weights, n_bins)
     total: FloatArray = np.abs(sums).sum(axis=(-2, -1))

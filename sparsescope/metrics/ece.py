@@ -27,6 +27,20 @@ class ECE(Metric):
 
     Args:
         n_bins: M >= 1. The code of Chen et al. 2022 has 14.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> from sparsescope import ArrayImages, Benchmark, Classifier
+        >>> from sparsescope.metrics.ece import ECE
+        >>> from torch import nn
+        >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+        >>> for parameter in network.parameters():
+        ...     _ = nn.init.zeros_(parameter)
+        >>> test = ArrayImages(np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 0, 0, 1]))
+        >>> ece = ECE(n_bins=10)
+        >>> ece.value(ece.measure(Classifier(network), Benchmark("toy", test)))
+        0.25
     """
 
     name: ClassVar[str] = "ece"

@@ -54,7 +54,7 @@ class OodAuroc(Metric):
     The test images are the positive class; every score is higher for the positive class; ties count half. All scores
     are float64. The sets count alike, whatever their sizes. A set in `Benchmark.ood_outputs`, such as ImageNet-O, is
     judged on the logits of its classes, cut before the softmax, against the test images of these classes (Hendrycks et
-    al. 2021, Natural Adversarial Examples).
+    al. 2021a).
 
     Args:
         score: `max_softmax`, log max_k softmax(z)_k of the logits z (Hendrycks & Gimpel 2017, as used by Chen et al.

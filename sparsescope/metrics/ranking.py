@@ -25,6 +25,12 @@ def auroc(
 
     Returns:
         shape () or (R,); nan where either class has no weight.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.metrics.ranking import auroc
+        >>> float(auroc(np.array([0.9, 0.5]), np.array([0.5, 0.1]), np.ones(2), np.ones(2)))
+        0.875
     """
     order = np.argsort(negative)
     below = np.searchsorted(negative[order], positive, side="left")
@@ -54,6 +60,12 @@ def average_precision(positive: FloatArray, negative: FloatArray) -> float:
     Args:
         positive: scores (n,) of the positive class, n >= 1; higher means more positive.
         negative: scores (m,) of the negative class.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.metrics.ranking import average_precision
+        >>> average_precision(np.array([0.9, 0.4]), np.array([0.5, 0.1]))
+        0.8333333333333333
     """
     thresholds, hits = np.unique(positive, return_counts=True)
     found = hits[::-1].cumsum()[::-1]

@@ -32,6 +32,14 @@ def channel_mask(module: nn.Module, fraction: float, *, skip: Collection[str] = 
         OptionError: fraction out of range, or `skip` names no layer that could be pruned.
         ArtefactError: weights are computed from others in the forward pass.
         InputError: there is nothing to prune, the network cannot be traced, or weights are not finite.
+
+    Example:
+        >>> from sparsescope.pruning import channel_mask
+        >>> from torch import nn
+        >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.Flatten(), nn.Linear(64, 2))
+        >>> mask = channel_mask(network, 0.5)
+        >>> int(mask["0.weight"].flatten(1).any(1).sum())
+        4
     """
     if not 0 <= fraction < 1:
         raise OptionError(f"Expected a fraction of channels of at least 0 and below 1, but got {fraction}.")
@@ -77,6 +85,14 @@ def remove_channels(module: nn.Module, mask: Mask) -> nn.Module:
     Raises:
         ArtefactError: the mask does not fit.
         InputError: the network cannot be traced.
+
+    Example:
+        >>> from sparsescope.pruning import channel_mask, remove_channels
+        >>> from torch import nn
+        >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.Flatten(), nn.Linear(64, 2))
+        >>> smaller = remove_channels(network, channel_mask(network, 0.5))
+        >>> smaller[0].weight.shape, smaller[2].weight.shape
+        (torch.Size([4, 3, 3, 3]), torch.Size([2, 4, 3, 3]))
     """
     mask.check(module)
     smaller = copy.deepcopy(module)

@@ -58,6 +58,11 @@ def round_sparsities(sparsity: float, rate: float = 0.2) -> list[float]:
 
     Raises:
         OptionError: not 0 <= sparsity < 1, or not 0 < rate < 1.
+
+    Example:
+        >>> from sparsescope.pruning.lth import round_sparsities
+        >>> [round(sparsity, 3) for sparsity in round_sparsities(0.5, rate=0.2)]
+        [0.2, 0.36, 0.488, 0.5]
     """
     if not (0 <= sparsity < 1 and 0 < rate < 1):
         raise OptionError(f"Expected 0 <= sparsity < 1 and 0 < rate < 1, but got sparsity={sparsity}, rate={rate}.")
@@ -115,6 +120,19 @@ def lth(
 
     Warns:
         SparsescopeWarning: a whole layer is removed; the text names it.
+
+    Example:
+        >>> import torch
+        >>> from sparsescope.pruning import lth
+        >>> from torch import nn
+        >>> network = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> def train(module, mask, first, stop):
+        ...     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+        ...     module(torch.ones(4, 8)).square().mean().backward()
+        ...     optimizer.step()
+        ...     mask.apply(module)
+        >>> [round(ticket.mask.sparsity, 2) for ticket in lth(network, train, 0.5, rate=0.25)]
+        [0.0, 0.25, 0.44, 0.5]
     """
     rounds = round_sparsities(sparsity, rate)
     if epoch < 0 or rewind not in ("weights", "learning_rate"):

@@ -35,6 +35,14 @@ def make_mask(
     Raises:
         OptionError: sparsity out of range, less than what `within` removes, or not that of N:M; unknown scope.
         InputError: nothing to prune, or a score is not finite; the text names the layer.
+
+    Example:
+        >>> import torch
+        >>> from sparsescope.pruning.masking import make_mask
+        >>> scores = {"a": torch.tensor([1.0, 4.0]), "b": torch.tensor([2.0, 3.0])}
+        >>> mask = make_mask(scores, 0.5, scope="global", method="toy")
+        >>> {name: kept.tolist() for name, kept in mask.items()}
+        {'a': [False, True], 'b': [False, True]}
     """
     n_m, lowered = check_scope(scope, sparsity), _lowered(scores, within)
     if n_m is not None:

@@ -107,6 +107,15 @@ def prune(
 
     Warns:
         SparsescopeWarning: a whole layer is removed; the text names it.
+
+    Example:
+        >>> import sparsescope as ss
+        >>> import torch
+        >>> from torch import nn
+        >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 4))
+        >>> batch = torch.rand(8, 1, 8, 8), torch.arange(8) % 4
+        >>> ss.prune("snip", network, [batch], sparsity=0.8)
+        Mask(1 tensors, sparsity 0.800)
     """
     name, chosen = _find(method)
     _check_options(name, chosen, options)
@@ -143,7 +152,15 @@ def score(
     skip_first: bool = False,
     **options: Any,
 ) -> Scores:
-    """Return the scores of every prunable weight by parameter name, higher is kept; arguments as in `prune`."""
+    """Return the scores of every prunable weight by parameter name, higher is kept; arguments as in `prune`.
+
+    Example:
+        >>> from sparsescope.pruning import score
+        >>> from torch import nn
+        >>> network = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> {name: tuple(values.shape) for name, values in score("omp", network).items()}
+        {'0.weight': (4, 8)}
+    """
     name, chosen = _find(method)
     _check_options(name, chosen, options)
     return chosen.of(Subject.of(model, batches, prune_head=prune_head, skip_first=skip_first), options)

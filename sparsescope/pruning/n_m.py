@@ -37,6 +37,12 @@ def n_m_mask(scores: Mapping[str, Tensor], n: int, m: int) -> dict[str, Tensor]:
 
     Raises:
         InputError: no layer has a multiple of m inputs.
+
+    Example:
+        >>> import torch
+        >>> from sparsescope.pruning.n_m import n_m_mask
+        >>> n_m_mask({"weight": torch.tensor([[4.0, 1.0, 3.0, 2.0]])}, 2, 4)["weight"].int().tolist()
+        [[1, 0, 1, 0]]
     """
     if not any(score.shape[1] % m == 0 for score in scores.values()):
         raise InputError(

@@ -22,6 +22,12 @@ def quotas(
         total: number of weights kept in all layers together.
         scope: `"layerwise"` or `"erk"`.
         capacities: most that each layer may keep; by default its size.
+
+    Example:
+        >>> from sparsescope.pruning.quotas import quotas
+        >>> shapes = [(16, 3, 3, 3), (32, 16, 3, 3)]
+        >>> quotas(shapes, 1008, scope="layerwise"), quotas(shapes, 1008, scope="erk")
+        ([86, 922], [319, 689])
     """
     most = list(capacities) if capacities is not None else [prod(shape) for shape in shapes]
     weights = [float(sum(shape) if scope == "erk" else prod(shape)) for shape in shapes]

@@ -62,6 +62,20 @@ class RigL:
 
     Warns:
         SparsescopeWarning: training is too short for a single change of the mask.
+
+    Example:
+        >>> import torch
+        >>> from sparsescope.pruning import RigL
+        >>> from torch import nn
+        >>> network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+        >>> optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+        >>> rigl = RigL(network, optimizer, sparsity=0.75, total_steps=20, every=5)
+        >>> for _ in range(20):
+        ...     optimizer.zero_grad()
+        ...     network(torch.rand(4, 8)).square().mean().backward()
+        ...     rigl.step()
+        >>> rigl.mask.sparsity
+        0.75
     """
 
     def __init__(

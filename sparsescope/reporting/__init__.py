@@ -1,21 +1,23 @@
 """The report: an evaluation in, files out. No torch.
 
-format    numbers as people read them
-rows      the table of one candidate, for terminal, HTML and Markdown alike
-notes     what a reader must know beside the numbers
-reading   one sentence on each metric
-sides     images and classes that changed sides
-figures   plots as SVG inside the HTML
-neurons   compositional neurons: facts and units
-pictures  units' pictures as data URIs
-dissection the page of a dissection
-pages     the report as HTML and Markdown
-view      everything the templates show
-junit     the verdict for CI systems
-rendering templates to texts, escaped
-formats   what the report consists of: the one list of its files
-writer    `report`, which writes all files
-sweep/     the page of a sweep
+format      numbers as people read them
+rows        the table of one candidate, for terminal, HTML and Markdown alike
+notes       what a reader must know beside the numbers
+reading     one sentence on each metric
+sides       images and classes that changed sides
+attacks     accuracy by size of an attack
+figures     plots as SVG inside the HTML
+inline      plots as SVG without ids twice
+neurons     compositional neurons: facts and units
+pictures    units' pictures as data URIs
+view        everything the templates show
+rendering   templates to texts, escaped
+pages       the report as HTML and Markdown
+junit       the verdict for CI systems
+formats     what the report consists of: the one list of its files
+writer      `report`, which writes all files
+dissection  the page of a dissection
+sweep/      the page of a sweep
 
 To add a format: write one file with a function `(evaluations) -> bytes`, and add its line to `FORMATS` in `formats`
 (docs/how-to/add-an-output-format.md).

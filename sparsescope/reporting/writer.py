@@ -27,6 +27,18 @@ def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path
 
     Raises:
         InputError: nothing to report, or the folder cannot be written to.
+
+    Example:
+        >>> import copy
+        >>> import sparsescope as ss
+        >>> from sparsescope.architectures.digits_cnn import digits_cnn
+        >>> dense = digits_cnn()
+        >>> sparse = copy.deepcopy(dense)
+        >>> ss.prune("omp", dense, sparsity=0.8).apply(sparse)
+        >>> benchmark = ss.open_benchmark("digits")
+        >>> evaluation = ss.evaluate(dense, [sparse], benchmark, metrics=["accuracy"], cache=False)
+        >>> sorted(ss.report(evaluation, "out"))
+        ['evaluation.json', 'junit.xml', 'radar.png', 'radar.svg', 'report.html', 'report.md']
     """
     found = [evaluations] if isinstance(evaluations, Evaluation) else list(evaluations)
     if not found:

@@ -15,7 +15,22 @@ SCHEMA: Literal["sparsescope.evaluation/1"] = "sparsescope.evaluation/1"
 
 
 class Evaluation(Record):
-    """The result of `evaluate`: models, metrics with intervals, verdicts."""
+    """The result of `evaluate`: models, metrics with intervals, verdicts.
+
+    Example:
+        >>> import copy
+        >>> import sparsescope as ss
+        >>> from sparsescope.architectures.digits_cnn import digits_cnn
+        >>> dense = digits_cnn()
+        >>> sparse = copy.deepcopy(dense)
+        >>> ss.prune("omp", dense, sparsity=0.8).apply(sparse)
+        >>> benchmark = ss.open_benchmark("digits")
+        >>> evaluation = ss.evaluate(dense, [sparse], benchmark, metrics=["accuracy"], cache=False)
+        >>> evaluation.save("evaluation.json")
+        >>> evaluation = ss.Evaluation.load("evaluation.json")
+        >>> evaluation["accuracy"].value("dense").n, [model.name for model in evaluation.candidates]
+        (800, ['sparse'])
+    """
 
     schema_: Literal["sparsescope.evaluation/1"] = Field(default=SCHEMA, alias="schema")
     version: str

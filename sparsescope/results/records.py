@@ -198,6 +198,17 @@ class Verdict(Record):
 
     `partial` where it does not cover every metric of the full verdict; `constant` where the candidate gives every image
     the same answer, and so fails whatever its metrics say.
+
+    Example:
+        >>> import numpy as np
+        >>> import sparsescope as ss
+        >>> from torch import nn
+        >>> images = np.random.default_rng(0).integers(0, 256, (9, 4, 4), dtype=np.uint8)
+        >>> benchmark = ss.Benchmark("noise", ss.ArrayImages(images, np.arange(9) % 2))
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+        >>> verdict = ss.evaluate(model, [model], benchmark, metrics=["accuracy"], cache=False).verdict("sparse")
+        >>> verdict.outcome, verdict.partial
+        ('pass', True)
     """
 
     outcome: Outcome

@@ -192,6 +192,12 @@ def load_sweep(source: str | Path, /, **changes: Any) -> SweepRecipe:
     Raises:
         OptionError: no such recipe, not TOML, an unknown key, a value out of range, or recipes that start from each
             other; the text names it.
+
+    Example:
+        >>> from sparsescope.sweeps import load_sweep
+        >>> recipe = load_sweep("digits-mini", seeds=[0])
+        >>> recipe.grid, recipe.seeds
+        ((0.488, 0.7902848, 0.914100654), (0,))
     """
     return validated(
         SweepRecipe, {"name": Path(source).stem, **_merged(_read(source), changes)}, f"the recipe {source}"

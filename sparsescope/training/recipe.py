@@ -102,6 +102,12 @@ def load_recipe(source: str | Path, **changes: Any) -> Recipe:
 
     Raises:
         OptionError: no such recipe, not TOML, an unknown key, or a value out of range; the text names it.
+
+    Example:
+        >>> from sparsescope.training import load_recipe
+        >>> recipe = load_recipe("cifar", epochs=10, milestones=[5])
+        >>> recipe.epochs, recipe.schedule
+        (10, 'step')
     """
     return validated(Recipe, read_toml(source, "sparsescope.training") | changes, f"the recipe {source}")
 

@@ -17,6 +17,13 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
         recipe: peak and schedule.
         step: steps since the start of training, from 0.
         steps_per_epoch: steps in an epoch.
+
+    Example:
+        >>> from sparsescope.training import load_recipe
+        >>> from sparsescope.training.schedule import learning_rate
+        >>> recipe = load_recipe("cifar", epochs=10, warmup_epochs=0, schedule="cosine", milestones=())
+        >>> [round(learning_rate(recipe, 5 * epoch, steps_per_epoch=5), 4) for epoch in (0, 5, 9)]
+        [0.1, 0.05, 0.0024]
     """
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
     if step < warmup:

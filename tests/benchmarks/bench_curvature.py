@@ -72,6 +72,7 @@ def main() -> None:
             "input gradient": input_gradient,
             "input exact": lambda: exact_curvatures(classifier, images),
             "input curvatures": lambda: input_curvatures(classifier, images, labels, labels),
+            "no probe": lambda: probe_images(0),
             "20 probes": lambda: probe_images(20),
         }
         interleaved(times, input_actions, arguments.repeats)
@@ -105,10 +106,12 @@ def interleaved(times: dict[str, list[float]], actions: dict[str, Callable[[], o
 
 def report(median: dict[str, float], products: int, images: int) -> None:
     """Print the table."""
+    # 100 probes share one gradient and its graph, as 20 do.
+    hundred = median["no probe"] + 5 * (median["20 probes"] - median["no probe"])
     rows = [
         ("input trace and eigenvalue / input gradient", median["input exact"] / median["input gradient"], "<= 8"),
         ("the same with its checks / input gradient", median["input curvatures"] / median["input gradient"], ""),
-        ("100 probes (20, times 5) / exact", 5 * median["20 probes"] / median["input exact"], ">= 30"),
+        ("100 probes (from 20) / exact", hundred / median["input exact"], ">= 30"),
         ("product, graph retained / gradient", median["product retained"] / median["gradient"], "<= 3"),
         ("product, graph rebuilt / gradient", median["product rebuilt"] / median["gradient"], "<= 4.2"),
         ("top eigenvalue to 1e-3, products", products, "<= 8"),

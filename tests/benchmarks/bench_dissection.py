@@ -3,6 +3,7 @@
 500 images with label maps of 112 px, 60 concepts in three layers (an object map, a colour map, whole-image scenes), one
 thread, process CPU time. Targets: searching >= 30 times faster per unit than the literal rewrite of the reference, and
 >= 25 times all in (forward passes, thresholds, masks and packing of the concepts included); linear in units and images.
+The rewrite evaluates every formula on whole boolean arrays; the published code, on run lengths, was not measured.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,16 @@ def timed(action: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - start, result
 
 
-def unit_masks(probe: Scenes, classifier: Classifier, units: Sequence[int]) -> list[np.ndarray]:
-    """Return the masks (n, 112, 112) of some units, by the definition."""
+def activations(probe: Scenes, classifier: Classifier) -> torch.Tensor:
+    """Return the activation maps (n, units, 8, 8) of the whole layer."""
     with torch.no_grad(), classifier.prepared():
-        maps = classifier.module[:3](probe.read(range(len(probe))))[:, list(units)]
+        return classifier.module[:3](probe.read(range(len(probe))))
+
+
+def unit_masks(maps: torch.Tensor, units: int) -> list[np.ndarray]:
+    """Return the masks (n, 112, 112) of the first units, by the definition."""
     masks = []
-    for k in range(len(units)):
+    for k in range(units):
         threshold = torch.sort(maps[:, k].flatten()).values[-int(0.005 * maps[:, k].numel()) - 1]
         masks.append((functional.interpolate(maps[:, k : k + 1], SIZE, mode="bilinear")[:, 0] > threshold).numpy())
     return masks
@@ -95,7 +100,11 @@ def main() -> None:
         ids, masks = probe.labels(image)
         concepts[ids, image] = masks
     literal, ours = [], []
-    for unit in unit_masks(probe, classifier, range(arguments.units)):
+    forward, maps = timed(lambda: activations(probe, classifier))
+    masking, units = timed(lambda: unit_masks(maps, arguments.units))
+    # One forward pass serves all units of the layer, on both sides.
+    others = masking / arguments.units + forward / maps.shape[1]
+    for unit in units:
         packed = UnitMask.from_images(np.arange(len(unit)), pack(unit))
         slow, (formula, iou, _, _) = timed(lambda unit=unit: explain(unit, concepts))
         runs = [timed(lambda packed=packed: search(FormulaAreas(store), Covered(store, packed))) for _ in range(5)]
@@ -103,14 +112,13 @@ def main() -> None:
         ours.append(statistics.median(run for run, _ in runs))
         found = runs[0][1]
         assert ((found.formula[0], tuple(map(str, found.formula[1]))), found.iou) == (formula, iou)
-    masking = timed(lambda: unit_masks(probe, classifier, range(arguments.units)))[0] / arguments.units
     everything = (
         timed(lambda: dissect(classifier, probe, "2", settings=DissectionSettings(null=False, held_out=False)))[0] / 64
     )
     one, mine = statistics.median(literal), statistics.median(ours)
     print(f"{arguments.images} images, {len(probe.concepts)} concepts; literal search {one:.2f} s per unit")
     print(f"search, per unit         {one / mine:6.0f} x   (target 30)   {1e3 * mine:.2f} ms")
-    print(f"all in, per unit of 64   {(one + masking) / everything:6.0f} x   (target 25)   {1e3 * everything:.2f} ms")
+    print(f"all in, per unit of 64   {(one + others) / everything:6.0f} x   (target 25)   {1e3 * everything:.2f} ms")
     sizes = (arguments.largest // 4, arguments.largest // 2, arguments.largest)
     for images, width in [(sizes[0], 64), (sizes[1], 64), (sizes[2], 64), (sizes[0], 128), (sizes[0], 256)]:
         data, model = Scenes(images), network(width)

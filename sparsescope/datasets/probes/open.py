@@ -17,6 +17,12 @@ def open_probe(spec: str, shape: Shape) -> ProbeSet:
     Raises:
         OptionError: an unknown form; the text lists the forms.
         DataError: data that cannot be used; the text names the files.
+
+    Example:
+        >>> from sparsescope import open_probe
+        >>> probe = open_probe("shapes", (1, 32, 32))
+        >>> sorted({concept.category for concept in probe.concepts})
+        ['color', 'object', 'part', 'position', 'scene', 'texture']
     """
     entry, argument = PROBES.find(spec)
     probe: ProbeSet = entry.open(argument, shape)
