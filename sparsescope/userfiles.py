@@ -16,7 +16,7 @@ from types import ModuleType
 
 from sparsescope.errors import InputError, OptionError
 
-__all__ = ["file_digests", "import_file", "imported_files", "is_object_spec", "load_object"]
+__all__ = ["file_digests", "import_file", "imported_files", "is_object_spec", "load_object", "object_name"]
 
 _IMPORTED: dict[str, str] = {}  # absolute path -> SHA-256 of the source that was run
 
@@ -25,6 +25,11 @@ def is_object_spec(spec: str) -> bool:
     """Return whether `spec` has the form `FILE.py:name` or `package.module:name`."""
     place, _, name = spec.rpartition(":")
     return name.isidentifier() and (place.endswith(".py") or all(part.isidentifier() for part in place.split(".")))
+
+
+def object_name(spec: str) -> str:
+    """Return the name in `FILE.py:name` or `package.module:name`; anything else as it is."""
+    return spec.rpartition(":")[2] if is_object_spec(spec) else spec
 
 
 def load_object(spec: str) -> object:

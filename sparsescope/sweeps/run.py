@@ -28,6 +28,7 @@ from sparsescope.sweeps.plan import Point, points
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.record import (
     Failure,
+    check_tickets,
     evaluation_file,
     finished,
     open_record,
@@ -38,6 +39,7 @@ from sparsescope.sweeps.record import (
 from sparsescope.sweeps.tickets import make_ticket
 from sparsescope.sweeps.workshop import Workshop
 from sparsescope.training import Precision
+from sparsescope.userfiles import object_name
 
 __all__ = ["Outcome", "Resources", "make_workshop", "open_data", "run_sweep"]
 
@@ -111,7 +113,7 @@ def make_workshop(
         scope=recipe.scope,
         prune_head=recipe.prune_head,
         skip_first=recipe.skip_first,
-        options=dict(recipe.options),
+        options={object_name(method): recipe.options.get(method, {}) for method in recipe.methods},
         score_images=recipe.score_images,
         device=resources.device,
         precision=resources.precision,
@@ -142,11 +144,13 @@ def run_sweep(
         benchmark: the recipe's data, if they are open already.
 
     Raises:
-        OptionError: the folder holds the sweep of another recipe.
+        OptionError: the folder holds the sweep of another recipe or tickets of other code, or a method is unknown.
         InputError: data that cannot be used, or files that cannot be written.
     """
     resources = resources or Resources()
+    recipe.check_methods()
     record = open_record(recipe, folder)
+    check_tickets(recipe, folder)
     whole = recipe.joined(SweepRecipe.model_validate(record.recipe))
     done = {point: found for point in points(whole) if (found := finished(folder, point)) is not None}
     save_record(recipe, done, folder, check=True)
