@@ -122,7 +122,7 @@ def find(method: str | Method | Callable[..., Any]) -> Method:
         found = described(point.load(), name=point.name)
         return replace(found, code=source_digest(point.value, found.load()))
     if is_object_spec(method):
-        found = described(load_object(method), name=object_name(method))
+        found = described(load_object(method, of_network=False), name=object_name(method))
         if found.name in CATALOGUE:
             raise OptionError(f"{method} has the name of a built-in method, {found.name}. Rename the function.")
         return replace(found, code=source_digest(method, found.load()))
