@@ -1,6 +1,7 @@
 """`prune` and `score`: masks by every method that is a score, and by scoring functions of one's own."""
 
 import inspect
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError, OptionError
+from sparsescope.errors import InputError, OptionError, SparsescopeError
 from sparsescope.mask import Mask
 from sparsescope.pruning.catalogue import find
 from sparsescope.pruning.collapse import warn_of_collapse
@@ -135,15 +136,31 @@ class _Inputs:
 
 def _scores(chosen: Method, subject: Subject, options: Mapping[str, Any]) -> Scores:
     """Return the scores of the weights that may be removed, also where the caller has switched gradients off."""
-    function = chosen.load()
     known = {name: parameter.shape for name, parameter in subject.module.named_parameters(remove_duplicate=False)}
     with torch.enable_grad():
-        if takes_subject(function):
-            found = function(subject, **options)
-        else:
-            found = function(subject.module, _Inputs(subject), **options)
+        found = _called(chosen, subject, options)
     _check_scores(chosen.name, found, known, list(subject.weights))
     return {name: found[name] for name in subject.weights}
+
+
+def _called(chosen: Method, subject: Subject, options: Mapping[str, Any]) -> Any:
+    """Return what the scoring function does; what a user's file raises becomes an InputError that says where."""
+    function = chosen.load()
+    try:
+        if takes_subject(function):
+            return function(subject, **options)
+        return function(subject.module, _Inputs(subject), **options)
+    except (SparsescopeError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if chosen.code is None:  # it came as an object: whoever called sees the traceback
+            raise
+        file = getattr(getattr(inspect.unwrap(function), "__code__", None), "co_filename", None)
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        where = f" in {file}, line {lines[-1]}" if lines else ""
+        raise InputError(
+            f"The scoring function {chosen.name} failed{where}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _check_scores(method: str, found: Any, known: Mapping[str, torch.Size], wanted: list[str]) -> None:

@@ -172,10 +172,7 @@ class SweepRecipe(BaseModel):
                     chosen, sparsity, scope=self.scope, prune_head=self.prune_head, skip_first=self.skip_first
                 )
             if (other := called.setdefault(chosen.name.casefold(), method)) != method:
-                raise OptionError(
-                    f"{other} and {method} have one name, {chosen.name}, by which runs and curves are called. Rename "
-                    "one of the functions."
-                )
+                raise OptionError(f"{other} and {method} are both called {chosen.name}. Rename one of the functions.")
 
     def joined(self, other: "SweepRecipe") -> "SweepRecipe":
         """Return this recipe with the methods, sparsities, seeds and the small twin of another beside its own."""

@@ -158,6 +158,17 @@ def test_functions_that_cannot_be_found(tiny: nn.Module, file: Path, spec: str, 
         ss.prune(spec, tiny, sparsity=0.5)
 
 
+def test_an_error_in_a_users_file_says_where(tiny: nn.Module, file: Path) -> None:
+    file.write_text("def lamp(module, batches):\n    return {}['a']\n")
+    with pytest.raises(InputError, match=r"The scoring function lamp failed in .*lamp\.py, line 2: KeyError: 'a'"):
+        ss.prune("lamp.py:lamp", tiny, sparsity=0.5)
+    with pytest.raises(KeyError):  # of an object, the traceback says it
+        ss.prune(find("lamp.py:lamp").load(), tiny, sparsity=0.5)
+    file.write_text("def lamp(module, batches):\n    return list(batches)\n")
+    with pytest.raises(InputError, match=r"^This method looks at data: give batches"):
+        ss.prune("lamp.py:lamp", tiny, sparsity=0.5)
+
+
 def test_a_function_called_as_a_built_in_method(tiny: nn.Module, file: Path) -> None:
     file.write_text("def omp(subject):\n    return {}\n")
     with pytest.raises(OptionError, match=r"lamp.py:omp has the name of a built-in method, omp. Rename the function"):

@@ -120,6 +120,16 @@ def test_edited_code_is_not_taken_for_the_old_one(file: Path) -> None:
     assert old.models[1].sha256 != new.models[1].sha256 and old.models[0].sha256 == new.models[0].sha256
 
 
+def test_a_function_that_fails_leaves_the_other_methods(file: Path) -> None:
+    file.write_text("def lamp(module, batches):\n    return {}['a']\n")
+    result = run("sweep", "own.toml", "--out", "out", "--quiet", "--sparsity", "0.2")
+    assert result.exit_code == 3 and "1 failed (failures.json)" in result.stdout
+    assert "Failed: lamp at 20.0%, seed 0: The scoring function lamp failed in " in result.stderr
+    assert [point.method for point in Sweep.load("out").points] == ["omp"]
+    page = Path("out/sweep.md").read_text()
+    assert "lamp at 20 %" in page and "KeyError" in page
+
+
 def test_attributes_and_options_in_a_sweep(file: Path) -> None:
     file.write_text(
         "import torch\n\ndef own(module, batches, *, seed=0, power=1.0):\n"
@@ -155,7 +165,10 @@ def test_several_names_and_what_they_are_for(file: Path) -> None:
     shutil.copy(file, "named.py")
     Path("named.py").write_text(file.read_text().replace("def lamp", "def small"))
     for methods, text in {
-        ("lamp.py:lamp", "other.py:lamp"): "lamp.py:lamp and other.py:lamp have one name, lamp, by which runs and",
+        (
+            "lamp.py:lamp",
+            "other.py:lamp",
+        ): "lamp.py:lamp and other.py:lamp are both called lamp. Rename one of the functions",
         ("named.py:small",): "A method cannot be called small, as that is the name of another network's folder",
         ("none.py:lamp",): "Expected a Python file at none.py",
     }.items():
