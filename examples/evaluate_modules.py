@@ -9,7 +9,6 @@ import torch
 
 import sparsescope as ss
 from sparsescope.architectures import resolve
-from sparsescope.pruning import omp
 from sparsescope.training import Recipe, train
 
 
@@ -22,7 +21,7 @@ def main() -> None:
     train(dense, benchmark.train, Recipe(epochs=6))
 
     pruned = copy.deepcopy(network)
-    mask = omp(pruned, sparsity=0.9)
+    mask = ss.prune("omp", pruned, sparsity=0.9)
     mask.apply(pruned)
     sparse = ss.Classifier(pruned, dense.mean, dense.std, mask=mask, name="pruned, not tuned")
 

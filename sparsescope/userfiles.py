@@ -16,9 +16,10 @@ from types import ModuleType
 
 from sparsescope.errors import InputError, OptionError
 
-__all__ = ["file_digests", "import_file", "imported_files", "is_object_spec", "load_object"]
+__all__ = ["file_digests", "import_file", "imported_files", "is_object_spec", "load_object", "object_name"]
 
 _IMPORTED: dict[str, str] = {}  # absolute path -> SHA-256 of the source that was run
+_APART: set[str] = set()  # absolute paths that were imported for code that is no part of a network
 
 
 def is_object_spec(spec: str) -> bool:
@@ -27,8 +28,17 @@ def is_object_spec(spec: str) -> bool:
     return name.isidentifier() and (place.endswith(".py") or all(part.isidentifier() for part in place.split(".")))
 
 
-def load_object(spec: str) -> object:
+def object_name(spec: str) -> str:
+    """Return the name in `FILE.py:name` or `package.module:name`; anything else as it is."""
+    return spec.rpartition(":")[2] if is_object_spec(spec) else spec
+
+
+def load_object(spec: str, *, of_network: bool = True) -> object:
     """Return the object that `FILE.py:name` or `package.module:name` names.
+
+    Args:
+        spec: such a text.
+        of_network: whether the code may be part of a network, so that fingerprints of networks hold its file.
 
     Raises:
         OptionError: `spec` has another form.
@@ -44,14 +54,14 @@ def load_object(spec: str) -> object:
     if not is_object_spec(spec):
         raise OptionError(f"Expected FILE.py:name or package.module:name, but got {spec!r}.")
     place, _, name = spec.rpartition(":")
-    module = import_file(place) if place.endswith(".py") else _import_module(place)
+    module = import_file(place, of_network=of_network) if place.endswith(".py") else _import_module(place)
     try:
         return getattr(module, name)
     except AttributeError:
         raise InputError(f"{place} has no {name!r}. {_public_names(module, name)}") from None
 
 
-def import_file(path: str | Path) -> ModuleType:
+def import_file(path: str | Path, *, of_network: bool = True) -> ModuleType:
     """Import a Python file and return its module; a file that has not changed since is not run again.
 
     The file's folder is appended to `sys.path`, so that it can import its neighbours.
@@ -67,7 +77,11 @@ def import_file(path: str | Path) -> ModuleType:
     name, digest = _module_name(file), hashlib.sha256(source).hexdigest()
     if name not in sys.modules or _IMPORTED.get(str(file)) != digest:
         _run(file, name, source)
+        if not of_network and str(file) not in _IMPORTED:
+            _APART.add(str(file))
         _IMPORTED[str(file)] = digest
+    if of_network:
+        _APART.discard(str(file))
     return sys.modules[name]
 
 
@@ -77,8 +91,8 @@ def imported_files() -> tuple[str, ...]:
 
 
 def file_digests() -> tuple[str, ...]:
-    """Return the SHA-256 of every file imported so far, in order of their paths."""
-    return tuple(digest for _, digest in sorted(_IMPORTED.items()))
+    """Return the SHA-256 of every file imported so far that networks may depend on, in order of their paths."""
+    return tuple(digest for path, digest in sorted(_IMPORTED.items()) if path not in _APART)
 
 
 def _module_name(file: Path) -> str:

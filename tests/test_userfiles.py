@@ -6,13 +6,14 @@ import pytest
 
 from sparsescope import userfiles
 from sparsescope.errors import InputError, OptionError
-from sparsescope.userfiles import import_file, imported_files, is_object_spec, load_object
+from sparsescope.userfiles import file_digests, import_file, imported_files, is_object_spec, load_object, object_name
 
 
 @pytest.fixture(autouse=True)
 def restored(monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(userfiles, "_IMPORTED", {})
+    monkeypatch.setattr(userfiles, "_APART", set())
 
 
 @pytest.fixture
@@ -150,3 +151,17 @@ def test_a_file_without_functions(tmp_path):
     (tmp_path / "empty.py").write_text("import os\n")
     with pytest.raises(InputError, match=r"has no 'f'\. It defines no functions or classes\."):
         load_object(f"{tmp_path}/empty.py:f")
+
+
+def test_names_of_specs():
+    assert [object_name(spec) for spec in ("a.py:f", "a.b:g", "omp", "npz:x.npz")] == ["f", "g", "omp", "npz:x.npz"]
+
+
+def test_files_that_are_no_part_of_a_network(file):
+    assert load_object(f"{file}:constant", of_network=False) == 5
+    assert imported_files() == (str(file),) and file_digests() == ()
+    file.write_text(file.read_text().replace("constant = 5", "constant = 6"))
+    assert load_object(f"{file}:constant", of_network=False) == 6 and file_digests() == ()
+    load_object(f"{file}:build")
+    (counted,) = file_digests()
+    assert load_object(f"{file}:constant", of_network=False) == 6 and file_digests() == (counted,)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from sparsescope.cli.choices import spec_option
 from sparsescope.cli.interruption import kept
+from sparsescope.cli.methods import WithMethods, complete_method
 from sparsescope.cli.parameters import (
     crop_option,
     device_option,
@@ -19,30 +21,31 @@ from sparsescope.cli.parameters import (
     targets,
 )
 from sparsescope.cli.progress import progress_bar
-from sparsescope.cli.prune_choices import METHODS, REWINDING, check_choices
+from sparsescope.cli.prune_choices import check_choices
 from sparsescope.errors import OptionError
 
 if TYPE_CHECKING:
     from sparsescope.classifier import Classifier
+    from sparsescope.pruning import Method
     from sparsescope.sweeps import Workshop
     from sparsescope.training import Recipe
 
 __all__ = ["prune"]
 
 
-@click.command()
-@click.argument("method", type=click.Choice(METHODS), metavar="METHOD")
-@click.option("--data", metavar="SPEC", required=True, help="Data to train on: digits, cifar10:DIR, folder:DIR …")
+@click.command(cls=WithMethods)
+@click.argument("method", metavar="METHOD", shell_complete=complete_method)
+@spec_option("--data", help="Data to train on: {data}. Default: what the --dense checkpoint names.")
 @click.option("--arch", metavar="SPEC", help="Architecture; with --dense by default that of the checkpoint.")
-@click.option("--sparsity", type=float, help="Fraction of the weights removed (for channels: of each layer's).")
+@click.option("--sparsity", type=float, help="Fraction of the weights removed (of whole channels: of each layer's).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Where the ticket goes.")
 @click.option("--mask-out", type=click.Path(path_type=Path), metavar="FILE", help="Write the mask alone as well.")
 @click.option(
     "--removed-out",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Only for channels: write the smaller network without the removed channels as well. It computes what the "
-    "ticket does, and is a checkpoint like it: every metric can be measured.",
+    help="Write the smaller network without the removed channels as well. It computes what the ticket does, and is a "
+    "checkpoint like it: every metric can be measured. Only for methods that remove whole channels.",
 )
 @click.option(
     "--dense",
@@ -63,7 +66,9 @@ __all__ = ["prune"]
     type=click.Choice(["weights", "learning_rate"]),
     help="What goes back: weights and schedule, or the schedule alone.  [default: weights, where they are kept]",
 )
-@click.option("--no-train", is_flag=True, help="Prune only; the ticket is not trained. Not for lth and rigl.")
+@click.option(
+    "--no-train", is_flag=True, help="Prune only; the ticket is not trained. Not for methods that train as they prune."
+)
 @click.option("--scope", metavar="NAME", help="Which weights compete: global, layerwise, erk or N:M such as 2:4.")
 @click.option("--prune-head", is_flag=True, help="Prune the classification head too.")
 @click.option("--skip-first", is_flag=True, help="Leave the first layer alone.")
@@ -89,7 +94,11 @@ __all__ = ["prune"]
 @quiet_option
 @kept("Training is kept up to the last whole epoch: the same command goes on from there.")
 def prune(method: str, **options: Any) -> None:
-    """Make a ticket by METHOD: omp, lth, random, snip, grasp, synflow, rigl, n_m (2:4) or channels.
+    """Make a sparse network (a ticket) by METHOD.
+
+    METHOD is a name, or a scoring function of your own, FILE.py:function or package.module:function:
+
+    {methods}
 
     Trains the dense network where METHOD needs it, prunes, trains the ticket, and writes a checkpoint that `evaluate`
     and `inspect` read.
@@ -111,15 +120,17 @@ def run(
 ) -> None:
     """Make the ticket, write it, and say in one line what it is."""
     from sparsescope.checkpoints import load_classifier
+    from sparsescope.pruning import find
     from sparsescope.sweeps import make_ticket, untrained_ticket
 
+    chosen = find(method)
     files = {"--out": out, "--mask-out": mask_out, "--removed-out": removed_out}
-    check_choices(method, sparsity, files, options)
+    check_choices(chosen, sparsity, files, options)
     training = not no_train and epochs != 0
     runs = options.pop("runs") or out.with_suffix(".runs")
     with targets(files, runs if training else None):
         with progress_bar(quiet=quiet) as progress:
-            workshop = _workshop(method, epochs or None, training, runs, _label(progress), **options)
+            workshop = _workshop(chosen, epochs or None, training, runs, _label(progress), **options)
             if training:
                 checkpoint = make_ticket(workshop, method, sparsity)
                 ticket = load_classifier(checkpoint, arch=workshop.architecture or None)
@@ -129,7 +140,7 @@ def run(
         workshop.write(out, ticket, history)
         if mask_out is not None and ticket.mask is not None:
             ticket.mask.save(mask_out)
-        click.echo(_summary(workshop, method, out, ticket, history))
+        click.echo(_summary(workshop, chosen.name, out, ticket, history))
         if removed_out is not None:
             click.echo(_write_removed(workshop, removed_out, ticket, history))
 
@@ -163,13 +174,13 @@ def _recipe(recipe: str | None, data: str, epochs: int | None, rewind_epoch: int
 
 
 def _workshop(
-    method: str,
+    method: "Method",
     epochs: int | None,
     training: bool,
     runs: Path,
     told: Any,
     *,
-    data: str,
+    data: str | None,
     train: str | None,
     resize: int | None,
     crop: int | None,
@@ -182,36 +193,34 @@ def _workshop(
     **settings: Any,
 ) -> "Workshop":
     from sparsescope.checkpoints import load_classifier
-    from sparsescope.datasets import open_benchmark
     from sparsescope.devices import pick_device
     from sparsescope.errors import DataError
+    from sparsescope.evaluation import DataOptions
     from sparsescope.evaluation.config import parse_assignments
-    from sparsescope.pruning.rigl import check_rigl
+    from sparsescope.evaluation.task import data_spec, open_data
     from sparsescope.sweeps import Workshop
 
     if arch is None and dense is None:
         raise OptionError("Expected --arch SPEC, such as resnet20s, or --dense FILE.")
-    chosen = _recipe(recipe, data, epochs, rewind_epoch)
-    own = parse_assignments(f"{method}.{assignment}" for assignment in assignments)
-    if method == "rigl":  # before a folder says what is kept in it
-        check_rigl(
-            **{name: value for name, value in own.get(method, {}).items() if name in ("every", "alpha", "until")}
-        )
-    if training and method in REWINDING and chosen.rewind_epoch >= chosen.epochs:
+    spec = data_spec(dense, data)
+    chosen = _recipe(recipe, spec, epochs, rewind_epoch)
+    own = parse_assignments(f"{method.name}.{assignment}" for assignment in assignments)
+    method.check_options(own.get(method.name, {}))
+    if training and method.start == "trained" and chosen.rewind_epoch >= chosen.epochs:
         raise OptionError(
             f"Expected an epoch to rewind to below the {chosen.epochs} of training, but it is {chosen.rewind_epoch}. "
             "Give --rewind-epoch, such as 0, or more --epochs."
         )
-    grey = dense is not None and load_classifier(dense, arch=arch).channels == 1
-    benchmark = open_benchmark(data, train=train, resize=resize, crop=crop, grey=grey)
+    network = None if dense is None else load_classifier(dense, arch=arch)
+    benchmark = open_data(spec, network, DataOptions(train=train, resize=resize, crop=crop))
     if benchmark.train is None:
-        raise DataError(f"{data} has no training images. Say where they are: --train SPEC.")
+        raise DataError(f"{spec} has no training images. Say where they are: --train SPEC.")
     return Workshop(
         runs,
         arch or "",
         benchmark.train,
         chosen,
-        data=data,
+        data=spec,
         classes=benchmark.classes,
         parent=dense,
         test=benchmark.test,

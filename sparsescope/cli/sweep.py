@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from sparsescope.cli.interruption import kept
+from sparsescope.cli.methods import WithMethods, complete_method
 from sparsescope.cli.parameters import batch_size_option, device_option, precision_option, quiet_option
 from sparsescope.cli.progress import duration, progress_bar
+from sparsescope.userfiles import object_name
 
 if TYPE_CHECKING:
     from sparsescope.sweeps import Resources, SweepRecipe
@@ -20,7 +22,7 @@ INCOMPLETE = 3
 _WIDEST = 120
 
 
-@click.command()
+@click.command(cls=WithMethods)
 @click.argument("recipe")
 @click.option(
     "--out",
@@ -33,7 +35,14 @@ _WIDEST = 120
 @click.option("--data", metavar="SPEC", help="Data, instead of the recipe's: cifar10:DIR, folder:DIR …")
 @click.option("--ood", multiple=True, metavar="SPEC", help="Out-of-distribution images, instead of the recipe's.")
 @click.option("--seed", "seeds", type=int, multiple=True, help="Only this seed (repeatable).  [default: the recipe's]")
-@click.option("--method", "methods", multiple=True, metavar="NAME", help="Only this method (repeatable).")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    metavar="METHOD",
+    shell_complete=complete_method,
+    help="Only this method (repeatable): {names}, FILE.py:function or package.module:function.",
+)
 @click.option("--sparsity", "sparsities", type=float, multiple=True, help="Only this fraction removed (repeatable).")
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost, and do nothing.")
 @device_option
@@ -92,7 +101,8 @@ def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) 
         account = Account(recipe, benchmark, progress) if progress is not None else None
         outcome = run_sweep(recipe, out, resources, told=account, benchmark=benchmark)
     for failure in outcome.failures:
-        what = failure.method if failure.target is None else f"{failure.method} at {failure.target:.1%}"
+        name = object_name(failure.method)
+        what = name if failure.target is None else f"{name} at {failure.target:.1%}"
         click.echo(f"Failed: {what}, seed {failure.seed}: {failure.reason}", err=True)
     if outcome.busy:
         seeds = ", ".join(map(str, outcome.busy))

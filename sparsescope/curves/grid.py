@@ -7,6 +7,7 @@ from typing import Any
 from sparsescope.curves.records import SMALL
 from sparsescope.errors import InputError
 from sparsescope.results import Sweep, SweepPoint
+from sparsescope.userfiles import object_name
 
 __all__ = ["Grid", "rounded"]
 
@@ -18,7 +19,7 @@ class Grid:
     """The points of a sweep by method and target, then seed.
 
     Args:
-        methods: in the recipe's order, without the small dense twin.
+        methods: their names in the recipe's order, without the small dense twin; of `FILE.py:function` the function's.
         targets: sparsities asked for, rising.
         seeds: rising.
         points: what was evaluated.
@@ -40,7 +41,7 @@ class Grid:
         for point in sweep.points:
             if (point.target is None) != (point.method == SMALL):
                 raise InputError(f"Expected a target sparsity for every method but {SMALL!r}, but got {point!r}.")
-            place = point.method, rounded(point.target)
+            place = object_name(point.method), rounded(point.target)
             at_place = points.setdefault(place, {})
             if point.seed in at_place:
                 raise InputError(
@@ -50,7 +51,7 @@ class Grid:
             at_place[point.seed] = point
         wished = [*_listed(sweep, "sparsities", (int, float)), *(1 - 0.8**n for n in _listed(sweep, "rounds", int))]
         targets = _union(map(rounded, wished), (target for _, target in points if target is not None))
-        methods = _union(_listed(sweep, "methods", str), (method for method, _ in points))
+        methods = _union(map(object_name, _listed(sweep, "methods", str)), (method for method, _ in points))
         seeds = _union(_listed(sweep, "seeds", int), (seed for found in points.values() for seed in found))
         if sweep.recipe.get("small"):
             points.setdefault((SMALL, None), {})

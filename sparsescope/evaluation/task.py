@@ -12,7 +12,7 @@ from sparsescope.datasets import open_benchmark, open_images, open_probe, runs_u
 from sparsescope.errors import ArtefactError, OptionError
 from sparsescope.evaluation.models import Model, ModelOptions, open_models
 
-__all__ = ["DataOptions", "Task", "data_of", "images_of", "open_data", "open_task", "stored_data"]
+__all__ = ["DataOptions", "Task", "data_spec", "images_of", "open_data", "open_task", "stored_data"]
 
 
 @dataclass(frozen=True)
@@ -96,19 +96,19 @@ def open_task(
         InputError: a model or data that cannot be used; the text names the file and the cause.
     """
     classifiers = open_models(dense, candidates, models)
-    benchmark = open_data(data_of(dense, data), classifiers[0], images)
+    benchmark = open_data(data if data is not None else data_spec(dense, None), classifiers[0], images)
     if benchmark.outputs is not None:
         classifiers = [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
     return Task(tuple(classifiers), benchmark)
 
 
-def data_of(dense: Model, data: str | Benchmark | None) -> str | Benchmark:
-    """Return the data, by default what the dense checkpoint names; raises OptionError where there is none."""
-    if data is None and isinstance(dense, str | Path):
-        data = stored_data(dense)
-    if data is None:
+def data_spec(dense: Model | None, spec: str | None) -> str:
+    """Return the data SPEC, by default the one that the dense checkpoint names; OptionError where there is none."""
+    if spec is None and isinstance(dense, str | Path):
+        spec = stored_data(dense)
+    if spec is None:
         raise OptionError("Expected --data SPEC, such as cifar10:DIR or folder:DIR: the dense model names no data set.")
-    return data
+    return spec
 
 
 def stored_data(path: str | Path) -> str | None:

@@ -1,40 +1,65 @@
 """Pruning: from a network to a Mask. One method, one file; scores are separate from masking.
 
-Catalogue, for `prune(method, model, batches, sparsity)` and `score`:
-    omp      one-shot magnitude: |w|                                      (omp.py)
-    random   uniform random scores                                        (random_scores.py)
-    snip     |g * w| before training                                      (snip.py)
-    grasp    w * Hg, gradient flow before training                        (grasp.py)
-    synflow  synaptic flow in 100 steps, without data                     (synflow.py)
-    n_m      magnitude, N of every M inputs                               (n_m.py)
-Of each of these: scope global, layerwise, erk or N:M; with or without head and first layer; within an existing mask.
+`CATALOGUE` lists the methods with all that is said of them; a new scoring method is one file and one entry there. Other
+packages add theirs by an entry point of the group `sparsescope.pruning_methods`, `NAME = "package.module:function"`.
 
-With training, in your own loop:
-    lth      iterative magnitude pruning with rewinding, a generator of tickets           (lth.py)
-    RigL     sparse training that drops and grows weights, instead of optimizer.step()    (rigl.py)
+    prune, score      a mask, or the scores, by any scoring method or function: global, layerwise, erk or N:M; with or
+                      without head and first layer; within an existing mask
+    lth               iterative magnitude pruning with rewinding in your own loop, a generator of tickets
+    RigL              sparse training in your own loop, instead of optimizer.step()
+    channel_mask, remove_channels     L1 norm of filters, and a smaller network without them
 
-Structured:
-    channel_mask, remove_channels   L1 norm of filters, and a smaller network without them    (channels.py)
+Public names are resolved on first use, so reading the catalogue does not import torch.
 """
 
-from sparsescope.pruning.channels import channel_mask, remove_channels
-from sparsescope.pruning.lth import Ticket, lth
-from sparsescope.pruning.methods import METHODS, Method, prune, score
-from sparsescope.pruning.omp import omp
-from sparsescope.pruning.rigl import RigL
-from sparsescope.pruning.subject import Scores, Subject
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sparsescope.pruning.catalogue import CATALOGUE, find, help_lines, names
+from sparsescope.pruning.method import Method
+
+if TYPE_CHECKING:
+    from sparsescope.pruning.channels import channel_mask, remove_channels
+    from sparsescope.pruning.iterative import Ticket, lth
+    from sparsescope.pruning.methods import prune, score
+    from sparsescope.pruning.rigl import RigL
+    from sparsescope.pruning.subject import Scores, Subject
 
 __all__ = [
-    "METHODS",
+    "CATALOGUE",
     "Method",
     "RigL",
     "Scores",
     "Subject",
     "Ticket",
     "channel_mask",
+    "find",
+    "help_lines",
     "lth",
-    "omp",
+    "names",
     "prune",
     "remove_channels",
     "score",
 ]
+
+_HOMES = {
+    "RigL": "rigl",
+    "Scores": "subject",
+    "Subject": "subject",
+    "Ticket": "iterative",
+    "channel_mask": "channels",
+    "lth": "iterative",
+    "prune": "methods",
+    "remove_channels": "channels",
+    "score": "methods",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,71 +1,31 @@
-"""`prune` and `score`: every method that needs no training, by its name."""
+"""`prune` and `score`: masks by every method that is a score, and by scoring functions of one's own."""
 
 import inspect
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sparsescope.classifier import Classifier
-from sparsescope.errors import OptionError
+from sparsescope.errors import InputError, OptionError, SparsescopeError
 from sparsescope.mask import Mask
+from sparsescope.pruning.catalogue import find
 from sparsescope.pruning.collapse import warn_of_collapse
-from sparsescope.pruning.grasp import grasp
 from sparsescope.pruning.masking import make_mask
+from sparsescope.pruning.method import Method
 from sparsescope.pruning.n_m import pattern
-from sparsescope.pruning.omp import magnitude
-from sparsescope.pruning.random_scores import random_scores
-from sparsescope.pruning.snip import snip
+from sparsescope.pruning.own import takes_subject
 from sparsescope.pruning.subject import Batch, Scores, Subject
-from sparsescope.pruning.synflow import synflow
 
-__all__ = ["METHODS", "Method", "prune", "score"]
-
-
-@dataclass(frozen=True)
-class Method:
-    """A pruning method: a score for every weight, and how masks are made of it by default.
-
-    Args:
-        scores: Subject -> score by parameter name, higher is kept; its keyword arguments are the method's options.
-        scope: which weights compete, see `make_mask`.
-        steps: how often scores are computed on the way to the sparsity, each time with the weights removed so far at 0.
-    """
-
-    scores: Callable[..., Scores]
-    scope: str = "global"
-    steps: int = 1
-
-    def of(self, subject: Subject, options: Mapping[str, Any]) -> Scores:
-        """Return the scores, also where the caller has switched gradients off."""
-        with torch.enable_grad():
-            return self.scores(subject, **options)
-
-
-METHODS: dict[str, Method] = {
-    "omp": Method(magnitude),
-    "random": Method(random_scores),
-    "snip": Method(snip),
-    "grasp": Method(grasp),
-    "synflow": Method(synflow, steps=100),
-    "n_m": Method(magnitude, scope="2:4"),
-}
-"""Name -> method; a new one is one file and one line here."""
+__all__ = ["prune", "score"]
 
 DEFAULT_SPARSITY = 0.8
 
-_ELSEWHERE = {
-    "lth": "trains between its rounds: use sparsescope.pruning.lth(module, train, sparsity)",
-    "rigl": "changes its mask in training: use sparsescope.pruning.RigL(module, optimizer, sparsity, steps)",
-    "channels": "removes whole channels: use sparsescope.pruning.channel_mask(module, fraction) and remove_channels",
-}
-
 
 def prune(
-    method: str | Callable[..., Scores],
+    method: str | Method | Callable[..., Scores],
     model: nn.Module | Classifier,
     batches: Iterable[Batch] | None = None,
     sparsity: float | None = None,
@@ -84,25 +44,26 @@ def prune(
     fraction of what is left each: without `within`, the k-th of n reaches 1 - (1 - s)^(k/n).
 
     Args:
-        method: `"omp"`, `"random"`, `"snip"`, `"grasp"`, `"synflow"`, `"n_m"`; or a scoring function of your own, from
-            a `Subject` to scores by parameter name.
+        method: a name of `sparsescope.pruning.names()`; or a scoring function of your own, as it is or as
+            `"FILE.py:function"` or `"package.module:function"`. It takes a `Subject`, or two arguments: the module, a
+            copy in eval mode, and batches of (inputs, labels) as the module takes them, on its device. It returns
+            scores by parameter name; those of weights that may not be removed are left aside.
         model: an nn.Module, or a Classifier, which takes pixels.
         batches: iterable of (images, labels) tensors as the model takes them; for a single batch `[(images, labels)]`.
             Not needed by methods that look at no data; SynFlow takes only the images' shape.
         sparsity: fraction removed, 0 <= sparsity < 1; by default 0.8, and for N:M what the pattern removes.
-        scope: `"global"` (default), `"layerwise"`, `"erk"` or N:M such as `"2:4"`; see `make_mask`.
-        steps: how often scores are computed; 1 for all but SynFlow (100).
+        scope: `"global"`, `"layerwise"`, `"erk"` or N:M such as `"2:4"`, see `make_mask`; default: that of the method.
+        steps: how often scores are computed; default: as the method says, mostly once.
         prune_head: prune the classification head too.
         skip_first: leave the first layer alone.
         within: a mask to stay within, so that masks nest; scores are computed with its removed weights at zero. That of
             a sparse Classifier is `classifier.mask`; it is not taken unasked.
         on_step: called with (steps done, steps in all) after each of the `steps`.
-        options: of the method, as its scoring function documents them: `seed` (random), `temperature` (grasp),
-            `batch_norm` (snip, grasp), `input_shape` (synflow).
+        options: of the method's own, as its scoring function documents them.
 
     Raises:
         OptionError: unknown method or option, or a value out of range.
-        InputError: batches missing or unusable, or nothing to prune.
+        InputError: batches missing or unusable, nothing to prune, or scores that do not fit the weights.
         ArtefactError: `within` does not fit the network.
 
     Warns:
@@ -117,8 +78,8 @@ def prune(
         >>> ss.prune("snip", network, [batch], sparsity=0.8)
         Mask(1 tensors, sparsity 0.800)
     """
-    name, chosen = _find(method)
-    _check_options(name, chosen, options)
+    chosen = _scoring(method)
+    chosen.check_options(options)
     scope = scope or chosen.scope
     if sparsity is None and pattern(scope) is None:
         sparsity = DEFAULT_SPARSITY
@@ -134,7 +95,7 @@ def prune(
         target = sparsity
         if sparsity is not None and step < steps:
             target = 1 - start ** (1 - step / steps) * (1 - sparsity) ** (step / steps)
-        within = make_mask(chosen.of(subject, options), target, scope=scope, method=name, within=within)
+        within = make_mask(_scores(chosen, subject, options), target, scope=scope, method=chosen.name, within=within)
         within.apply(subject.module)
         if on_step is not None:
             on_step(step, steps)
@@ -144,7 +105,7 @@ def prune(
 
 
 def score(
-    method: str | Callable[..., Scores],
+    method: str | Method | Callable[..., Scores],
     model: nn.Module | Classifier,
     batches: Iterable[Batch] | None = None,
     *,
@@ -161,34 +122,78 @@ def score(
         >>> {name: tuple(values.shape) for name, values in score("omp", network).items()}
         {'0.weight': (4, 8)}
     """
-    name, chosen = _find(method)
-    _check_options(name, chosen, options)
-    return chosen.of(Subject.of(model, batches, prune_head=prune_head, skip_first=skip_first), options)
+    chosen = _scoring(method)
+    chosen.check_options(options)
+    return _scores(chosen, Subject.of(model, batches, prune_head=prune_head, skip_first=skip_first), options)
 
 
-def _find(method: str | Callable[..., Scores]) -> tuple[str, Method]:
-    if callable(method):
-        return getattr(method, "__name__", type(method).__name__), Method(method)
-    if method in METHODS:
-        return method, METHODS[method]
-    if method in _ELSEWHERE:
-        raise OptionError(f"Method {method!r} {_ELSEWHERE[method]}.")
-    close = get_close_matches(str(method).lower(), [*METHODS, *_ELSEWHERE], n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(close)}?" if close else ""
-    raise OptionError(f"There is no pruning method {method!r}.{hint} Methods: {', '.join(METHODS)}.")
+def _scoring(method: str | Method | Callable[..., Scores]) -> Method:
+    """Return the record of a method that is a score; OptionError says how to call another one."""
+    chosen = find(method)
+    if chosen.trains == "afterwards" and not chosen.structured:
+        return chosen
+    why = "removes whole channels" if chosen.structured else "trains between its rounds"
+    if chosen.trains == "while it prunes":
+        why = "changes its mask in training"
+    function = chosen.load()
+    arguments = inspect.signature(function).parameters.values()
+    shown = ", ".join(each.name for each in arguments if each.kind is each.POSITIONAL_OR_KEYWORD)
+    raise OptionError(f"Method {chosen.name!r} {why}: use sparsescope.pruning.{function.__name__}({shown}).")
 
 
-def _check_options(name: str, method: Method, options: dict[str, Any]) -> None:
-    parameters = inspect.signature(method.scores).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-    for option in options:
-        if option not in known:
-            close = get_close_matches(option, known, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            said = f"Its own options: {', '.join(known)}." if known else "It has no options of its own."
-            raise OptionError(f"Method {name} has no option {option!r}.{hint} {said}")
+class _Inputs:
+    """The batches of a subject as its module takes them; an error comes only when they are asked for."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._subject.inputs()
+
+
+def _scores(chosen: Method, subject: Subject, options: Mapping[str, Any]) -> Scores:
+    """Return the scores of the weights that may be removed, also where the caller has switched gradients off."""
+    known = {name: parameter.shape for name, parameter in subject.module.named_parameters(remove_duplicate=False)}
+    with torch.enable_grad():
+        found = _called(chosen, subject, options)
+    _check_scores(chosen.name, found, known, list(subject.weights))
+    return {name: found[name] for name in subject.weights}
+
+
+def _called(chosen: Method, subject: Subject, options: Mapping[str, Any]) -> Any:
+    """Return what the scoring function does; what a user's file raises becomes an InputError that says where."""
+    function = chosen.load()
+    try:
+        if takes_subject(function):
+            return function(subject, **options)
+        return function(subject.module, _Inputs(subject), **options)
+    except (SparsescopeError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if chosen.code is None:  # it came as an object: whoever called sees the traceback
+            raise
+        file = getattr(getattr(inspect.unwrap(function), "__code__", None), "co_filename", None)
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        where = f" in {file}, line {lines[-1]}" if lines else ""
+        raise InputError(
+            f"The scoring function {chosen.name} failed{where}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _check_scores(method: str, found: Any, known: Mapping[str, torch.Size], wanted: list[str]) -> None:
+    """Raise InputError unless these are scores for parameters of the network, and for all that are wanted."""
+    if not (isinstance(found, Mapping) and all(isinstance(score, Tensor) for score in found.values())):
+        raise InputError(f"Expected {method} to return a tensor of scores by parameter name, but got {found!r:.60}.")
+    for name in (*found, *wanted):
+        if name not in known:
+            raise InputError(f"{method} returns scores for {name!r}, which is no parameter of the network.")
+        if name not in found:
+            raise InputError(f"Expected {method} to score all weights that may be removed, but {name} is missing.")
+        if found[name].shape != known[name]:
+            raise InputError(
+                f"Expected {method} to return scores of shape {tuple(known[name])} for {name}, but got "
+                f"{tuple(found[name].shape)}."
+            )
 
 
 def _kept_fraction(mask: Mask, subject: Subject) -> float:

@@ -131,6 +131,15 @@ class Subject:
         if empty:
             raise InputError("Expected at least one batch of (images, labels), but the iterable is empty.")
 
+    def inputs(self) -> Iterator[Batch]:
+        """Yield (inputs, labels) as `batches`, but as `module` takes them: a Classifier's pixels are normalised."""
+        for images, labels in self.batches():
+            if isinstance(self.model, Classifier):
+                constants = (self.model.mean, self.model.std)
+                mean, std = (images.new_tensor(values).view(1, -1, 1, 1) for values in constants)
+                images = (images - mean) / std
+            yield images, labels
+
     def logits(self, images: Tensor) -> Tensor:
         """Return logits (N, K) for images as the model takes them.
 

@@ -18,7 +18,7 @@ class SweepPoint(BaseModel):
     """One evaluated network of a sweep.
 
     Args:
-        method: pruning method, such as `lth`; `small` for the small dense twin.
+        method: pruning method as the recipe names it, such as `lth`; `small` for the small dense twin.
         seed: of initialisation and training, shared with its dense parent.
         target: sparsity asked for: the point of the grid; None for the small dense twin.
         sparsity: fraction of the prunable weights removed in truth; for the small dense twin the fraction of the dense

@@ -13,12 +13,10 @@ from sparsescope.sweeps.plan import Cost, Point, Speed, estimate, measure_speed,
 from sparsescope.sweeps.recipe import SweepRecipe, load_sweep, sweep_names
 from sparsescope.sweeps.record import Failure
 from sparsescope.sweeps.run import Outcome, Resources, make_workshop, open_data, run_sweep
-from sparsescope.sweeps.tickets import METHODS, STRUCTURED, make_ticket, run_name, untrained_ticket
+from sparsescope.sweeps.tickets import make_ticket, run_name, untrained_ticket
 from sparsescope.sweeps.workshop import Rewind, Workshop
 
 __all__ = [
-    "METHODS",
-    "STRUCTURED",
     "Account",
     "Cost",
     "Failure",

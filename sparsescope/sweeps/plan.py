@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.evaluation.plan import make_plan
-from sparsescope.pruning.lth import round_sparsities
+from sparsescope.pruning import CATALOGUE, find
+from sparsescope.pruning.iterative import round_sparsities
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.tickets import run_name, snapped
 from sparsescope.sweeps.workshop import Workshop
@@ -85,9 +86,10 @@ def points(recipe: SweepRecipe) -> list[Point]:
 
 
 def chain(point: Point) -> list[str]:
-    """Return the training runs of a point, dense aside: for LTH its rounds."""
-    if point.method == "lth" and point.target is not None:
-        return [run_name("lth", s) for s in round_sparsities(snapped(point.target))]
+    """Return the training runs of a point, dense aside: of a method that trains in rounds, its rounds."""
+    chosen = CATALOGUE.get(point.method)  # other methods are scores, and what a record names need not be there any more
+    if chosen is not None and chosen.trains == "in rounds" and point.target is not None:
+        return [run_name(point.method, s) for s in round_sparsities(snapped(point.target))]
     return [point.name]
 
 
@@ -96,7 +98,8 @@ def trainings(recipe: SweepRecipe) -> dict[str, int]:
     schedule = recipe.training_recipe()
     runs = {"dense": schedule.epochs}
     for point in points(recipe):
-        first = schedule.rewind_epoch if point.method in ("omp", "lth") else 0
+        rewound = point.target is not None and find(point.method).start == "trained"
+        first = schedule.rewind_epoch if rewound else 0
         runs |= dict.fromkeys(chain(point), schedule.epochs - first)
     return runs
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.settings import Settings, resolve
-from sparsescope.sweeps.tickets import METHODS, check_options
+from sparsescope.pruning import find, names
+from sparsescope.sweeps.requests import check_request
 from sparsescope.sweeps.workshop import Rewind
 from sparsescope.training import Recipe, load_recipe
 from sparsescope.training.recipe import read_toml, toml_names, validated
@@ -46,7 +47,7 @@ class EvaluationRecipe(BaseModel):
 
     def settings(self) -> Settings:
         """Return what is measured and how it is judged; OptionError for an unknown name or a value out of range."""
-        return resolve(config=self.config, metrics=self.only, skip=self.skip)
+        return resolve(config=self.config, metrics=self.only, skip=self.skip, seed=self.seed)
 
 
 class SweepRecipe(BaseModel):
@@ -60,7 +61,7 @@ class SweepRecipe(BaseModel):
         crop: side of the centre crop in pixels.
         architecture: specification of the dense network.
         small: that of the small dense twin, trained and evaluated beside the tickets; default: none.
-        methods: of omp, lth, random, snip, grasp, synflow and rigl.
+        methods: names of `pruning.names()`; scoring functions, `FILE.py:function` or `package.module:function`.
         sparsities: fractions removed; instead of `rounds`.
         rounds: n of the sparsities 1 - 0.8^n.
         seeds: of initialisation and training; each has its own dense network.
@@ -69,8 +70,8 @@ class SweepRecipe(BaseModel):
         scope: which weights compete; default: that of the method.
         prune_head: prune the classification head too.
         skip_first: leave the first layer alone.
-        score_images: training images that SNIP and GraSP look at; default 10 per class.
-        options: options of the methods' own, by method.
+        score_images: training images that scores look at; default 10 per class.
+        options: options of the methods' own, by method as `methods` names it.
         evaluation: how every ticket is evaluated.
         description: one sentence.
         source: where the numbers come from.
@@ -85,7 +86,7 @@ class SweepRecipe(BaseModel):
     crop: int | None = Field(default=None, gt=0)
     architecture: str
     small: str | None = None
-    methods: tuple[str, ...] = Field(default=METHODS, min_length=1)
+    methods: tuple[str, ...] = Field(min_length=1)
     sparsities: tuple[float, ...] = ()
     rounds: tuple[int, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
@@ -100,11 +101,11 @@ class SweepRecipe(BaseModel):
     description: str = ""
     source: str = ""
 
-    @field_validator("methods")
+    @model_validator(mode="before")
     @classmethod
-    def _known(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := [value for value in values if value not in METHODS]:
-            raise ValueError(f"expected methods of {', '.join(METHODS)}, but got {', '.join(unknown)}")
+    def _named(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "methods" not in values:
+            raise ValueError(f'expected methods, such as methods = ["omp"], of {", ".join(names())}, but got none')
         return values
 
     @field_validator("sparsities")
@@ -125,16 +126,12 @@ class SweepRecipe(BaseModel):
     def _consistent(self) -> "SweepRecipe":
         if bool(self.sparsities) == bool(self.rounds) or 0 in self.rounds:
             raise ValueError("expected either sparsities or rounds (n of 1 - 0.8^n, from 1), and not both")
-        names = [f"{sparsity:.6g}" for sparsity in self.grid]  # as runs are called
-        for what, values in {"methods": self.methods, "the grid": names, "seeds": self.seeds}.items():
+        grid = [f"{sparsity:.6g}" for sparsity in self.grid]  # as runs are called
+        for what, values in {"methods": self.methods, "the grid": grid, "seeds": self.seeds}.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"expected {what} without repetitions, but got {list(values)}")
         if "recipe" not in self.training:
             raise ValueError('expected training.recipe, such as "cifar", "imagenet", "digits" or a .toml file')
-        for method, options in self.options.items():
-            if method not in METHODS:
-                raise ValueError(f"expected options of {', '.join(METHODS)}, but got options.{method}")
-            check_options(method, options)
         recipe = self.training_recipe()
         if recipe.rewind_epoch >= recipe.epochs:
             raise ValueError(
@@ -156,6 +153,26 @@ class SweepRecipe(BaseModel):
         if isinstance(changes.get("epochs"), int) and changes["epochs"] > 0 and "milestones" not in changes:
             recipe = recipe.scaled(changes["epochs"])
         return recipe.changed(**changes)
+
+    def check_methods(self) -> None:
+        """Import the methods' functions and check what is asked of them; a record is read without that.
+
+        Raises:
+            OptionError: an unknown method or option, settings that a method cannot have, or methods of one name.
+            InputError: a file or module cannot be imported.
+        """
+        for method, options in self.options.items():
+            find(method).check_options(options)
+        called: dict[str, str] = {}
+        for method in self.methods:
+            chosen = find(method)
+            chosen.check_options(self.options.get(method, {}))
+            for sparsity in self.grid:
+                check_request(
+                    chosen, sparsity, scope=self.scope, prune_head=self.prune_head, skip_first=self.skip_first
+                )
+            if (other := called.setdefault(chosen.name.casefold(), method)) != method:
+                raise OptionError(f"{other} and {method} are both called {chosen.name}. Rename one of the functions.")
 
     def joined(self, other: "SweepRecipe") -> "SweepRecipe":
         """Return this recipe with the methods, sparsities, seeds and the small twin of another beside its own."""
@@ -190,8 +207,9 @@ def load_sweep(source: str | Path, /, **changes: Any) -> SweepRecipe:
         changes: values that replace the file's; tables are merged.
 
     Raises:
-        OptionError: no such recipe, not TOML, an unknown key, a value out of range, or recipes that start from each
-            other; the text names it.
+        OptionError: no such recipe, not TOML, an unknown key or method, a value out of range, or recipes that start
+            from each other; the text names it.
+        InputError: the file or module of a scoring function cannot be imported.
 
     Example:
         >>> from sparsescope.sweeps import load_sweep
@@ -199,9 +217,13 @@ def load_sweep(source: str | Path, /, **changes: Any) -> SweepRecipe:
         >>> recipe.grid, recipe.seeds
         ((0.488, 0.7902848, 0.914100654), (0,))
     """
-    return validated(
-        SweepRecipe, {"name": Path(source).stem, **_merged(_read(source), changes)}, f"the recipe {source}"
-    )
+    where = f"the recipe {source}"
+    recipe = validated(SweepRecipe, {"name": Path(source).stem, **_merged(_read(source), changes)}, where)
+    try:
+        recipe.check_methods()
+    except OptionError as error:
+        raise OptionError(f"In {where}: methods: {error}") from error
+    return recipe
 
 
 def _read(source: str | Path, above: tuple[str, ...] = ()) -> dict[str, Any]:

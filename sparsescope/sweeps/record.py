@@ -18,11 +18,23 @@ from filelock import FileLock, Timeout
 import sparsescope
 from sparsescope.errors import InputError, OptionError
 from sparsescope.files import write_atomically
+from sparsescope.pruning import find
 from sparsescope.results import Evaluation, Sweep, SweepPoint
 from sparsescope.sweeps.plan import Point, chain, points
 from sparsescope.sweeps.recipe import SweepRecipe
+from sparsescope.sweeps.requests import check_code
+from sparsescope.userfiles import object_name
 
-__all__ = ["Failure", "evaluation_file", "finished", "open_record", "save_failures", "save_record", "working_on"]
+__all__ = [
+    "Failure",
+    "check_tickets",
+    "evaluation_file",
+    "finished",
+    "open_record",
+    "save_failures",
+    "save_record",
+    "working_on",
+]
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,12 @@ def open_record(recipe: SweepRecipe, folder: Path) -> Sweep:
         raise InputError(f"{folder} cannot be made a folder: {error.strerror}. Choose another place.") from error
     if (folder / "sweep.json").exists():
         record = Sweep.load(folder)
+        clashing = [method for method in record.recipe.get("methods", ()) if _clashes(method, recipe)]
+        if clashing:
+            raise OptionError(
+                f"{folder} holds the sweep {record.name} with {clashing[0]}, whose runs are called as a method's are "
+                "here. Write it as that sweep did, rename the function, or choose another folder."
+            )
         if differing := recipe.differences(record.recipe):
             raise OptionError(
                 f"{folder} holds the sweep {record.name} with other settings: {', '.join(differing)}. Choose another "
@@ -104,6 +122,19 @@ def open_record(recipe: SweepRecipe, folder: Path) -> Sweep:
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         recipe=recipe.model_dump(mode="json"),
     )
+
+
+def _clashes(method: str, recipe: SweepRecipe) -> bool:
+    """Whether a method's runs have the folders of another one in the recipe."""
+    mine = {object_name(each).casefold(): each for each in recipe.methods}
+    return mine.get(object_name(method).casefold(), method) != method
+
+
+def check_tickets(recipe: SweepRecipe, folder: Path) -> None:
+    """Raise OptionError if a ticket in the folder was made by other code than a method's file holds now."""
+    for point in points(recipe):
+        if point.target is not None:
+            check_code(folder / f"seed-{point.seed}", find(point.method), point.name)
 
 
 def save_record(recipe: SweepRecipe, done: Mapping[Point, SweepPoint], folder: Path, *, check: bool = False) -> Sweep:

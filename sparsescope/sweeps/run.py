@@ -12,22 +12,22 @@ A training run goes on after its last whole epoch. An evaluation that was interr
 and a finished one is kept as long as it is of the two networks that lie there.
 """
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.checkpoints import load_classifier
-from sparsescope.corruptions.stored import open_corrupted
-from sparsescope.datasets import open_benchmark
 from sparsescope.errors import DataError, InputError
-from sparsescope.evaluation import evaluate
+from sparsescope.evaluation import DataOptions, Execution, evaluate_task, open_task
+from sparsescope.evaluation.measure import Progress
+from sparsescope.evaluation.task import open_data as open_benchmark
 from sparsescope.results import Sweep
 from sparsescope.sweeps.plan import Point, points
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.record import (
     Failure,
+    check_tickets,
     evaluation_file,
     finished,
     open_record,
@@ -38,6 +38,7 @@ from sparsescope.sweeps.record import (
 from sparsescope.sweeps.tickets import make_ticket
 from sparsescope.sweeps.workshop import Workshop
 from sparsescope.training import Precision
+from sparsescope.userfiles import object_name
 
 __all__ = ["Outcome", "Resources", "make_workshop", "open_data", "run_sweep"]
 
@@ -60,6 +61,10 @@ class Resources:
     batch_size: int | str = "auto"
     cache: bool | str | Path = True
 
+    def execution(self, progress: Progress | None = None) -> Execution:
+        """Return how an evaluation is run with them."""
+        return Execution(self.device, self.batch_size, self.workers, self.cache, progress)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -79,13 +84,10 @@ class Outcome:
 def open_data(recipe: SweepRecipe) -> Benchmark:
     """Return the data of a sweep; DataError where it has no training images."""
     asked = recipe.evaluation
-    benchmark = open_benchmark(
-        recipe.data, ood=asked.ood, train=recipe.train, probe=asked.probe, resize=recipe.resize, crop=recipe.crop
-    )
+    images = DataOptions(asked.ood, asked.corrupted, recipe.train, asked.probe, recipe.resize, recipe.crop)
+    benchmark = open_benchmark(recipe.data, options=images)
     if benchmark.train is None:
         raise DataError(f"{recipe.data} has no training images. Say where they are: train = SPEC in the recipe.")
-    if asked.corrupted is not None:
-        benchmark = dataclasses.replace(benchmark, corrupted=open_corrupted(asked.corrupted, benchmark.test))
     return benchmark
 
 
@@ -111,7 +113,7 @@ def make_workshop(
         scope=recipe.scope,
         prune_head=recipe.prune_head,
         skip_first=recipe.skip_first,
-        options=dict(recipe.options),
+        options={object_name(method): recipe.options.get(method, {}) for method in recipe.methods},
         score_images=recipe.score_images,
         device=resources.device,
         precision=resources.precision,
@@ -142,11 +144,13 @@ def run_sweep(
         benchmark: the recipe's data, if they are open already.
 
     Raises:
-        OptionError: the folder holds the sweep of another recipe.
+        OptionError: the folder holds the sweep of another recipe or tickets of other code, or a method is unknown.
         InputError: data that cannot be used, or files that cannot be written.
     """
     resources = resources or Resources()
+    recipe.check_methods()
     record = open_record(recipe, folder)
+    check_tickets(recipe, folder)
     whole = recipe.joined(SweepRecipe.model_validate(record.recipe))
     done = {point: found for point in points(whole) if (found := finished(folder, point)) is not None}
     save_record(recipe, done, folder, check=True)
@@ -220,21 +224,12 @@ class _Bench:
             arch, checkpoint = self.recipe.small, workshop.small(self.recipe.small)
         else:
             arch, checkpoint = self.recipe.architecture, make_ticket(workshop, point.method, point.target)
-        asked, resources = self.recipe.evaluation, self.resources
-        evaluation = evaluate(
+        task = open_task(
             load_classifier(workshop.dense_checkpoint, arch=self.recipe.architecture, name="dense"),
-            load_classifier(checkpoint, arch=arch, name=point.name),
+            [load_classifier(checkpoint, arch=arch, name=point.name)],
             self.benchmark,
-            config=asked.config,
-            metrics=asked.only,
-            skip=asked.skip,
-            seed=asked.seed,
-            device=resources.device,
-            batch_size=resources.batch_size,
-            workers=resources.workers,
-            cache=resources.cache,
-            progress=in_evaluation,
         )
+        evaluation = evaluate_task(task, self.recipe.evaluation.settings(), self.resources.execution(in_evaluation))
         path = self.folder / evaluation_file(point)
         path.parent.mkdir(exist_ok=True)
         evaluation.save(path)

@@ -17,6 +17,7 @@ from sparsescope.checkpoints.read import read
 from sparsescope.classifier import Classifier, Origin
 from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.mask import Mask
+from sparsescope.pruning import Method
 from sparsescope.training import Precision, Recipe, RunFolder, StepHook, train
 
 __all__ = ["Rewind", "Workshop"]
@@ -51,8 +52,8 @@ class Workshop:
         scope: which weights compete; default: that of the method.
         prune_head: prune the classification head too.
         skip_first: leave the first layer alone.
-        options: keywords of the methods' own, by method.
-        score_images: training images that SNIP and GraSP look at, a stratified sample; default 10 per class.
+        options: keywords of the methods' own, by the methods' names.
+        score_images: training images that scores look at, a stratified sample; default 10 per class.
         test: labelled images to look at after every epoch; nothing depends on them.
         device: where to compute.
         precision: of the training's forward pass.
@@ -117,6 +118,10 @@ class Workshop:
     def rewinds_weights(self) -> bool:
         """Whether weights go back to epoch K, or the schedule alone."""
         return self._kept(self.recipe.rewind_epoch) is not None if self.rewind is None else self.rewind == "weights"
+
+    def options_of(self, method: Method) -> dict[str, Any]:
+        """Return the keywords of a method's own that were asked for."""
+        return dict(self.options.get(method.name, {}))
 
     def stored(self, path: Path) -> Classifier:
         """Return the network with the weights and mask of a run's file."""

@@ -10,7 +10,7 @@ from sparsescope.architectures import resolve
 from sparsescope.checkpoints import save_checkpoint
 from sparsescope.classifier import Classifier
 from sparsescope.datasets import open_benchmark
-from sparsescope.pruning import omp
+from sparsescope.pruning import prune
 from sparsescope.training import Epoch, Recipe, load_recipe, train
 
 __all__ = ["make_models"]
@@ -48,7 +48,7 @@ def make_models(
     dense = Classifier(module, preprocessing.mean, preprocessing.std, name="dense")
     history = train(dense, images, training, seed=seed, on_epoch=teller(0, "Training"))
     pruned = copy.deepcopy(module)
-    mask = omp(pruned, sparsity)
+    mask = prune("omp", pruned, sparsity=sparsity)
     mask.apply(pruned)
     sparse = Classifier(pruned, preprocessing.mean, preprocessing.std, mask=mask, name="sparse")
     tuning = train(sparse, images, FINE_TUNING, seed=seed + 1, on_epoch=teller(training.epochs, "Fine-tuning"))

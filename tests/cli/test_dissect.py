@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from sparsescope.cli.group import sparsescope
-from sparsescope.pruning import omp
+from sparsescope.pruning import prune
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     torch.manual_seed(0)
     dense = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 3))
     sparse = copy.deepcopy(dense)
-    omp(sparse, 0.5).apply(sparse)
+    prune("omp", sparse, sparsity=0.5).apply(sparse)
     for name, module in (("dense", dense), ("sparse", sparse)):
         torch.save(module.state_dict(), f"{name}.pt")
     rng = np.random.default_rng(0)

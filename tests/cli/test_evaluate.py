@@ -15,7 +15,7 @@ from torch import nn
 from sparsescope.checkpoints import save_checkpoint
 from sparsescope.classifier import Classifier
 from sparsescope.cli.group import sparsescope
-from sparsescope.pruning import omp
+from sparsescope.pruning import prune
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         nn.Linear(8, 3),
     )  # fmt: skip
     sparse = copy.deepcopy(dense)
-    mask = omp(sparse, 0.5)
+    mask = prune("omp", sparse, sparsity=0.5)
     mask.apply(sparse)
     for name, module in (("dense", dense), ("sparse", sparse)):
         torch.save({"state_dict": module.state_dict()}, tmp_path / f"{name}.pt")

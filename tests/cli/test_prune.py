@@ -98,7 +98,7 @@ def test_progress_tells_of_every_run(folder: Path, monkeypatch: pytest.MonkeyPat
             "or N:M such as '2:4', but got 'glob'",
         ),
         (["n_m", "--arch", "digits_cnn", "--sparsity", "0.7"], "Scope 2:4 removes 0.5 of the weights, not 0.7"),
-        (["n_m", "--arch", "digits_cnn", "--scope", "erk"], "Expected --scope N:M for n_m, such as 2:4, but got 'erk'"),
+        (["n_m", "--arch", "digits_cnn", "--scope", "erk"], "Expected a scope N:M for n_m, such as 2:4, but got 'erk'"),
         (["lth", "--arch", "digits_cnn", "--sparsity", "0.5", "--scope", "2:4"], "lth changes its mask as it trains"),
         (
             ["rigl", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "every"],
@@ -108,7 +108,7 @@ def test_progress_tells_of_every_run(folder: Path, monkeypatch: pytest.MonkeyPat
         (["random", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "seed=a", "--no-train"], "but got seed='a'"),
         (
             ["channels", "--arch", "digits_cnn", "--sparsity", "0.5", "--prune-head"],
-            "--prune-head cannot go with channels",
+            "prune_head cannot go with channels, which removes whole channels. Its own options: skip.",
         ),
         (
             ["omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--rewind-epoch", "2"],

@@ -10,7 +10,7 @@ from torch import nn
 
 from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.pruning import omp
+from sparsescope.pruning import prune
 
 NORMALISATION: dict[str, tuple[float, ...]] = {"mean": (0.5, 0.4, 0.3), "std": (0.2, 0.25, 0.3)}
 
@@ -40,7 +40,7 @@ def dense(small_network: nn.Module) -> Classifier:
 @pytest.fixture
 def sparse(small_network: nn.Module) -> Classifier:
     pruned = copy.deepcopy(small_network)
-    mask = omp(pruned, 0.5)
+    mask = prune("omp", pruned, sparsity=0.5)
     mask.apply(pruned)
     return Classifier(pruned, **NORMALISATION, mask=mask, name="sparse")
 

@@ -20,7 +20,7 @@ from sparsescope.errors import ArtefactError, DataError, InputError, OptionError
 from sparsescope.evaluation import evaluate
 from sparsescope.measurements.base import Measurement
 from sparsescope.metrics import CATALOGUE, metric_class
-from sparsescope.pruning import omp
+from sparsescope.pruning import prune as sparse_mask
 from sparsescope.results import Evaluation
 
 TOLERANCE = 2e-4
@@ -415,7 +415,7 @@ def test_no_candidate(dense: Classifier, benchmark: Benchmark) -> None:
 
 
 def test_a_mask_that_is_not_applied(dense: Classifier, benchmark: Benchmark, settings: dict[str, Any]) -> None:
-    unapplied = Classifier(dense.module, mask=omp(dense.module, 0.5), name="unapplied")
+    unapplied = Classifier(dense.module, mask=sparse_mask("omp", dense.module, sparsity=0.5), name="unapplied")
     with pytest.raises(ArtefactError, match=r"not zero in unapplied\. Apply it first: mask\.apply\(module\)"):
         evaluate(dense, unapplied, benchmark, **settings)
 

@@ -11,7 +11,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 import sparsescope as ss
 from sparsescope.errors import SparsescopeWarning
 from sparsescope.mask import Mask
-from sparsescope.pruning import lth, omp
+from sparsescope.pruning import lth
 from sparsescope.pruning.collapse import collapsed_layers, warn_of_collapse
 
 
@@ -25,14 +25,12 @@ def test_a_removed_shortcut_is_named() -> None:
         ss.prune("omp", network, sparsity=0.5)
 
 
-@pytest.mark.parametrize("way", ["omp", "prune", "lth"])
+@pytest.mark.parametrize("way", ["prune", "lth"])
 def test_every_way_to_a_mask_warns(way: str) -> None:
     network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2))
     network[1].weight.data.mul_(1e-6)
     with pytest.warns(SparsescopeWarning, match=r"removes every weight of 1.weight"):
-        if way == "omp":
-            omp(network, 0.5)
-        elif way == "prune":
+        if way == "prune":
             ss.prune("omp", network, sparsity=0.5)
         else:
             list(lth(network, lambda *_: None, 0.5, rate=0.5))

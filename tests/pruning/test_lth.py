@@ -14,7 +14,7 @@ from torch.nn import functional
 from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask
 from sparsescope.pruning import Ticket, lth
-from sparsescope.pruning.lth import round_sparsities
+from sparsescope.pruning.iterative import round_sparsities
 
 Make = Callable[..., list[tuple[Tensor, Tensor]]]
 EPOCHS = 3

@@ -12,9 +12,11 @@ import sparsescope as ss
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, InputError, SparsescopeWarning
 from sparsescope.mask import account
-from sparsescope.pruning import METHODS, RigL, channel_mask, score
+from sparsescope.pruning import CATALOGUE, RigL, channel_mask, score
 
 Make = Callable[..., list[tuple[Tensor, Tensor]]]
+
+SCORES = [name for name, method in CATALOGUE.items() if method.trains == "afterwards" and not method.structured]
 
 
 class Tied(nn.Module):
@@ -34,7 +36,7 @@ class Tied(nn.Module):
         return self.last(torch.tanh(features)) if hasattr(self, "last") else features
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "n_m"])
+@pytest.mark.parametrize("method", [name for name in SCORES if name != "n_m"])
 def test_a_tied_weight_is_one_weight(make_batches: Make, method: str) -> None:
     network = Tied(head=False).double()
     mask = ss.prune(method, network, make_batches(shape=(3, 2, 2)), 0.5)
@@ -77,7 +79,7 @@ def test_grasp_counts_a_tied_weight_once(make_batches: Make) -> None:
     torch.testing.assert_close(found, weights[1].detach() * product, rtol=1e-5, atol=1e-10)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SCORES)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_short_floats_are_scored_in_float32(
     tiny: nn.Module, make_batches: Make, method: str, dtype: torch.dtype
@@ -120,7 +122,7 @@ def test_computed_weights_have_no_channels() -> None:
         channel_mask(network, 0.5)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SCORES)
 def test_transposed_grouped_and_one_dimensional_convolutions(make_batches: Make, method: str) -> None:
     images_as_lines = nn.Flatten(2)
     network = nn.Sequential(

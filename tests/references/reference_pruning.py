@@ -134,3 +134,10 @@ def rigl_update(
     grown = sorted((i for i in range(len(weight)) if i not in left), key=lambda i: -abs(gradient[i]))[:count]
     new = [i in left or i in grown for i in range(len(weight))]
     return [weight[i] if new[i] and mask[i] else 0.0 for i in range(len(weight))], new
+
+
+def lamp(weight: Tensor) -> Tensor:
+    """Lee et al. 2021, equation 4, one weight after the other: w^2 over the sum of all squares at least as large."""
+    squares = [value**2 for value in weight.flatten().tolist()]
+    scores = [square / sum(other for other in squares if other >= square) for square in squares]
+    return torch.tensor(scores, dtype=torch.float64).view(weight.shape)

@@ -15,7 +15,7 @@ from sparsescope.classifier import Classifier
 from sparsescope.cli.group import sparsescope
 from sparsescope.errors import DataError
 from sparsescope.lime import LimeSettings, Shown, explain_images, segment
-from sparsescope.pruning import omp
+from sparsescope.pruning import prune
 from sparsescope.workflows.explain import explain_side_by_side, figure, lost_images
 
 OPTIONS = {"samples": 40, "superpixels": "grid"}
@@ -24,7 +24,7 @@ OPTIONS = {"samples": 40, "superpixels": "grid"}
 @pytest.fixture
 def models(small_classifier: Classifier) -> list[Classifier]:
     module = copy.deepcopy(small_classifier.module)
-    mask = omp(module, 0.7)
+    mask = prune("omp", module, sparsity=0.7)
     mask.apply(module)
     sparse = Classifier(module, small_classifier.mean, small_classifier.std, mask=mask, name="sparse")
     return [replace(small_classifier, name="dense"), sparse]

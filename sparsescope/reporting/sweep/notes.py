@@ -10,6 +10,7 @@ from sparsescope.reporting.format import percent
 from sparsescope.reporting.notes import comparability
 from sparsescope.reporting.sweep.failures import FailedNetwork
 from sparsescope.results import Evaluation
+from sparsescope.userfiles import object_name
 
 __all__ = ["sweep_reading", "sweep_warnings"]
 
@@ -41,7 +42,7 @@ def sweep_warnings(
 
 def _missing(summary: SweepSummary, failures: Sequence[FailedNetwork]) -> list[str]:
     """Return the missing networks: seeds of the same point that are missing for the same reason together."""
-    why = {(each.method, rounded(each.target), each.seed): each.reason for each in failures}
+    why = {(object_name(each.method), rounded(each.target), each.seed): each.reason for each in failures}
     places: dict[tuple[str, float | None, str], list[int]] = {}
     for method, target, seed in summary.missing:
         reason = why.get((method, rounded(target), seed)) or why.get(("dense", None, seed))

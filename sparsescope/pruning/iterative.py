@@ -60,7 +60,7 @@ def round_sparsities(sparsity: float, rate: float = 0.2) -> list[float]:
         OptionError: not 0 <= sparsity < 1, or not 0 < rate < 1.
 
     Example:
-        >>> from sparsescope.pruning.lth import round_sparsities
+        >>> from sparsescope.pruning.iterative import round_sparsities
         >>> [round(sparsity, 3) for sparsity in round_sparsities(0.5, rate=0.2)]
         [0.2, 0.36, 0.488, 0.5]
     """
