@@ -113,6 +113,12 @@ def test_prune_takes_its_recipe_from_the_entry(folder: Path) -> None:
     assert stored_data("ticket.pt") == "mnist:data"
 
 
+def test_sweep_takes_it(folder: Path) -> None:
+    result = run("sweep", "digits-mini", "--data", "mnist:data", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "mnist:data: 60 training and 40 test images" in result.output
+
+
 @pytest.mark.parametrize("command", ["evaluate", "explain", "crosscheck", "dissect"])
 def test_help_lists_it(folder: Path, command: str) -> None:
     assert "mnist:DIR" in run(command, "--help").output
