@@ -57,10 +57,17 @@ OptionalInterval = Annotated[Interval | None, BeforeValidator(_finite_interval)]
 PlainDict = Annotated[dict[str, Any], BeforeValidator(plain)]
 
 
+def _without_example(schema: dict[str, Any]) -> None:
+    """Take the Python example of the docstring out of the JSON Schema's description, in place."""
+    schema["description"] = schema.get("description", "").partition("\n\nExample:")[0]
+
+
 class Record(BaseModel):
     """Plain, frozen values."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)  # later versions may add fields
+    model_config = ConfigDict(  # later versions may add fields
+        frozen=True, extra="ignore", populate_by_name=True, json_schema_extra=_without_example
+    )
 
 
 class ImageSetInfo(Record):
