@@ -1,7 +1,7 @@
 """Pruning: from a network to a Mask. One method, one file; scores are separate from masking.
 
 `CATALOGUE` lists the methods with all that is said of them; a new scoring method is one file and one entry there. Other
-packages add theirs by an entry point of the group `sparsescope.pruning_methods`, `NAME = "package.module:function"`.
+packages add theirs by an entry point of the group `"sparsescope.pruning_methods"`, `NAME = "package.module:function"`.
 
     prune, score      a mask, or the scores, by any scoring method or function: global, layerwise, erk or N:M; with or
                       without head and first layer; within an existing mask

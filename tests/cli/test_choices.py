@@ -96,7 +96,8 @@ def test_completion() -> None:
 def test_a_new_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     evaluation = make_light_evaluation()
     (outcome,) = {verdict.outcome for verdict in evaluation.verdicts.values()}
-    monkeypatch.setattr("sparsescope.evaluation.evaluate", lambda *models, **options: evaluation)
+    monkeypatch.setattr("sparsescope.evaluation.open_task", lambda *models, **options: None)
+    monkeypatch.setattr("sparsescope.evaluation.evaluate_task", lambda *steps: evaluation)
     arguments = ("evaluate", "a.pt", "b.pt", "--data", "digits", "--out", str(tmp_path), "--gate", "mine")
     assert run(*arguments).exit_code == 2
     for missed, code in ((frozenset({outcome}), 1), (frozenset(), 0)):

@@ -61,7 +61,8 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("csv_format")
 def test_evaluate_writes_and_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     evaluation = make_light_evaluation()
-    monkeypatch.setattr("sparsescope.evaluation.evaluate", lambda *models, **options: evaluation)
+    monkeypatch.setattr("sparsescope.evaluation.open_task", lambda *models, **options: None)
+    monkeypatch.setattr("sparsescope.evaluation.evaluate_task", lambda *steps: evaluation)
     arguments = ["evaluate", "dense.pt", "sparse.pt", "--data", "digits", "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(sparsescope, arguments)
     assert result.exit_code == 0, result.output

@@ -71,7 +71,7 @@ def test_changes_replace_values_and_merge_the_evaluation() -> None:
         ),
         ({"seeds": [-1]}, "seeds: .*whole numbers that are not negative"),
         ({"training": {"epochs": 3}}, "expected training.recipe, such as"),
-        ({"training": {"recipe": "cifra"}}, "Expected a recipe of cifar, digits, imagenet"),
+        ({"training": {"recipe": "cifra"}}, "Expected a recipe of cifar, cifar-rigl, digits, imagenet"),
         ({"training": {"recipe": "cifar", "epochs": 3}}, "rewind_epoch below training.epochs, but got 3 and 3"),
         ({"training": {"recipe": "digits", "epochs": -2}}, "In the changed recipe: epochs: .*greater than 0"),
         ({"options": {"snip": {"images": 3}}}, "Method snip has no option 'images'. Its own options: batch_norm"),

@@ -47,7 +47,7 @@ def test_every_point_is_recorded_and_a_second_start_does_nothing(
     assert outcome.sweep.points[-1].sparsity == 0  # the twin has the dense network's own architecture here
     assert [e.cost.cached > 0 for e in outcome.sweep.evaluations(OUT).values()] == [False, True, True, True, True]
 
-    monkeypatch.setattr(run, "evaluate", None)
+    monkeypatch.setattr(run, "evaluate_task", None)
     monkeypatch.setattr(run, "make_ticket", None)
     monkeypatch.setattr(run, "open_data", None)
     before = {path: path.stat().st_mtime_ns for path in OUT.rglob("*.*")}
