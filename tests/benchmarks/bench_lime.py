@@ -5,8 +5,8 @@ it the peers on the same images and superpixels, each once as it is called by de
 perturbation per forward pass) and once with batches as large as ours. lime gets what its users hand over: the image
 (H, W, 3) and a function of a batch (n, H, W, 3), whose transposed view is what the network sees: channels last, which
 this network likes and wide ones do not (decision 4). Both give one explanation, ours also its stability. Targets with
-their defaults: 1.15 and 4 times as fast. As measured (torch 2.14, one thread of a server): 0.88 and 3.0, so that lime
-is faster here.
+their defaults: 1.15 and 4 times as fast. As measured (torch 2.14, a busy server): 0.75 to 0.88, so that lime is faster
+here, and 2.8 to 3.3.
 """
 
 import argparse
