@@ -13,12 +13,10 @@ from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.concept_overlap import IOUS, ConceptOverlap
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.results.details.composition import DETECTOR
 from sparsescope.units import Arrays, FloatArray, Units
 
 __all__ = ["Composition", "overlap_units"]
-
-DETECTOR = 0.04
-"""IoU above which a unit counts as a detector of its concept: Bau et al. 2017."""
 
 BLOCK = 64
 """Layer units reduced at once: bounds the float64 copies of their counts."""
@@ -46,6 +44,11 @@ class Composition(Metric):
 
     name: ClassVar[str] = "composition"
     label: ClassVar[str] = "Compositional IoU"
+    sentence: ClassVar[str] = (
+        "How well the best logical formula of concepts describes where a neuron of a layer fires, the mean over the "
+        "neurons that do. The formulas are chosen on the same images, so compare with the values on held-out and "
+        "shuffled images."
+    )
     dimension: ClassVar[Dimension] = "interpretability"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "IoU"

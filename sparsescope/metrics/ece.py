@@ -31,6 +31,10 @@ class ECE(Metric):
 
     name: ClassVar[str] = "ece"
     label: ClassVar[str] = "ECE"
+    sentence: ClassVar[str] = (
+        "Mean gap between confidence and accuracy over bins of confidence. The value is too large on few images, and "
+        "more so for a better calibrated model; intervals are corrected for that."
+    )
     dimension: ClassVar[Dimension] = "calibration"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "probability"

@@ -24,6 +24,7 @@ class InputTopEigenvalue(InputTrace):
 
     name: ClassVar[str] = "input_top_eigenvalue"
     label: ClassVar[str] = "Input Hessian top eigenvalue"
+    sentence: ClassVar[str] = "Curvature of the loss along the sharpest direction of the pixels."
     in_verdict: ClassVar[bool] = False
 
     @override

@@ -30,6 +30,10 @@ class InputTrace(Metric):
 
     name: ClassVar[str] = "input_trace"
     label: ClassVar[str] = "Input Hessian trace"
+    sentence: ClassVar[str] = (
+        "Curvature of the loss in the pixels (trace of the Hessian). Low is a smooth response to small changes of the "
+        "image."
+    )
     dimension: ClassVar[Dimension] = "geometry"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "loss"

@@ -25,6 +25,7 @@ class NLL(Metric):
 
     name: ClassVar[str] = "nll"
     label: ClassVar[str] = "NLL"
+    sentence: ClassVar[str] = "Mean negative log-probability of the right class. Being sure and wrong costs most."
     dimension: ClassVar[Dimension] = "calibration"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "nats"

@@ -36,6 +36,11 @@ class SCE(Metric):
 
     name: ClassVar[str] = "sce"
     label: ClassVar[str] = "SCE"
+    sentence: ClassVar[str] = (
+        "Mean gap between probability and frequency, with every class binned by its own probability, averaged over "
+        "classes. Intervals are corrected as those of the ECE, too little so with fewer than 100 images per class "
+        "where calibration differs much."
+    )
     dimension: ClassVar[Dimension] = "calibration"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "probability"

@@ -32,6 +32,7 @@ class WeightTopEigenvalue(Metric):
 
     name: ClassVar[str] = "weight_top_eigenvalue"
     label: ClassVar[str] = "Weight Hessian top eigenvalue"
+    sentence: ClassVar[str] = "Curvature of the loss along the sharpest direction of the surviving weights."
     dimension: ClassVar[Dimension] = "geometry"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "loss"

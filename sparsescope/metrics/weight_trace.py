@@ -36,6 +36,7 @@ class WeightTrace(Metric):
 
     name: ClassVar[str] = "weight_trace"
     label: ClassVar[str] = "Weight Hessian trace"
+    sentence: ClassVar[str] = "Curvature of the loss in the surviving weights (trace of the Hessian). Low is flat."
     dimension: ClassVar[Dimension] = "geometry"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "loss"

@@ -12,6 +12,7 @@ from fake_evaluation import MODELS, make_evaluation, make_metric
 
 from sparsescope.errors import InputError
 from sparsescope.results import Evaluation, MetricValue, Radar, json_schema, plain
+from sparsescope.verdict import decide
 
 
 @pytest.mark.parametrize("models", [MODELS[:2], MODELS])
@@ -42,7 +43,8 @@ def test_nan_and_infinity_become_null_and_load_as_equal(tmp_path: Path) -> None:
     assert (value.value, value.interval, value.standard_error) == (None, None, None)
     metric = metric.model_copy(update={"values": {**metric.values, MODELS[1]: value}})
     radar = Radar(normalisation="ratio", axes=("accuracy",), values=dict.fromkeys(MODELS[:2], (math.nan,)))
-    evaluation = make_evaluation(metrics=(metric,), radar=radar)
+    verdicts = {MODELS[1]: decide([metric], *MODELS[:2], confidence=0.95, complete=False)}
+    evaluation = make_evaluation(metrics=(metric,), radar=radar, verdicts=verdicts)
     evaluation.save(tmp_path / "evaluation.json")
     text = (tmp_path / "evaluation.json").read_text()
     assert "NaN" not in text and "Infinity" not in text
