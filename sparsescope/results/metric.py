@@ -87,9 +87,10 @@ class MetricResult(Record):
     @classmethod
     def _scale_free_of_older_files(cls, content: Any) -> Any:
         """Evaluations written before they stated the scale-free version have it among their details all the same."""
-        if isinstance(content, dict) and "scale_free" not in content and content.get("name") in READABLE:
-            return {**content, "scale_free": READABLE[content["name"]].scale_free}
-        return content
+        if not isinstance(content, dict) or "scale_free" in content:
+            return content
+        kind = READABLE.get(str(content.get("name")))
+        return {**content, "scale_free": kind.scale_free} if kind else content
 
     @model_validator(mode="after")
     def _details_can_be_read(self) -> Self:
