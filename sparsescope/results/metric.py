@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from sparsescope.errors import InputError, OptionError
 from sparsescope.results.base import (
+    LARGEST,
     Count,
     Finite,
     OptionalFloat,
@@ -114,11 +115,12 @@ class MetricResult(Record):
 
     def scale_free_value(self, model: str) -> float | None:
         """Return a model's value in the scale-free version; None where there is none or it is undefined."""
-        value = self.details.get(model, {}).get(self.scale_free.key) if self.scale_free else None
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ValueError(
-                f"expected a number as {self.scale_free and self.scale_free.key} of {model}, but got {value!r}"
-            )
+        if self.scale_free is None:
+            return None
+        value: float | None = self.details.get(model, {}).get(self.scale_free.key)
+        if not isinstance(value, int | float | None) or abs(value or 0) > LARGEST:
+            where = f"details of {self.name} for {model}: {self.scale_free.key}"
+            raise ValueError(f"{where}: expected a number, but got {value!r}")
         return value
 
     def value(self, model: str) -> Estimate:
