@@ -55,11 +55,7 @@ def _metric_warnings(metric: MetricResult) -> list[str]:
 
 def debiased(evaluation: Evaluation) -> str:
     """Return a sentence on the metrics whose intervals do not lie around the values; empty without such."""
-    labels = [
-        metric.label
-        for metric in evaluation.metrics
-        if any(difference.debiased is not None for difference in metric.differences.values())
-    ]
+    labels = [metric.label for metric in evaluation.metrics if metric.is_debiased]
     if not labels:
         return ""
     return (

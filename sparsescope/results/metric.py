@@ -104,6 +104,11 @@ class MetricResult(Record):
         return self
 
     @property
+    def is_debiased(self) -> bool:
+        """Whether an interval of a difference lies around an estimate with less bias than the value."""
+        return any(difference.debiased is not None for difference in self.differences.values())
+
+    @property
     def in_percent(self) -> bool:
         """Whether its numbers are shown in percent."""
         return self.unit in PERCENT_UNITS

@@ -11,7 +11,7 @@ from sparsescope.reporting.notes import (
     scale_free,
     warnings,
 )
-from sparsescope.results import Evaluation
+from sparsescope.results import Evaluation, ScaleFree
 from sparsescope.verdict import decide
 
 
@@ -49,6 +49,14 @@ def test_the_scale_free_stability_is_better_where_lower() -> None:
 
 def test_an_undefined_scale_free_version_says_nothing() -> None:
     assert scale_free(fidelity((0.02, 0.01), (0.8, None))) == []
+
+
+def test_any_metric_may_have_a_scale_free_version() -> None:
+    free = ScaleFree(key="free", label="free of scale", higher_is_better=False)
+    details = {MODELS[0]: {"free": 1}, MODELS[1]: {"free": 2.5}}
+    (note,) = scale_free(with_metrics(make_metric("own", (0.2, 0.3), label="Own", scale_free=free, details=details)))
+    assert note["disagrees"]
+    assert "free of scale is worse than dense (1.000 → 2.500)" in note["text"]
 
 
 def test_warnings_hold_what_models_and_metrics_noted() -> None:
