@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import ConfigDict
@@ -11,11 +11,12 @@ from typing_extensions import override
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.measurements.base import Measured, Measurement, run
-from sparsescope.metrics.facts import check_facts
+from sparsescope.metrics.facts import IntervalKind, check_facts
 from sparsescope.results import Dimension, ScaleFree
+from sparsescope.results.records import MarginKind
 from sparsescope.units import FloatArray, Units
 
-__all__ = ["OPTIONS", "Dimension", "Metric", "ScaleFree"]
+__all__ = ["OPTIONS", "Dimension", "IntervalKind", "MarginKind", "Metric", "ScaleFree"]
 
 OPTIONS = ConfigDict(extra="forbid")
 """Configuration of every metric's pydantic dataclass: unknown options are errors."""
@@ -46,12 +47,12 @@ class Metric(abc.ABC):
     """Where the formula comes from."""
     margin: ClassVar[float] = 0.0
     """How much worse than dense still counts as a match."""
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "absolute"
+    margin_kind: ClassVar[MarginKind] = "absolute"
     in_verdict: ClassVar[bool] = True
     """Whether it counts in the verdict unless the user chooses otherwise; else it is reported only."""
     on_request: ClassVar[bool] = False
     """Whether it is measured only where the user names it: as a metric, in the verdict, or by one of its options."""
-    interval: ClassVar[Literal["percentile", "normal"]] = "percentile"
+    interval: ClassVar[IntervalKind] = "percentile"
     """Kind of bootstrap interval; normal for those of debiased estimates, whose resamples are biased again."""
 
     scale_free: ClassVar[ScaleFree | None] = None

@@ -1,7 +1,7 @@
 """Compositional explanations of neurons (NetDissect)."""
 
 from collections import Counter
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -12,7 +12,7 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.concept_overlap import IOUS, ConceptOverlap
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
 from sparsescope.results.details.composition import DETECTOR
 from sparsescope.units import Arrays, FloatArray, Units
 
@@ -55,7 +55,7 @@ class Composition(Metric):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Mu & Andreas 2020"
     margin: ClassVar[float] = 0.05
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
+    margin_kind: ClassVar[MarginKind] = "relative"
 
     layer: str | None = None
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.005

@@ -3,7 +3,7 @@
 import math
 from abc import ABC
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from sparsescope.errors import DefinitionError
 from sparsescope.results import DIMENSIONS, ScaleFree
@@ -11,7 +11,8 @@ from sparsescope.results.records import MarginKind
 
 __all__ = ["IntervalKind", "check_facts"]
 
-IntervalKind = ("percentile", "normal")
+IntervalKind = Literal["percentile", "normal"]
+"""Kind of bootstrap interval."""
 
 
 def _is_text(value: Any) -> bool:
@@ -50,7 +51,7 @@ _FACTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "margin_kind": (f"one of {', '.join(get_args(MarginKind))}", get_args(MarginKind).__contains__),
     "in_verdict": ("True or False", _is_bool),
     "on_request": ("True or False", _is_bool),
-    "interval": (f"one of {', '.join(IntervalKind)}", IntervalKind.__contains__),
+    "interval": (f"one of {', '.join(get_args(IntervalKind))}", get_args(IntervalKind).__contains__),
     "scale_free": ("a ScaleFree or None", lambda value: value is None or isinstance(value, ScaleFree)),
 }
 """Class attribute -> what it must be, in words and as a test."""

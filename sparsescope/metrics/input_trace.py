@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.input_curvature import InputCurvature
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["InputTrace"]
@@ -40,7 +40,7 @@ class InputTrace(Metric):
     bounds: ClassVar[tuple[float | None, float | None]] = (None, None)
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.10
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
+    margin_kind: ClassVar[MarginKind] = "relative"
 
     images: Annotated[int, Field(ge=1)] | None = 2000
     method: Literal["auto", "exact", "hutchinson"] = "auto"

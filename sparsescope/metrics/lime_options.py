@@ -3,7 +3,7 @@
 import math
 from abc import ABC
 from dataclasses import fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.explanations import ExplanationOptions, Explanations
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric, ScaleFree
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric, ScaleFree
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["LimeMetric"]
@@ -31,7 +31,7 @@ class LimeMetric(ExplanationOptions, Metric, ABC):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, None)
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.10
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
+    margin_kind: ClassVar[MarginKind] = "relative"
     scale_free: ClassVar[ScaleFree]
 
     @override
