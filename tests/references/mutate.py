@@ -39,13 +39,13 @@ def mutated(content: Any, seed: int) -> Any:
 
 
 def _change(content: Any, rng: random.Random) -> None:
-    """Change one entry; places are drawn level by level, so that short parts are met as often as long ones."""
+    """Change one entry; places are drawn level by level, long parts more often, but less so than they are longer."""
     holder = content
     while True:
         keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
         if not keys:
             return
-        key = rng.choice(keys)
+        (key,) = rng.choices(keys, weights=[_leaves(holder[key]) ** 0.5 for key in keys])
         if not isinstance(holder[key], dict | list) or not holder[key] or rng.random() < 0.12:
             break
         holder = holder[key]
@@ -71,6 +71,11 @@ def _change(content: Any, rng: random.Random) -> None:
     elif kind == "shorten" and isinstance(old, list | dict):
         for each in list(old)[: rng.randint(1, max(len(old), 1))]:
             old.pop() if isinstance(old, list) else old.pop(each)
+
+
+def _leaves(value: Any) -> int:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(map(_leaves, parts)) + 1
 
 
 def _near(old: Any, rng: random.Random) -> Any:
