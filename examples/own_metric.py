@@ -26,6 +26,7 @@ class Brier(Metric):
 
     name: ClassVar[str] = "brier"
     label: ClassVar[str] = "Brier score"
+    sentence: ClassVar[str] = "Mean squared distance of the predicted probabilities from the right class."
     dimension: ClassVar[str] = "calibration"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "squared probability"

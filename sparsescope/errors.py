@@ -32,6 +32,10 @@ class OptionError(InputError):
     """An option with an unknown name or a value outside its range."""
 
 
+class DefinitionError(InputError, TypeError):
+    """A class, such as a metric of one's own, that does not say what it must."""
+
+
 class NotEvaluated(SparsescopeError):
     """A metric cannot be measured here; the message is the reason shown to the user."""
 

@@ -12,6 +12,7 @@ from sparsescope.userfiles import object_name
 __all__ = ["Grid", "rounded"]
 
 Place = tuple[str, float | None]
+MOST_ROUNDS = 1000
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Grid:
                     f"{point.seed} twice."
                 )
             at_place[point.seed] = point
-        wished = [*_listed(sweep, "sparsities", (int, float)), *(1 - 0.8**n for n in _listed(sweep, "rounds", int))]
+        wished = [number for number in _listed(sweep, "sparsities", (int, float)) if 0 <= number <= 1]
+        wished += [1 - 0.8**n for n in _listed(sweep, "rounds", int) if 0 <= n <= MOST_ROUNDS]
         targets = _union(map(rounded, wished), (target for _, target in points if target is not None))
         methods = _union(map(object_name, _listed(sweep, "methods", str)), (method for method, _ in points))
         seeds = _union(_listed(sweep, "seeds", int), (seed for found in points.values() for seed in found))

@@ -17,13 +17,12 @@ from sparsescope.curves.records import (
 from sparsescope.curves.seeds import SeedResult, combine_seeds, spread
 from sparsescope.curves.twin import compare_twins
 from sparsescope.errors import InputError
-from sparsescope.results import Evaluation, MetricResult, Sweep, SweepPoint
+from sparsescope.results import DIMENSIONS, Evaluation, MetricResult, Sweep, SweepPoint
 
 __all__ = ["summarise"]
 
 Evaluations = Mapping[SweepPoint, Evaluation]
 Place = tuple[str, float | None]
-DIMENSIONS = ("generalization", "calibration", "interpretability", "geometry")
 
 
 def summarise(sweep: Sweep, evaluations: Evaluations, *, paper_tolerance: float = 0.0) -> SweepSummary:

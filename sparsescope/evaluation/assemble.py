@@ -94,6 +94,7 @@ def _result(
     return MetricResult(
         name=metric.name,
         label=metric.label,
+        sentence=metric.sentence,
         dimension=metric.dimension,
         unit=metric.unit,
         higher_is_better=metric.higher_is_better,
@@ -102,6 +103,7 @@ def _result(
         in_verdict=metric.name in settings.in_verdict,
         margin=margin.value,
         margin_kind=margin.kind,
+        scale_free=metric.scale_free,
         values={name: _value(estimates.get(name), reasons.get(name)) for name in names},
         differences={
             name: _difference(metric, settings, names[0], name, estimates, debiased, units, replicates, same)

@@ -29,6 +29,7 @@ class Accuracy(Metric):
 
     name: ClassVar[str] = "accuracy"
     label: ClassVar[str] = "Accuracy"
+    sentence: ClassVar[str] = "Share of clean test images whose class is right."
     dimension: ClassVar[Dimension] = "generalization"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "fraction"

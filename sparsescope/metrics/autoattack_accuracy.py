@@ -32,6 +32,7 @@ class AutoattackAccuracy(Metric):
 
     name: ClassVar[str] = "autoattack_accuracy"
     label: ClassVar[str] = "Accuracy under AutoAttack"
+    sentence: ClassVar[str] = "Share of test images that stay right under AutoAttack, an ensemble of strong attacks."
     dimension: ClassVar[Dimension] = "generalization"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "fraction"

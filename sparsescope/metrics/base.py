@@ -2,19 +2,21 @@
 
 import abc
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import ConfigDict
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.measurements.base import Measured, Measurement, run
+from sparsescope.metrics.facts import IntervalKind, check_facts
+from sparsescope.results import Dimension, ScaleFree
+from sparsescope.results.records import MarginKind
 from sparsescope.units import FloatArray, Units
 
-__all__ = ["OPTIONS", "Dimension", "Metric"]
-
-Dimension = Literal["generalization", "calibration", "interpretability", "geometry"]
+__all__ = ["OPTIONS", "Dimension", "IntervalKind", "MarginKind", "Metric", "ScaleFree"]
 
 OPTIONS = ConfigDict(extra="forbid")
 """Configuration of every metric's pydantic dataclass: unknown options are errors."""
@@ -25,27 +27,41 @@ class Metric(abc.ABC):
 
     Subclasses are frozen pydantic dataclasses; their fields are the metric's options, with the defaults of the preset
     `standard`. The class attributes below are the only place where a metric's facts are written down: tables, plots,
-    the verdict and the JSON read them.
+    the verdict and the JSON read them. A class that lacks one, or has a wrong one, is refused where it is defined
+    (DefinitionError); a class that only other metrics build on lists `abc.ABC` among its bases and may lack some.
     """
 
     name: ClassVar[str]
+    """What users and files call it."""
     label: ClassVar[str]
+    """What tables and plots call it."""
+    sentence: ClassVar[str]
+    """What it measures, in a sentence for readers of the report."""
     dimension: ClassVar[Dimension]
     higher_is_better: ClassVar[bool]
     unit: ClassVar[str]
-    """What a value counts, such as "fraction"."""
+    """What a value counts, such as "fraction"; numbers in "fraction" and "probability" are shown in percent."""
     bounds: ClassVar[tuple[float | None, float | None]]
+    """The lowest and the highest possible value; None where there is none."""
     source: ClassVar[str]
     """Where the formula comes from."""
     margin: ClassVar[float] = 0.0
     """How much worse than dense still counts as a match."""
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "absolute"
+    margin_kind: ClassVar[MarginKind] = "absolute"
     in_verdict: ClassVar[bool] = True
     """Whether it counts in the verdict unless the user chooses otherwise; else it is reported only."""
     on_request: ClassVar[bool] = False
     """Whether it is measured only where the user names it: as a metric, in the verdict, or by one of its options."""
-    interval: ClassVar[Literal["percentile", "normal"]] = "percentile"
+    interval: ClassVar[IntervalKind] = "percentile"
     """Kind of bootstrap interval; normal for those of debiased estimates, whose resamples are biased again."""
+
+    scale_free: ClassVar[ScaleFree | None] = None
+    """The number in the details that does not depend on the scale of what is measured, if there is one."""
+
+    @override
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        check_facts(cls)
 
     @abc.abstractmethod
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
@@ -75,7 +91,11 @@ class Metric(abc.ABC):
         return self.reduce(units, weights)
 
     def details(self, units: Units) -> dict[str, Any]:
-        """Return what the report shows beside the value: plain JSON-able numbers, lists and dicts."""
+        """Return what the report shows beside the value: plain JSON-able numbers, lists and dicts.
+
+        Plain numbers become rows of a table. What plots and reports read beyond that has a class in
+        `sparsescope.results.details`, which the details of the metric of that name must follow.
+        """
         return {}
 
     def measure(

@@ -1,7 +1,7 @@
 """Compositional explanations of neurons (NetDissect)."""
 
 from collections import Counter
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -12,13 +12,11 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.concept_overlap import IOUS, ConceptOverlap
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
+from sparsescope.results.details.composition import DETECTOR
 from sparsescope.units import Arrays, FloatArray, Units
 
 __all__ = ["Composition", "overlap_units"]
-
-DETECTOR = 0.04
-"""IoU above which a unit counts as a detector of its concept: Bau et al. 2017."""
 
 BLOCK = 64
 """Layer units reduced at once: bounds the float64 copies of their counts."""
@@ -46,13 +44,18 @@ class Composition(Metric):
 
     name: ClassVar[str] = "composition"
     label: ClassVar[str] = "Compositional IoU"
+    sentence: ClassVar[str] = (
+        "How well the best logical formula of concepts describes where a neuron of a layer fires, the mean over the "
+        "neurons that do. The formulas are chosen on the same images, so compare with the values on held-out and "
+        "shuffled images."
+    )
     dimension: ClassVar[Dimension] = "interpretability"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "IoU"
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Mu & Andreas 2020"
     margin: ClassVar[float] = 0.05
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
+    margin_kind: ClassVar[MarginKind] = "relative"
 
     layer: str | None = None
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.005

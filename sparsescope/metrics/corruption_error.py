@@ -37,6 +37,10 @@ class CorruptionError(Metric):
 
     name: ClassVar[str] = "corruption_error"
     label: ClassVar[str] = "mCE"
+    sentence: ClassVar[str] = (
+        "Error under noise, blur, weather and compression, as a ratio to the dense model's error: the mean over "
+        "corruptions."
+    )
     dimension: ClassVar[Dimension] = "generalization"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "ratio to dense"

@@ -1,6 +1,6 @@
 """Expected calibration error of the top-1 confidence."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -10,7 +10,7 @@ from typing_extensions import override
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, IntervalKind, Metric
 from sparsescope.metrics.calibration_bins import Gap, absolute_gap, bin_edges, bin_index, debiased_gap
 from sparsescope.softmax import brier_score, log_max_softmax
 from sparsescope.units import FloatArray, Units
@@ -45,13 +45,17 @@ class ECE(Metric):
 
     name: ClassVar[str] = "ece"
     label: ClassVar[str] = "ECE"
+    sentence: ClassVar[str] = (
+        "Mean gap between confidence and accuracy over bins of confidence. The value is too large on few images, and "
+        "more so for a better calibrated model; intervals are corrected for that."
+    )
     dimension: ClassVar[Dimension] = "calibration"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "probability"
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Guo et al. 2017"
     margin: ClassVar[float] = 0.01
-    interval: ClassVar[Literal["percentile", "normal"]] = "normal"
+    interval: ClassVar[IntervalKind] = "normal"
 
     n_bins: Annotated[int, Field(ge=1)] = 15
 

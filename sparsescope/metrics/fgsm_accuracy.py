@@ -40,6 +40,9 @@ class FgsmAccuracy(Metric):
 
     name: ClassVar[str] = "fgsm_accuracy"
     label: ClassVar[str] = "Accuracy under FGSM"
+    sentence: ClassVar[str] = (
+        "Share of test images that are still right after one gradient step that raises the loss (FGSM)."
+    )
     dimension: ClassVar[Dimension] = "generalization"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "fraction"

@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from sparsescope.metrics.base import OPTIONS
+from sparsescope.metrics.base import OPTIONS, ScaleFree
 from sparsescope.metrics.lime_options import LimeMetric
+from sparsescope.results.details import FidelityDetails
 
 __all__ = ["Fidelity"]
 
@@ -22,5 +23,9 @@ class Fidelity(LimeMetric):
 
     name: ClassVar[str] = "fidelity"
     label: ClassVar[str] = "Fidelity"
+    sentence: ClassVar[str] = (
+        "Squared error of a local linear explanation (LIME) against the model it explains. A model that is never sure "
+        "scores well, so its scale-free version, R², is shown too."
+    )
     unit: ClassVar[str] = "squared probability"
-    twin: ClassVar[str] = "fidelity_r2"
+    scale_free: ClassVar[ScaleFree] = FidelityDetails.scale_free

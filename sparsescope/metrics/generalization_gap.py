@@ -29,6 +29,9 @@ class GeneralizationGap(Metric):
 
     name: ClassVar[str] = "generalization_gap"
     label: ClassVar[str] = "Generalization gap"
+    sentence: ClassVar[str] = (
+        "Test accuracy minus training accuracy: how much of what was learned carries over to new images."
+    )
     dimension: ClassVar[Dimension] = "generalization"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "fraction"

@@ -33,6 +33,7 @@ class InputTopEigenvalue(InputTrace):
 
     name: ClassVar[str] = "input_top_eigenvalue"
     label: ClassVar[str] = "Input Hessian top eigenvalue"
+    sentence: ClassVar[str] = "Curvature of the loss along the sharpest direction of the pixels."
     in_verdict: ClassVar[bool] = False
 
     loss: Literal["image", "batch_mean"] = "image"

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.input_curvature import InputCurvature
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["InputTrace"]
@@ -30,13 +30,17 @@ class InputTrace(Metric):
 
     name: ClassVar[str] = "input_trace"
     label: ClassVar[str] = "Input Hessian trace"
+    sentence: ClassVar[str] = (
+        "Curvature of the loss in the pixels (trace of the Hessian). Low is a smooth response to small changes of the "
+        "image."
+    )
     dimension: ClassVar[Dimension] = "geometry"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "loss"
     bounds: ClassVar[tuple[float | None, float | None]] = (None, None)
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.10
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
+    margin_kind: ClassVar[MarginKind] = "relative"
 
     images: Annotated[int, Field(ge=1)] | None = 2000
     method: Literal["auto", "exact", "hutchinson"] = "auto"

@@ -3,7 +3,7 @@
 import math
 from abc import ABC
 from dataclasses import fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.explanations import ExplanationOptions, Explanations
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric, ScaleFree
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["LimeMetric"]
@@ -31,9 +31,8 @@ class LimeMetric(ExplanationOptions, Metric, ABC):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, None)
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.10
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
-    twin: ClassVar[str]
-    """Name of the scale-free array shown in the details."""
+    margin_kind: ClassVar[MarginKind] = "relative"
+    scale_free: ClassVar[ScaleFree]
 
     @override
     def measurements(self, benchmark: Benchmark) -> tuple[Explanations]:
@@ -47,16 +46,17 @@ class LimeMetric(ExplanationOptions, Metric, ABC):
 
     @override
     def details(self, units: Units) -> dict[str, Any]:
-        """Return the scale-free twin (None where undefined) and the counts of images.
+        """Return the scale-free version (None where undefined) and the counts of images.
 
-        Images whose probabilities do not move count in the value, where they look perfect, but not in the twin.
+        Images whose probabilities do not move count in the value, where they look perfect, but not in that version.
         """
         valid = units["valid"]
         meaningful = valid & ~units["constant"]
-        twin = float(weighted_mean(units[self.twin][meaningful], np.ones(int(meaningful.sum()))))
+        key = self.scale_free.key
+        scale_free = float(weighted_mean(units[key][meaningful], np.ones(int(meaningful.sum()))))
         superpixels = float(weighted_mean(units["superpixels"][valid], np.ones(int(valid.sum()))))
         return {
-            self.twin: None if math.isnan(twin) else twin,
+            key: None if math.isnan(scale_free) else scale_free,
             "images": int(valid.sum()),
             "skipped_images": int((~valid).sum()),
             "constant_images": int((valid & units["constant"]).sum()),

@@ -1,6 +1,6 @@
 """Negative log-likelihood of the labels."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 from typing_extensions import override
@@ -8,7 +8,7 @@ from typing_extensions import override
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
 from sparsescope.softmax import negative_log_likelihood
 from sparsescope.units import FloatArray, Units, weighted_mean
 
@@ -25,13 +25,14 @@ class NLL(Metric):
 
     name: ClassVar[str] = "nll"
     label: ClassVar[str] = "NLL"
+    sentence: ClassVar[str] = "Mean negative log-probability of the right class. Being sure and wrong costs most."
     dimension: ClassVar[Dimension] = "calibration"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "nats"
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, None)
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.05
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
+    margin_kind: ClassVar[MarginKind] = "relative"
 
     @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:

@@ -64,6 +64,10 @@ class OodAuroc(Metric):
 
     name: ClassVar[str] = "ood_auroc"
     label: ClassVar[str] = "OoD AUROC"
+    sentence: ClassVar[str] = (
+        "Chance that a test image gets a higher score (confidence, unless chosen otherwise) than an out-of-"
+        "distribution image, the mean over the sets; 0.5 is guessing."
+    )
     dimension: ClassVar[Dimension] = "generalization"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "area"

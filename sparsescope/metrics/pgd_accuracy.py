@@ -38,6 +38,10 @@ class PgdAccuracy(Metric):
 
     name: ClassVar[str] = "pgd_accuracy"
     label: ClassVar[str] = "Accuracy under PGD"
+    sentence: ClassVar[str] = (
+        "Share of test images that stay right at every one of several gradient steps that raise the loss (PGD), a "
+        "stronger attack than FGSM."
+    )
     dimension: ClassVar[Dimension] = "generalization"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "fraction"

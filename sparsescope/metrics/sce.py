@@ -1,7 +1,7 @@
 """Static calibration error: calibration of every class's probability, not of the top-1 confidence alone."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -11,7 +11,7 @@ from typing_extensions import override
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, IntervalKind, Metric
 from sparsescope.metrics.calibration_bins import Gap, absolute_gap, debiased_gap
 from sparsescope.softmax import log_normaliser
 from sparsescope.units import FloatArray, Units
@@ -36,13 +36,18 @@ class SCE(Metric):
 
     name: ClassVar[str] = "sce"
     label: ClassVar[str] = "SCE"
+    sentence: ClassVar[str] = (
+        "Mean gap between probability and frequency, with every class binned by its own probability, averaged over "
+        "classes. Intervals are corrected as those of the ECE, too little so with fewer than 100 images per class "
+        "where calibration differs much."
+    )
     dimension: ClassVar[Dimension] = "calibration"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "probability"
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Nixon et al. 2019"
     margin: ClassVar[float] = 0.002
-    interval: ClassVar[Literal["percentile", "normal"]] = "normal"
+    interval: ClassVar[IntervalKind] = "normal"
 
     n_bins: Annotated[int, Field(ge=1)] = 15
 

@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from sparsescope.metrics.base import OPTIONS
+from sparsescope.metrics.base import OPTIONS, ScaleFree
 from sparsescope.metrics.lime_options import LimeMetric
+from sparsescope.results.details import StabilityDetails
 
 __all__ = ["Stability"]
 
@@ -22,5 +23,8 @@ class Stability(LimeMetric):
 
     name: ClassVar[str] = "stability"
     label: ClassVar[str] = "Stability"
+    sentence: ClassVar[str] = (
+        "How much an explanation's coefficients change when it is centered on a neighbor of the image."
+    )
     unit: ClassVar[str] = "squared coefficient"
-    twin: ClassVar[str] = "stability_relative"
+    scale_free: ClassVar[ScaleFree] = StabilityDetails.scale_free

@@ -1,6 +1,6 @@
 """Largest eigenvalue of the loss Hessian in the surviving weights."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.weight_curvature import WeightSpectrum
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["WeightTopEigenvalue"]
@@ -32,13 +32,14 @@ class WeightTopEigenvalue(Metric):
 
     name: ClassVar[str] = "weight_top_eigenvalue"
     label: ClassVar[str] = "Weight Hessian top eigenvalue"
+    sentence: ClassVar[str] = "Curvature of the loss along the sharpest direction of the surviving weights."
     dimension: ClassVar[Dimension] = "geometry"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "loss"
     bounds: ClassVar[tuple[float | None, float | None]] = (None, None)
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.10
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
+    margin_kind: ClassVar[MarginKind] = "relative"
     in_verdict: ClassVar[bool] = False
 
     images: Annotated[int, Field(ge=1)] | None = 400

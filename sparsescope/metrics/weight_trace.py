@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.weight_curvature import LAYER, WeightCurvature
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["WeightTrace"]
@@ -36,13 +36,14 @@ class WeightTrace(Metric):
 
     name: ClassVar[str] = "weight_trace"
     label: ClassVar[str] = "Weight Hessian trace"
+    sentence: ClassVar[str] = "Curvature of the loss in the surviving weights (trace of the Hessian). Low is flat."
     dimension: ClassVar[Dimension] = "geometry"
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "loss"
     bounds: ClassVar[tuple[float | None, float | None]] = (None, None)
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.10
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "relative"
+    margin_kind: ClassVar[MarginKind] = "relative"
 
     images: Annotated[int, Field(ge=1)] | None = 4000
     images_per_unit: Annotated[int, Field(ge=1)] = 20

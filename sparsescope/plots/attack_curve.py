@@ -1,22 +1,20 @@
 """Accuracy under one gradient-sign step (FGSM) against the size of the step."""
 
-from typing import Any
-
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from sparsescope.errors import InputError
 from sparsescope.plots.style import INK, colours, new_axes, plain_axes, shortened
 from sparsescope.results import Evaluation
+from sparsescope.results.details import FgsmDetails
+from sparsescope.results.details.fgsm_accuracy import AttackCurve
 
-__all__ = ["attack_curve", "attack_curve_points", "grey_levels"]
+__all__ = ["attack_curve", "attack_curves", "grey_levels"]
 
 
-def attack_curve_points(evaluation: Evaluation, model: str) -> dict[str, Any]:
-    """Return a model's curve (lists `epsilon`, `accuracy`, `lower`, `upper`); empty where it was not measured."""
-    details = next((metric.details for metric in evaluation.metrics if metric.name == "fgsm_accuracy"), {})
-    points: dict[str, Any] = details.get(model, {}).get("curve", {})
-    return points
+def attack_curves(evaluation: Evaluation) -> dict[str, AttackCurve]:
+    """Return the curve of every model that has one."""
+    return {name: found.curve for name, found in evaluation.details(FgsmDetails).items() if found.curve}
 
 
 def grey_levels(epsilon: float) -> str:
@@ -34,20 +32,19 @@ def attack_curve(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     Raises:
         InputError: the evaluation holds no such curve.
     """
-    names = [info.name for info in evaluation.models]
-    curves = {name: points for name in names if (points := attack_curve_points(evaluation, name))}
+    curves = attack_curves(evaluation)
     if not curves:
         raise InputError("Expected the accuracy under FGSM to be measured, but the evaluation has no curve of it.")
     ax = ax if ax is not None else new_axes(6.2, 3.6)
-    palette = colours(names)
+    palette = colours([info.name for info in evaluation.models])
     for name, points in curves.items():
-        levels = [255 * epsilon for epsilon in points["epsilon"]]
-        ax.fill_between(levels, points["lower"], points["upper"], color=palette[name], alpha=0.15, linewidth=0)
+        levels = [255 * epsilon for epsilon in points.epsilon]
+        ax.fill_between(levels, points.lower, points.upper, color=palette[name], alpha=0.15, linewidth=0)
         ax.plot(
-            levels, points["accuracy"], color=palette[name], marker="o", markersize=4, linewidth=1.6,
+            levels, points.accuracy, color=palette[name], marker="o", markersize=4, linewidth=1.6,
             label=shortened(name),
         )  # fmt: skip
-    every = sorted({epsilon for points in curves.values() for epsilon in points["epsilon"]})
+    every = sorted({epsilon for points in curves.values() for epsilon in points.epsilon})
     ax.set_xticks([255 * epsilon for epsilon in every], [grey_levels(epsilon) for epsilon in every])
     ax.set(ylim=(0, 1), xlim=(0, None), xlabel="step ε, grey levels of 255", ylabel="accuracy")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -6,17 +6,16 @@ from matplotlib.axes import Axes
 
 from sparsescope.errors import InputError
 from sparsescope.plots.style import (
-    DIMENSIONS,
+    DIMENSION_COLOURS,
     INK,
     MUTED,
     OUTCOMES,
     PAPER,
-    dimension_order,
     new_axes,
     plain_axes,
     shortened,
 )
-from sparsescope.results import Evaluation, MetricResult, Outcome
+from sparsescope.results import DIMENSIONS, Evaluation, MetricResult, Outcome
 from sparsescope.verdict import absolute_margin, oriented_interval
 
 __all__ = ["differences", "differences_height"]
@@ -55,7 +54,7 @@ def differences(evaluation: Evaluation, candidate: str, ax: Axes | None = None) 
     """
     verdict = evaluation.verdict(candidate)
     metrics = sorted(
-        (m for m in evaluation.metrics if m.name in verdict.metrics), key=lambda m: dimension_order(m.dimension)
+        (m for m in evaluation.metrics if m.name in verdict.metrics), key=lambda m: DIMENSIONS.index(m.dimension)
     )
     if not metrics:
         raise InputError("Expected at least one metric in the verdict, but got none.")
@@ -80,7 +79,7 @@ def differences(evaluation: Evaluation, candidate: str, ax: Axes | None = None) 
     plain_axes(ax)
     ax.tick_params(axis="y", pad=10)
     for label, row in zip(ax.get_yticklabels(), rows, strict=True):
-        label.set_color(DIMENSIONS[row.metric.dimension])
+        label.set_color(DIMENSION_COLOURS[row.metric.dimension])
     return ax
 
 

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from sparsescope.curves.records import Extreme, Reading, SweepSummary
 from sparsescope.errors import InputError
-from sparsescope.plots.style import DIMENSIONS, GRID, INK, MUTED, PAPER, legible, new_axes, plain_axes, shortened
+from sparsescope.plots.style import DIMENSION_COLOURS, GRID, INK, MUTED, PAPER, legible, new_axes, plain_axes, shortened
 from sparsescope.plots.sweep_style import method_label, percent_removed
 
 __all__ = ["extreme_sparsities", "extreme_text"]
@@ -55,7 +55,7 @@ def extreme_sparsities(summary: SweepSummary, ax: Axes | None = None, *, reading
     ax.set(xlim=(0, len(columns) + 0.18), ylim=(len(summary.methods), 0))
     plain_axes(ax)
     for label, name in zip(ax.get_xticklabels(), metrics, strict=False):
-        label.set_color(DIMENSIONS[summary.metrics[name].result.dimension])
+        label.set_color(DIMENSION_COLOURS[summary.metrics[name].result.dimension])
     ax.get_xticklabels()[-1].set_color(INK)
     ax.tick_params(axis="y", labelsize=9.5, labelcolor=INK)
     return ax

@@ -7,11 +7,9 @@ from matplotlib.ticker import PercentFormatter
 
 from sparsescope.errors import InputError
 from sparsescope.plots.style import INK, MUTED, colours, new_axes, plain_axes, shortened
+from sparsescope.results.details.composition import DETECTOR
 
-__all__ = ["DETECTOR", "iou_distribution"]
-
-DETECTOR = 0.04
-"""IoU above which a unit counts as a detector: Bau et al. 2017."""
+__all__ = ["iou_distribution"]
 
 
 def iou_distribution(

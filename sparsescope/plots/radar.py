@@ -14,7 +14,7 @@ from sparsescope.files import write_atomically
 from sparsescope.plots.radar_bars import radar_bars
 from sparsescope.plots.radar_scale import Scale
 from sparsescope.plots.style import (
-    DIMENSIONS,
+    DIMENSION_COLOURS,
     GRID,
     INK,
     MUTED,
@@ -111,7 +111,7 @@ def _draw_labels(ax: Axes, evaluation: Evaluation, scale: Scale) -> None:
             ha="center" if abs(x) < 0.15 else ("left" if x > 0 else "right"),
             va="center" if abs(y) < 0.9 else ("bottom" if y > 0 else "top"),
             fontsize=9.5,
-            color=DIMENSIONS[metric.dimension],
+            color=DIMENSION_COLOURS[metric.dimension],
             fontweight="bold",
         )
         turn = 360 / count
@@ -123,7 +123,7 @@ def _draw_labels(ax: Axes, evaluation: Evaluation, scale: Scale) -> None:
                 middle - turn * 0.5,
                 middle + turn * 0.5,
                 width=0.025,
-                facecolor=DIMENSIONS[metric.dimension],
+                facecolor=DIMENSION_COLOURS[metric.dimension],
                 linewidth=0,
                 zorder=2,
             )
@@ -208,7 +208,8 @@ def _draw_legend(ax: Axes, scale: Scale, dimensions: list[str], handles: list[Li
     )
     ax.add_artist(models)
     rims = [
-        Line2D([], [], color=DIMENSIONS[name], linewidth=4, solid_capstyle="butt", label=name) for name in dimensions
+        Line2D([], [], color=DIMENSION_COLOURS[name], linewidth=4, solid_capstyle="butt", label=name)
+        for name in dimensions
     ]
     bottom = -1.27 - 0.115 * rows
     ax.legend(

@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 
 from sparsescope.plots.radar_scale import Scale
-from sparsescope.plots.style import DIMENSIONS, INK, MUTED, colours, new_axes, plain_axes, shortened
+from sparsescope.plots.style import DIMENSION_COLOURS, INK, MUTED, colours, new_axes, plain_axes, shortened
 from sparsescope.results import Evaluation
 
 __all__ = ["radar_bars"]
@@ -27,7 +27,7 @@ def radar_bars(evaluation: Evaluation, scale: Scale, ax: Axes | None) -> Axes:
     ax.set_yticks(range(len(scale.axes)), [shortened(evaluation[axis].label) for axis in scale.axes])
     plain_axes(ax, grid="x")
     for label, axis in zip(ax.get_yticklabels(), scale.axes, strict=True):
-        label.set(color=DIMENSIONS[evaluation[axis].dimension], fontsize=10, fontweight="bold")
+        label.set(color=DIMENSION_COLOURS[evaluation[axis].dimension], fontsize=10, fontweight="bold")
     ax.set_xlim(0, scale.limit * 1.12)
     ax.invert_yaxis()
     if scale.normalisation == "ratio":

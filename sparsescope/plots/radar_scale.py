@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from sparsescope.plots.style import dimension_order
-from sparsescope.results import Evaluation, Interval
+from sparsescope.results import DIMENSIONS, Evaluation, Interval
 
 __all__ = ["Scale"]
 
@@ -33,7 +32,7 @@ class Scale:
     def of(cls, evaluation: Evaluation) -> "Scale":
         """Return the scale of an evaluation's radar."""
         radar = evaluation.radar
-        order = sorted(range(len(radar.axes)), key=lambda i: dimension_order(evaluation[radar.axes[i]].dimension))
+        order = sorted(range(len(radar.axes)), key=lambda i: DIMENSIONS.index(evaluation[radar.axes[i]].dimension))
         values = {name: tuple(row[i] for i in order) for name, row in radar.values.items()}
         ratio = radar.normalisation == "ratio"
         bands = {name: tuple(row[i] for i in order) for name, row in radar.bands.items()} if ratio else {}

@@ -1,6 +1,6 @@
 """Reliability diagram: how often the model is right, by how sure it is. Source: DeGroot & Fienberg 1983."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
@@ -8,15 +8,16 @@ from matplotlib.ticker import PercentFormatter
 from sparsescope.errors import InputError
 from sparsescope.plots.style import INK, MUTED, PAPER, colours, new_axes, plain_axes, shortened
 from sparsescope.results import Evaluation
+from sparsescope.results.details import EceDetails
+from sparsescope.results.details.ece import Bin
 
 __all__ = ["reliability", "reliability_bins"]
 
 
-def reliability_bins(evaluation: Evaluation, model: str) -> list[dict[str, Any]]:
-    """Return the bins of a model (lower, upper, count, confidence, accuracy), none where it has no ECE."""
-    details = next((metric.details for metric in evaluation.metrics if metric.name == "ece"), {})
-    bins: list[dict[str, Any]] = details.get(model, {}).get("reliability", [])
-    return bins
+def reliability_bins(evaluation: Evaluation, model: str) -> tuple[Bin, ...]:
+    """Return the bins of a model, none where it has no ECE."""
+    found = evaluation.details(EceDetails).get(model)
+    return found.reliability if found else ()
 
 
 def reliability(evaluation: Evaluation, model: str, ax: Axes | None = None) -> Axes:
@@ -36,11 +37,11 @@ def reliability(evaluation: Evaluation, model: str, ax: Axes | None = None) -> A
     ax = ax if ax is not None else new_axes(3.4, 3.9)
     colour = colours([info.name for info in evaluation.models])[model]
     for row in bins:
-        if not row["count"]:
+        if row.accuracy is None or row.confidence is None:
             continue
-        left, width = row["lower"], row["upper"] - row["lower"]
-        ax.bar(left, row["accuracy"], width, align="edge", color=colour, alpha=0.6, edgecolor=PAPER, linewidth=0.6)
-        ax.plot([row["confidence"]] * 2, [row["accuracy"], row["confidence"]], color=INK, linewidth=1.2, zorder=3)
+        width = row.upper - row.lower
+        ax.bar(row.lower, row.accuracy, width, align="edge", color=colour, alpha=0.6, edgecolor=PAPER, linewidth=0.6)
+        ax.plot([row.confidence] * 2, [row.accuracy, row.confidence], color=INK, linewidth=1.2, zorder=3)
     ax.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=2)
     ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     ax.set_title(shortened(model, 30), fontsize=10, color=INK, loc="left")
@@ -52,22 +53,22 @@ def reliability(evaluation: Evaluation, model: str, ax: Axes | None = None) -> A
     return ax
 
 
-def _draw_counts(ax: Axes, bins: list[dict[str, Any]], colour: str) -> None:
+def _draw_counts(ax: Axes, bins: Sequence[Bin], colour: str) -> None:
     """Add a strip below with the share of images in each bin."""
     ax.tick_params(labelbottom=False)
-    total = sum(row["count"] for row in bins)
+    total = sum(row.count for row in bins)
     strip = ax.inset_axes((0, -0.27, 1, 0.2))
     strip.bar(
-        [row["lower"] for row in bins],
-        [row["count"] / total for row in bins],
-        [row["upper"] - row["lower"] for row in bins],
+        [row.lower for row in bins],
+        [row.count / total for row in bins],
+        [row.upper - row.lower for row in bins],
         align="edge",
         color=colour,
         alpha=0.5,
         edgecolor=PAPER,
         linewidth=0.6,
     )
-    largest = max(row["count"] for row in bins) / total
+    largest = max(row.count for row in bins) / total
     strip.set(xlim=(0, 1), ylim=(0, largest * 1.1), yticks=[largest], xticks=[0, 0.25, 0.5, 0.75, 1])
     strip.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     strip.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

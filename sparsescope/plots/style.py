@@ -9,10 +9,12 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from sparsescope.results import DIMENSIONS
+
 __all__ = [
     "CANDIDATES",
     "DENSE",
-    "DIMENSIONS",
+    "DIMENSION_COLOURS",
     "GRID",
     "INK",
     "MUTED",
@@ -20,7 +22,6 @@ __all__ = [
     "PAPER",
     "SEVENTH",
     "colours",
-    "dimension_order",
     "jpeg",
     "legible",
     "new_axes",
@@ -42,23 +43,18 @@ CANDIDATES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 SEVENTH = "#882255"  # after Tol 2021; dark enough to stand beside the six
 
-DIMENSIONS = {
-    "generalization": "#4a6fa5",
-    "calibration": "#9a6a1f",
-    "interpretability": "#3f7d5c",
-    "geometry": "#8a5a8f",
+DIMENSION_COLOURS: dict[str, str] = dict(zip(DIMENSIONS, ("#4a6fa5", "#9a6a1f", "#3f7d5c", "#8a5a8f"), strict=True))
+OUTCOMES = {
+    "pass": "#1a7f5a",
+    "fail": "#c2410c",
+    "inconclusive": "#7a6a1a",
+    "not evaluated": "#5f6b7a",
 }
-OUTCOMES = {"pass": "#1a7f5a", "fail": "#c2410c", "inconclusive": "#7a6a1a", "not evaluated": "#5f6b7a"}
 
 
 def colours(models: Sequence[str]) -> dict[str, str]:
     """Return a colour for each model: dense (the first) is grey, as the reference it is."""
     return {model: CANDIDATES[(i - 1) % len(CANDIDATES)] if i else DENSE for i, model in enumerate(models)}
-
-
-def dimension_order(dimension: str) -> int:
-    """Return a dimension's place in the order in which tables and plots show them."""
-    return list(DIMENSIONS).index(dimension)
 
 
 def new_axes(width: float, height: float) -> Axes:

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from sparsescope.curves.records import SMALL, Curve, CurvePoint, Extreme, MetricFacts, Reading, SweepSummary
 from sparsescope.errors import InputError, OptionError
-from sparsescope.plots.style import DENSE, DIMENSIONS, INK, MUTED, PAPER, new_axes, plain_axes, shortened
+from sparsescope.plots.style import DENSE, DIMENSION_COLOURS, INK, MUTED, PAPER, new_axes, plain_axes, shortened
 from sparsescope.plots.sweep_style import Look, looks, method_label, remaining, sparsity_axis
 
 __all__ = ["drawable_metrics", "sweep_curves", "sweep_panels"]
@@ -98,7 +98,7 @@ def sweep_panels(summary: SweepSummary, dimension: str, reading: Reading = "marg
 def _scaling(facts: MetricFacts) -> tuple[float, str]:
     """Return what values are multiplied with, and their unit then: percent for shares, else a power of a thousand."""
     size, unit = abs(facts.dense.mean or 0.0), facts.result.unit
-    if unit in ("fraction", "probability"):
+    if facts.result.in_percent:
         return 100.0, "%"
     if not size or 0.01 <= size < 1e5:
         return 1.0, unit
@@ -177,7 +177,7 @@ def _frame(ax: Axes, summary: SweepSummary, metric: str, factor: float, unit: st
     sparsity_axis(ax, [point.target or 0.0 for point in points], [*(point.sparsity for point in points), *small])
     result = summary.metrics[metric].result
     title = f"{shortened(result.label)} {'↑' if result.higher_is_better else '↓'}"
-    ax.set_title(title, fontsize=10.5, color=DIMENSIONS[result.dimension], loc="left", fontweight="bold")
+    ax.set_title(title, fontsize=10.5, color=DIMENSION_COLOURS[result.dimension], loc="left", fontweight="bold")
     ax.set_title(shortened(unit), fontsize=9, color=MUTED, loc="right")
     plain_axes(ax, grid="both")
     values = [factor * point.value.mean for point in points if point.value.mean is not None]

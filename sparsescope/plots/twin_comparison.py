@@ -5,7 +5,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from sparsescope.curves.records import SMALL, SweepSummary
 from sparsescope.errors import InputError
-from sparsescope.plots.style import DENSE, DIMENSIONS, GRID, INK, PAPER, new_axes, plain_axes, shortened
+from sparsescope.plots.style import DENSE, DIMENSION_COLOURS, GRID, INK, PAPER, new_axes, plain_axes, shortened
 from sparsescope.plots.sweep_style import Look, looks, method_label, percent_removed
 
 __all__ = ["twin_comparison", "twin_comparison_height"]
@@ -67,7 +67,7 @@ def _frame(ax: Axes, summary: SweepSummary, metrics: list[str], low: float, high
     ax.set_xlabel("ratio to dense (dashed) · right is better")
     plain_axes(ax, grid="x")
     for label, name in zip(ax.get_yticklabels(), metrics, strict=True):
-        label.set_color(DIMENSIONS[summary.metrics[name].result.dimension])
+        label.set_color(DIMENSION_COLOURS[summary.metrics[name].result.dimension])
 
 
 def _metrics(summary: SweepSummary) -> list[str]:

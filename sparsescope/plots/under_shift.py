@@ -1,13 +1,12 @@
 """Error, ECE, SCE and NLL by severity of the corruption: how a model ages under shift. After Ovadia et al. 2019."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 
 from sparsescope.errors import InputError
 from sparsescope.plots.style import INK, colours, new_axes, plain_axes, shortened
 from sparsescope.results import Evaluation
+from sparsescope.results.details import CorruptionDetails
 
 __all__ = ["SHIFTED", "shift_table", "under_shift"]
 
@@ -23,19 +22,19 @@ def shift_table(evaluation: Evaluation, quantity: str) -> dict[str, dict[int, li
         quantity: a key of `SHIFTED`.
     """
     found = {}
-    for model, details in _details(evaluation).items():
-        rows = [entry.get(quantity) for entry in details["corruptions"].values()]
-        if any(row is None for row in rows):
+    for model, details in evaluation.details(CorruptionDetails).items():
+        rows = [row.values(quantity) for row in details.corruptions.values()]
+        known = [row for row in rows if row is not None]
+        if not known or len(known) < len(rows):
             continue
         columns = {
-            severity: [row[place] for row in rows if row[place] is not None]
-            for place, severity in enumerate(details["severities"])
+            severity: [value for row in known if (value := row[place]) is not None]
+            for place, severity in enumerate(details.severities)
         }
         clean = _clean(evaluation, model, quantity, details)
-        found[model] = ({0: [clean]} if clean is not None else {}) | {
-            s: values for s, values in columns.items() if values
-        }
-    return found
+        columns = {0: [clean] if clean is not None else [], **columns}
+        found[model] = {severity: values for severity, values in columns.items() if values}
+    return {model: by_severity for model, by_severity in found.items() if by_severity}
 
 
 def under_shift(evaluation: Evaluation, quantity: str, ax: Axes | None = None) -> Axes:
@@ -78,14 +77,8 @@ def under_shift(evaluation: Evaluation, quantity: str, ax: Axes | None = None) -
     return ax
 
 
-def _clean(evaluation: Evaluation, model: str, quantity: str, details: dict[str, Any]) -> float | None:
+def _clean(evaluation: Evaluation, model: str, quantity: str, details: CorruptionDetails) -> float | None:
     if quantity == "error":
-        error: float | None = details.get("clean_error")
-        return error
+        return details.clean_error
     metric = next((metric for metric in evaluation.metrics if metric.name == quantity), None)
     return metric.values[model].value if metric is not None and model in metric.values else None
-
-
-def _details(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
-    found = next((metric.details for metric in evaluation.metrics if metric.name == "corruption_error"), {})
-    return {model.name: found[model.name] for model in evaluation.models if "corruptions" in found.get(model.name, {})}

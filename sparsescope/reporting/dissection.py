@@ -9,6 +9,7 @@ from sparsescope.reporting.format import MINUS, count, percent
 from sparsescope.reporting.neurons import indices, neuron_facts, pick_units, unit_facts
 from sparsescope.reporting.pictures import Picture, embedded, outlined
 from sparsescope.reporting.rendering import html_environment
+from sparsescope.results.details import CompositionDetails
 from sparsescope.units import Estimate
 
 __all__ = ["ModelNeurons", "dissection_page"]
@@ -29,7 +30,7 @@ class ModelNeurons:
 
     name: str
     table: str
-    details: Mapping[str, Any]
+    details: CompositionDetails
     mean: Estimate | None
     difference: Estimate | None = None
     pictures: Mapping[int, Sequence[Picture]] = field(default_factory=dict)
@@ -84,19 +85,19 @@ def _model(number: int, model: ModelNeurons, models: Sequence[ModelNeurons], top
         "id": f"m{number}",
         "name": model.name,
         "table": model.table,
-        "layer": model.details["layer"],
-        "units": count(model.details["layer_units"]),
+        "layer": model.details.layer,
+        "units": count(model.details.layer_units),
         "dead": indices(model.details, dead=True),
         "groups": {title: [_unit(unit, model, models) for unit in units] for title, units in groups.items()},
     }
 
 
 def _unit(unit: int, model: ModelNeurons, models: Sequence[ModelNeurons]) -> dict[str, Any]:
-    facts = unit_facts(model.details["units"][unit])
+    facts = unit_facts(model.details.units[unit])
     others = [
-        {"name": other.name, **unit_facts(other.details["units"][unit])}
+        {"name": other.name, **unit_facts(other.details.units[unit])}
         for other in models
-        if other is not model and other.details["layer_units"] == model.details["layer_units"]
+        if other is not model and other.details.layer_units == model.details.layer_units
     ]
     return {**facts, "others": others, "pictures": [_picture(item, facts) for item in model.pictures.get(unit, ())]}
 

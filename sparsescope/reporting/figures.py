@@ -1,13 +1,12 @@
 """The figures of a report: what is drawn of an evaluation, in the order of the page."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from sparsescope import plots
-from sparsescope.plots.attack_curve import attack_curve_points
+from sparsescope.plots.attack_curve import attack_curves
 from sparsescope.plots.corruption_table import corruption_errors, corruption_table_height
 from sparsescope.plots.reliability import reliability_bins
 from sparsescope.plots.sparsity import sparsity_height
@@ -17,6 +16,7 @@ from sparsescope.reporting.inline import inline
 from sparsescope.reporting.neurons import category_shares_of, ious_of, neuron_details
 from sparsescope.reporting.view import radar_stem
 from sparsescope.results import Evaluation
+from sparsescope.results.details import CompositionDetails
 
 __all__ = ["figures", "neuron_figures", "radar_files"]
 
@@ -91,11 +91,11 @@ def _shift(evaluation: Evaluation) -> Drawn:
 
 
 def _attacks(evaluation: Evaluation) -> Drawn:
-    if any(attack_curve_points(evaluation, model.name) for model in evaluation.models):
+    if attack_curves(evaluation):
         yield "attacks", top_figure(plots.attack_curve(evaluation)), "Accuracy against the size of an FGSM step"
 
 
-def neuron_figures(details: Mapping[str, Mapping[str, Any]], prefix: str) -> dict[str, Markup]:
+def neuron_figures(details: Mapping[str, CompositionDetails], prefix: str) -> dict[str, Markup]:
     """Return what the details of `composition` show, by name: `ious` and `categories`, as far as there are any.
 
     Args:
@@ -103,9 +103,9 @@ def neuron_figures(details: Mapping[str, Mapping[str, Any]], prefix: str) -> dic
         prefix: put before every id.
     """
     found = {}
-    ious, shares = ious_of(details, "iou"), category_shares_of(details)
+    ious, shares = ious_of(details), category_shares_of(details)
     if any(ious.values()):
-        figure = top_figure(plots.iou_distribution(ious, ious_of(details, "null_iou")))
+        figure = top_figure(plots.iou_distribution(ious, ious_of(details, shuffled=True)))
         found["ious"] = inline(figure, f"{prefix}-ious", "Share of live units with at least each IoU, by model")
     if any(shares.values()):
         figure = top_figure(plots.category_shares(shares))

@@ -9,7 +9,6 @@ from sparsescope.verdict import absolute_margin
 __all__ = ["MINUS", "NumberFormat", "count", "duration", "percent"]
 
 MINUS = "−"
-PERCENT_UNITS = ("fraction", "probability")
 SIGNIFICANT = 6
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -37,7 +36,7 @@ class NumberFormat:
         values = [entry.value for entry in metric.values.values() if entry.value is not None]
         largest = max((abs(value) for value in values), default=0.0)
         factor, unit = 1.0, metric.unit
-        if metric.unit in PERCENT_UNITS:
+        if metric.in_percent:
             factor, unit = 100.0, "%"
         elif largest and not 0.01 <= largest < 1e6:
             exponent = 3 * math.floor(math.log10(largest) / 3)

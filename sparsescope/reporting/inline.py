@@ -9,7 +9,7 @@ from sparsescope import plots
 from sparsescope.plots.style import (
     CANDIDATES,
     DENSE,
-    DIMENSIONS,
+    DIMENSION_COLOURS,
     GRID,
     INK,
     MUTED,
@@ -29,7 +29,7 @@ _VARIABLES = {
     CANDIDATES[0]: "series-1",
     CANDIDATES[2]: "series-3",
     SEVENTH: "series-7",
-    **{colour: name for name, colour in DIMENSIONS.items()},
+    **{colour: name for name, colour in DIMENSION_COLOURS.items()},
     **{OUTCOMES[name]: name for name in ("pass", "fail", "inconclusive")},
 }
 

@@ -1,14 +1,15 @@
 """Compositional neurons as texts: what the report and the page of a dissection say of a layer's units.
 
-Both read the details of the metric `composition`, one dictionary for each model, dense first.
+Both read the details of the metric `composition` of every model, dense first.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from sparsescope.plots.iou_distribution import DETECTOR
 from sparsescope.reporting.format import count, percent
 from sparsescope.results import Evaluation
+from sparsescope.results.details import CompositionDetails
+from sparsescope.results.details.composition import DETECTOR, LayerUnit
 
 __all__ = [
     "category_shares_of",
@@ -21,7 +22,6 @@ __all__ = [
     "unit_facts",
 ]
 
-Details = Mapping[str, Any]
 Interval = tuple[float, float] | None
 
 FEW = 4
@@ -30,10 +30,9 @@ LISTED = 40
 """Unit indices written out, at most."""
 
 
-def neuron_details(evaluation: Evaluation) -> dict[str, Details]:
-    """Return the details of `composition` of every model that has some, dense first."""
-    found = next((metric.details for metric in evaluation.metrics if metric.name == "composition"), {})
-    return {model.name: found[model.name] for model in evaluation.models if "units" in found.get(model.name, {})}
+def neuron_details(evaluation: Evaluation) -> dict[str, CompositionDetails]:
+    """Return the details of every model whose units are known, dense first."""
+    return {name: own for name, own in evaluation.details(CompositionDetails).items() if own.units}
 
 
 def neuron_section(evaluation: Evaluation, number: int = 8) -> dict[str, Any]:
@@ -46,20 +45,20 @@ def neuron_section(evaluation: Evaluation, number: int = 8) -> dict[str, Any]:
     details = neuron_details(evaluation)
     if not details:
         return {}
-    values = next(metric.values for metric in evaluation.metrics if metric.name == "composition")
+    values = evaluation[CompositionDetails.metric].values
     means = {name: (values[name].value, values[name].interval) for name in details}
     return {
         "models": list(details),
         "facts": neuron_facts(details, means),
         "best": {
-            name: [unit_facts(own["units"][unit]) for unit in _ranked(own)[:number]] for name, own in details.items()
+            name: [unit_facts(own.units[unit]) for unit in _ranked(own)[:number]] for name, own in details.items()
         },
-        "images": count(next(iter(details.values()))["images"]),
+        "images": count(next(iter(details.values())).images),
     }
 
 
 def neuron_facts(
-    details: Mapping[str, Details], means: Mapping[str, tuple[float | None, Interval]]
+    details: Mapping[str, CompositionDetails], means: Mapping[str, tuple[float | None, Interval]]
 ) -> list[dict[str, Any]]:
     """Return a row for each fact about the layers: `what` it is, and for every model a `text` and a `small` one below.
 
@@ -70,22 +69,22 @@ def neuron_facts(
     dense = next(iter(details.values()))
     models = list(details.values())
     rows = [
-        ("Layer", [(own["layer"], "") for own in models]),
+        ("Layer", [(own.layer, "") for own in models]),
         ("Units", [(_alive(own), "") for own in models]),
         ("Mean IoU of the best formulas", [_mean(means.get(name, (None, None))) for name in details]),
-        ("… on held-out images", [(_iou(own.get("held_out_iou")), "") for own in models]),
-        ("… on shuffled images", [(_iou(own.get("null_iou")), "") for own in models]),
-        ("Mean IoU of the best single concepts", [(_iou(own.get("label_iou")), "") for own in models]),
+        ("… on held-out images", [(_iou(own.held_out_iou), "") for own in models]),
+        ("… on shuffled images", [(_iou(own.null_iou), "") for own in models]),
+        ("Mean IoU of the best single concepts", [(_iou(own.label_iou), "") for own in models]),
         (f"Units above {DETECTOR:g}", [_above(own) for own in models]),
-        ("Different formulas", [(count(own.get("unique_formulas", 0)), "") for own in models]),
+        ("Different formulas", [(count(own.unique_formulas), "") for own in models]),
     ]
     if len(models) > 1:
         rows.append(("Same formula as dense", [("", ""), *(_kept(dense, own) for own in models[1:])]))
     return [{"what": what, "cells": [{"text": text, "small": small} for text, small in cells]} for what, cells in rows]
 
 
-def _alive(own: Details) -> str:
-    return f"{count(own['layer_units'] - own['dead'])} live, {count(own['dead'])} dead"
+def _alive(own: CompositionDetails) -> str:
+    return f"{count(own.layer_units - own.dead)} live, {count(own.dead)} dead"
 
 
 def _mean(found: tuple[float | None, Interval]) -> tuple[str, str]:
@@ -97,37 +96,37 @@ def _iou(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _above(own: Details) -> tuple[str, str]:
-    if "share_above_0.04" not in own:
+def _above(own: CompositionDetails) -> tuple[str, str]:
+    if own.share_above is None:
         return "–", ""
-    null = own["null_share_above_0.04"]
-    return percent(own["share_above_0.04"]), "" if null is None else f"on shuffled images {percent(null)}"
+    null = own.null_share_above
+    return percent(own.share_above), "" if null is None else f"on shuffled images {percent(null)}"
 
 
-def _kept(dense: Details, own: Details) -> tuple[str, str]:
-    if dense["layer_units"] != own["layer_units"]:
+def _kept(dense: CompositionDetails, own: CompositionDetails) -> tuple[str, str]:
+    if dense.layer_units != own.layer_units:
         return "–", "other units"
-    pairs = zip(dense["units"], own["units"], strict=True)
-    same = sum(one["formula"] is not None and one["formula"] == two["formula"] for one, two in pairs)
-    return count(same), f"of {count(own['layer_units'])}"
+    pairs = zip(dense.units, own.units, strict=True)
+    same = sum(one.formula is not None and one.formula == two.formula for one, two in pairs)
+    return count(same), f"of {count(own.layer_units)}"
 
 
-def unit_facts(row: Mapping[str, Any]) -> dict[str, str]:
+def unit_facts(row: LayerUnit) -> dict[str, str]:
     """Return one unit's row of the details as texts."""
     return {
-        "unit": str(row["unit"]),
-        "formula": row["formula"] or ("dead" if row["dead"] else "no concept lies where it fires"),
-        "iou": _iou(row["iou"]),
-        "held_out": _iou(row.get("held_out_iou")),
-        "null": _iou(row["null_iou"]),
-        "length": str(row["length"]),
-        "label": row["label"] or "–",
-        "category": row["category"] or "–",
-        "label_iou": _iou(row["label_iou"]),
+        "unit": str(row.unit),
+        "formula": row.formula or ("dead" if row.dead else "no concept lies where it fires"),
+        "iou": _iou(row.iou),
+        "held_out": _iou(row.held_out_iou),
+        "null": _iou(row.null_iou),
+        "length": str(row.length),
+        "label": row.label or "–",
+        "category": row.category or "–",
+        "label_iou": _iou(row.label_iou),
     }
 
 
-def pick_units(own: Details, top: int) -> dict[str, list[int]]:
+def pick_units(own: CompositionDetails, top: int) -> dict[str, list[int]]:
     """Return which live units are shown: the best, some around the median, the lowest; none twice."""
     ranked = _ranked(own)
     best, rest = ranked[:top], ranked[top:]
@@ -138,25 +137,26 @@ def pick_units(own: Details, top: int) -> dict[str, list[int]]:
     return {title: units for title, units in groups.items() if units}
 
 
-def indices(own: Details, *, dead: bool) -> str:
+def indices(own: CompositionDetails, *, dead: bool) -> str:
     """Return the dead (or live) units' indices in one text, the first ones of many."""
-    found = [row["unit"] for row in own["units"] if row["dead"] == dead]
+    found = [row.unit for row in own.units if row.dead == dead]
     return ", ".join(map(str, found[:LISTED])) + (" …" if len(found) > LISTED else "")
 
 
-def ious_of(details: Mapping[str, Details], name: str) -> dict[str, list[float]]:
-    """Return model -> `iou` or `null_iou` of its live units, maybe none."""
-    return {
-        model: [row[name] for row in own["units"] if not row["dead"] and row[name] is not None]
+def ious_of(details: Mapping[str, CompositionDetails], *, shuffled: bool = False) -> dict[str, list[float]]:
+    """Return model -> IoU of its live units, on the probe images or the `shuffled` ones; maybe none."""
+    found = {
+        model: [row.null_iou if shuffled else row.iou for row in own.units if not row.dead]
         for model, own in details.items()
     }
+    return {model: [iou for iou in ious if iou is not None] for model, ious in found.items()}
 
 
-def category_shares_of(details: Mapping[str, Details]) -> dict[str, dict[str, float]]:
+def category_shares_of(details: Mapping[str, CompositionDetails]) -> dict[str, dict[str, float]]:
     """Return model -> category -> share of the live units."""
-    return {model: dict(own.get("share_by_category", {})) for model, own in details.items()}
+    return {model: own.share_by_category for model, own in details.items()}
 
 
-def _ranked(own: Details) -> list[int]:
-    live = [row for row in own["units"] if not row["dead"]]
-    return [row["unit"] for row in sorted(live, key=lambda row: (-row["iou"], row["unit"]))]
+def _ranked(own: CompositionDetails) -> list[int]:
+    live = [(row.iou, row.unit) for row in own.units if not row.dead and row.iou is not None]
+    return [unit for _, unit in sorted(live, key=lambda each: (-each[0], each[1]))]

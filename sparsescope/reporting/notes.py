@@ -1,10 +1,11 @@
-"""What a reader must know beside the numbers: twins that disagree, what is missing, what cannot be compared."""
+"""What a reader must know beside the numbers: versions that disagree, what is missing, what cannot be compared."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from sparsescope.reporting.format import NumberFormat, count
 from sparsescope.results import Evaluation, MetricResult
+from sparsescope.results.details import OodDetails
 from sparsescope.verdict import CONSTANT
 
 __all__ = [
@@ -14,24 +15,9 @@ __all__ = [
     "not_evaluated",
     "out_of_distribution",
     "out_of_distribution_sets",
-    "twins",
+    "scale_free",
     "warnings",
 ]
-
-# Scale-free twins in a metric's details: name, metric, label, higher is better.
-TWINS = (
-    ("fidelity_r2", "fidelity", "R² of the explanation", True),
-    ("stability_relative", "stability", "change relative to the explanation's size", False),
-)
-
-
-# What a metric's details may hold that belongs among the warnings.
-NOTED = {
-    "left_out": "left out, because dense makes no error there: {}",
-    "dead": "units that never fire, left out of the mean: {}",
-    "without_effect": "layers without effect on the loss: {}",
-    "skipped_images": "{} images skipped, because they have fewer than two superpixels",
-}
 
 
 def headline(evaluation: Evaluation, candidate: str) -> str:
@@ -52,18 +38,15 @@ def warnings(evaluation: Evaluation) -> list[str]:
     """Return what was noticed about models and measurements."""
     found = [f"{model.name}: {warning}" for model in evaluation.models for warning in model.warnings]
     found += [note for metric in evaluation.metrics for note in _metric_warnings(metric)]
-    found += [note["text"] for note in twins(evaluation) if note["disagrees"]]
+    found += [note["text"] for note in scale_free(evaluation) if note["disagrees"]]
     return found
 
 
 def _metric_warnings(metric: MetricResult) -> list[str]:
-    found = []
-    for model, details in metric.details.items():
-        for key, text in NOTED.items():
-            noted = details.get(key)
-            if noted:
-                what = ", ".join(map(str, noted)) if isinstance(noted, list) else str(noted)
-                found.append(f"{metric.label} of {model}: {text.format(what)}.")
+    read = {model: metric.read(model) for model in metric.details}
+    found = [
+        f"{metric.label} of {model}: {note}." for model, details in read.items() if details for note in details.notes()
+    ]
     without = [name for name, entry in metric.values.items() if entry.value is not None and entry.interval is None]
     if without:
         found.append(f"{metric.label}: too few units for an interval ({', '.join(without)}).")
@@ -72,9 +55,7 @@ def _metric_warnings(metric: MetricResult) -> list[str]:
 
 def debiased(evaluation: Evaluation) -> str:
     """Return a sentence on the metrics whose intervals do not lie around the values; empty without such."""
-    labels = [
-        metric.label for metric in evaluation.metrics if any("debiased" in own for own in metric.details.values())
-    ]
+    labels = [metric.label for metric in evaluation.metrics if metric.is_debiased]
     if not labels:
         return ""
     return (
@@ -97,31 +78,27 @@ def not_evaluated(evaluation: Evaluation) -> list[dict[str, str]]:
     return found
 
 
-def twins(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Return, for each candidate, whether a raw metric and its scale-free twin point the same way.
+def scale_free(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return, for each candidate, whether a metric and its scale-free version point the same way.
 
     A raw squared error rewards an under-confident model: shrinking all probabilities improves it and explains nothing.
     """
     found = []
-    results = {metric.name: metric for metric in evaluation.metrics}
-    for key, name, label, twin_up in TWINS:
-        if name not in results:
-            continue
-        metric, dense = results[name], evaluation.dense.name
+    dense = evaluation.dense.name
+    for metric in evaluation.metrics:
         for candidate in (model.name for model in evaluation.candidates):
-            pair = [metric.details.get(model, {}).get(key) for model in (dense, candidate)]
+            before, after = metric.scale_free_value(dense), metric.scale_free_value(candidate)
             change = metric.differences[candidate].value
-            if None in pair or change is None:
+            if metric.scale_free is None or before is None or after is None or change is None:
                 continue
-            twin_change = pair[1] - pair[0]
-            better, twin_better = (change > 0) == metric.higher_is_better, (twin_change > 0) == twin_up
-            disagrees = bool(change and twin_change and better != twin_better)
-            written = NumberFormat.of(metric, dense)
-            agreement = "disagree" if disagrees else "agree"
+            free_change = after - before
+            better = (change > 0) == metric.higher_is_better
+            free_better = (free_change > 0) == metric.scale_free.higher_is_better
+            disagrees = bool(change and free_change and better != free_better)
             text = (
-                f"{metric.label} of {candidate}: raw and scale-free values {agreement}. "
-                f"Raw {_direction(change, better)} ({written.with_unit(change)}), "
-                f"{label} {_direction(twin_change, twin_better)} ({pair[0]:.3f} → {pair[1]:.3f})."
+                f"{metric.label} of {candidate}: raw and scale-free values {'disagree' if disagrees else 'agree'}. "
+                f"Raw {_direction(change, better)} ({NumberFormat.of(metric, dense).with_unit(change)}), "
+                f"{metric.scale_free.label} {_direction(free_change, free_better)} ({before:.3f} → {after:.3f})."
             )
             found.append({"text": text, "disagrees": disagrees})
     return found
@@ -134,31 +111,27 @@ def _direction(change: float, better: bool) -> str:
 
 
 def out_of_distribution(evaluation: Evaluation) -> dict[str, str]:
-    """Return sign, positive class and sets of the out-of-distribution metric, in words; empty if not measured."""
-    details = _ood_details(evaluation)
-    own: dict[str, Any] = details.get(evaluation.dense.name) or next(iter(details.values()), {})
-    return {key.replace("_", " "): value for key, value in own.items() if isinstance(value, str)}
+    """Return score, positive and negative class of the out-of-distribution metric in words; empty if not known."""
+    details = next(iter(evaluation.details(OodDetails).values()), OodDetails())
+    found = {key: getattr(details, key) for key in ("score", "positive_class", "negative_class")}
+    return {key.replace("_", " "): text for key, text in found.items()} if all(found.values()) else {}
 
 
 def out_of_distribution_sets(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return every out-of-distribution set: name, group, images, and each model's AUROC and FPR at 95 % TPR as text."""
-    details = _ood_details(evaluation)
-    tables = [details.get(model.name, {}).get("sets", {}) for model in evaluation.models]
-    first: dict[str, Any] = next((table for table in tables if table), {})
+    details = evaluation.details(OodDetails)
+    tables = [details[model.name].sets if model.name in details else {} for model in evaluation.models]
+    first = next((table for table in tables if table), {})
     return [
         {
             "name": name,
-            "group": facts["group"],
-            "n": count(facts["n"]),
-            "auroc": [f"{table[name]['auroc']:.4f}" if name in table else "–" for table in tables],
-            "fpr95": [f"{table[name]['fpr95']:.4f}" if name in table else "–" for table in tables],
+            "group": facts.group,
+            "n": count(facts.n),
+            "auroc": [f"{table[name].auroc:.4f}" if name in table else "–" for table in tables],
+            "fpr95": [f"{table[name].fpr95:.4f}" if name in table else "–" for table in tables],
         }
         for name, facts in first.items()
     ]
-
-
-def _ood_details(evaluation: Evaluation) -> dict[str, Any]:
-    return next((metric.details for metric in evaluation.metrics if metric.name == "ood_auroc"), {})
 
 
 def comparability(evaluations: Sequence[Evaluation]) -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sparsescope.reporting.format import NumberFormat, percent
-from sparsescope.results import Evaluation, MetricResult, Outcome
+from sparsescope.results import DIMENSIONS, Evaluation, MetricResult, Outcome
 from sparsescope.verdict import absolute_margin
 
 __all__ = ["OUTCOME_WORDS", "Row", "groups", "ordered"]
@@ -14,7 +14,6 @@ OUTCOME_WORDS: dict[Outcome, str] = {
     "inconclusive": "INCONCLUSIVE",
     "not evaluated": "NOT EVALUATED",
 }
-DIMENSIONS = ("generalization", "calibration", "interpretability", "geometry")
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from sparsescope.reporting.format import MINUS, count, percent
 from sparsescope.results import Evaluation
+from sparsescope.results.details import AccuracyDetails
+from sparsescope.results.details.accuracy import OneClass, Side
 
 __all__ = ["changed_sides"]
 
@@ -18,27 +18,25 @@ def changed_sides(evaluation: Evaluation, candidate: str) -> dict[str, Any]:
 
     The worst classes are at most five whose accuracy fell, those first whose interval lies furthest below zero.
     """
-    metric = next((metric for metric in evaluation.metrics if metric.name == "accuracy"), None)
-    details = metric.details.get(candidate, {}) if metric else {}
-    if not {"changed", "by_class"} <= set(details):
+    details = evaluation.details(AccuracyDetails).get(candidate)
+    if details is None or details.changed is None or details.by_class is None:
         return {}
-    lost, gained, table = details["changed"]["lost"], details["changed"]["gained"], details["by_class"]
-    fell = [label for label, change in enumerate(table["difference"]) if change is not None and change < 0]
-    worst = sorted(fell, key=lambda label: (table["upper"][label], table["difference"][label], label))
-    sure = sum(table["upper"][label] < 0 for label in fell)
-    rose = sum(lower is not None and lower > 0 for lower in table["lower"])
+    lost, gained, table = details.changed.lost, details.changed.gained, details.by_class
+    classes = table.with_images
+    fell = [each for each in classes if each.difference < 0]
+    worst = sorted(fell, key=lambda each: (each.upper, each.difference, each.label))
     return {
-        "lost": count(lost["n"]),
-        "gained": count(gained["n"]),
-        "n": count(sum(table["n"])),
+        "lost": count(lost.n),
+        "gained": count(gained.n),
+        "n": count(sum(table.n)),
         "lost_images": _indices(lost),
         "gained_images": _indices(gained),
-        "confidence": percent(table["confidence"]).replace(".0 %", " %"),
-        "method": table["method"],
-        "fell": count(sure),
-        "rose": count(rose),
-        "present": count(int(np.count_nonzero(table["n"]))),
-        "worst": [_row(table, label, _name(evaluation, label)) for label in worst[:CLASSES]],
+        "confidence": percent(table.confidence).replace(".0 %", " %"),
+        "method": table.method,
+        "fell": count(sum(each.upper < 0 for each in fell)),
+        "rose": count(sum(each.lower > 0 for each in classes)),
+        "present": count(len(classes)),
+        "worst": [_row(each, _name(evaluation, each.label)) for each in worst[:CLASSES]],
     }
 
 
@@ -47,22 +45,22 @@ def _name(evaluation: Evaluation, label: int) -> str:
     return classes[label] if label < len(classes) else f"class {label}"
 
 
-def _row(table: dict[str, Any], label: int, name: str) -> dict[str, str]:
+def _row(own: OneClass, name: str) -> dict[str, str]:
     return {
         "name": name,
-        "n": count(table["n"][label]),
-        "dense": _points(table["dense"][label]),
-        "sparse": _points(table["own"][label]),
-        "difference": _signed(table["difference"][label]),
-        "interval": f"[{_signed(table['lower'][label])}, {_signed(table['upper'][label])}]",
-        "lost": count(table["lost"][label]),
-        "gained": count(table["gained"][label]),
+        "n": count(own.n),
+        "dense": _points(own.dense),
+        "sparse": _points(own.own),
+        "difference": _signed(own.difference),
+        "interval": f"[{_signed(own.lower)}, {_signed(own.upper)}]",
+        "lost": count(own.lost),
+        "gained": count(own.gained),
     }
 
 
-def _indices(side: dict[str, Any]) -> str:
-    shown = side["images"][:IMAGES]
-    return ", ".join(map(str, shown)) + (" …" if side["n"] > len(shown) else "")
+def _indices(side: Side) -> str:
+    shown = side.images[:IMAGES]
+    return ", ".join(map(str, shown)) + (" …" if side.n > len(shown) else "")
 
 
 def _points(share: float) -> str:

@@ -13,7 +13,7 @@ from sparsescope.reporting.notes import (
     not_evaluated,
     out_of_distribution,
     out_of_distribution_sets,
-    twins,
+    scale_free,
     warnings,
 )
 from sparsescope.reporting.reading import how_to_read
@@ -40,7 +40,7 @@ def evaluation_view(evaluation: Evaluation, number: int) -> dict[str, Any]:
         "warnings": warnings(evaluation),
         "not_evaluated": not_evaluated(evaluation),
         "debiased": debiased(evaluation),
-        "twins": twins(evaluation),
+        "scale_free": scale_free(evaluation),
         "ood": out_of_distribution(evaluation),
         "ood_sets": out_of_distribution_sets(evaluation),
         "attacks": attack_table(evaluation),

@@ -2,21 +2,27 @@
 verdict, plots, report — reads these and nothing else. No torch.
 
 evaluation  Evaluation: models, metrics with intervals, verdicts; evaluation.json and its schema
-records     what it is made of
+metric      one metric: facts, values, differences, details
+records     what else it is made of
 sweep       Sweep: which tickets of a sweep were evaluated, and where; sweep.json
 radar       the values of the radar chart
+details/    what is read of a metric's details, one file for each metric that has such
+base        plain values and numbers that can be shown
+reading     a JSON file into a record
+agreement   whether the parts of an evaluation belong together
 """
 
+from sparsescope.results.base import Interval, plain
+from sparsescope.results.details import Details, ScaleFree
 from sparsescope.results.evaluation import SCHEMA, Evaluation, json_schema
+from sparsescope.results.metric import Difference, MetricResult, MetricValue
 from sparsescope.results.records import (
+    DIMENSIONS,
     BenchmarkInfo,
     Cost,
-    Difference,
+    Dimension,
     ImageSetInfo,
-    Interval,
     LayerInfo,
-    MetricResult,
-    MetricValue,
     MetricVerdict,
     ModelInfo,
     Outcome,
@@ -24,16 +30,18 @@ from sparsescope.results.records import (
     Radar,
     SparsityInfo,
     Verdict,
-    plain,
 )
 from sparsescope.results.sweep import SWEEP_SCHEMA, Sweep, SweepPoint
 
 __all__ = [
+    "DIMENSIONS",
     "SCHEMA",
     "SWEEP_SCHEMA",
     "BenchmarkInfo",
     "Cost",
+    "Details",
     "Difference",
+    "Dimension",
     "Evaluation",
     "ImageSetInfo",
     "Interval",
@@ -45,6 +53,7 @@ __all__ = [
     "Outcome",
     "PaperVerdict",
     "Radar",
+    "ScaleFree",
     "SparsityInfo",
     "Sweep",
     "SweepPoint",

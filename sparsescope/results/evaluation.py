@@ -1,15 +1,22 @@
 """Evaluation: what `evaluate` returns, and its file."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from sparsescope.errors import InputError, OptionError
-from sparsescope.files import read_json, write_atomically
-from sparsescope.results.records import BenchmarkInfo, Cost, MetricResult, ModelInfo, Radar, Record, Verdict
+from sparsescope.errors import OptionError
+from sparsescope.files import write_atomically
+from sparsescope.results.agreement import check_agreement
+from sparsescope.results.base import Record
+from sparsescope.results.details import Details
+from sparsescope.results.metric import MetricResult
+from sparsescope.results.reading import read_record
+from sparsescope.results.records import BenchmarkInfo, Cost, ModelInfo, Radar, Verdict
 
 __all__ = ["SCHEMA", "Evaluation", "json_schema"]
+
+D = TypeVar("D", bound=Details)
 
 SCHEMA: Literal["sparsescope.evaluation/1"] = "sparsescope.evaluation/1"
 
@@ -37,7 +44,7 @@ class Evaluation(Record):
     created: str
     preset: str
     seed: int
-    confidence: float
+    confidence: Annotated[float, Field(gt=0, lt=1)]
     environment: dict[str, str]
     benchmark: BenchmarkInfo
     models: tuple[ModelInfo, ...]
@@ -47,19 +54,8 @@ class Evaluation(Record):
     cost: Cost
 
     @model_validator(mode="after")
-    def _names_agree(self) -> "Evaluation":
-        names = [model.name for model in self.models]
-        if [model.role for model in self.models] != ["dense", *["candidate"] * (len(names) - 1)] or not names:
-            raise ValueError("expected one dense model, then the candidates")
-        if len(set(names)) < len(names):
-            raise ValueError(f"expected different names, but got {names}")
-        expected = {"values": names, "differences": names[1:]}
-        for metric in self.metrics:
-            for field, wanted in expected.items():
-                if set(getattr(metric, field)) != set(wanted):
-                    raise ValueError(f"expected {field} of {metric.name} for {wanted}")
-        if set(self.verdicts) != set(names[1:]):
-            raise ValueError(f"expected verdicts for {names[1:]}")
+    def _parts_belong_together(self) -> Self:
+        check_agreement(self.models, self.metrics, self.verdicts, self.radar)
         return self
 
     def __getitem__(self, metric: str) -> MetricResult:
@@ -84,6 +80,12 @@ class Evaluation(Record):
             raise OptionError(f"Expected one of {list(self.verdicts)}, but got {candidate!r}.")
         return self.verdicts[candidate]
 
+    def details(self, kind: type[D]) -> dict[str, D]:
+        """Return the details of the metric of `kind`, by model, dense first; empty where it was not measured."""
+        metric = next((metric for metric in self.metrics if metric.name == kind.metric), None)
+        found = {model.name: metric.read(model.name) for model in self.models} if metric else {}
+        return {name: details for name, details in found.items() if isinstance(details, kind)}
+
     def save(self, path: str | Path) -> None:
         """Write evaluation.json, atomically: a full disk leaves neither half a file nor loses an older one."""
         write_atomically(Path(path), self.to_json())
@@ -95,23 +97,7 @@ class Evaluation(Record):
     @classmethod
     def load(cls, path: str | Path) -> "Evaluation":
         """Read evaluation.json; raises InputError, naming the file, if it is no such file or a damaged one."""
-        try:
-            content = read_json(path)
-        except OSError as error:
-            raise InputError(f"Cannot read {path}: {error.strerror}.") from error
-        except ValueError as error:
-            raise InputError(
-                f"{path} is not JSON ({error}). Expected an evaluation.json; was it cut off or changed?"
-            ) from error
-        schema = content.get("schema") if isinstance(content, dict) else None
-        if schema != SCHEMA:
-            raise InputError(f'Expected {path} to have "schema": "{SCHEMA}", but got {schema!r}.')
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = "".join(f"{part}." for part in first["loc"]).rstrip(".") or "the file"
-            raise InputError(f"{path} does not follow {SCHEMA}: {place}: {first['msg']}.") from error
+        return read_record(cls, Path(path), schema=SCHEMA, name="an evaluation.json")
 
 
 def json_schema() -> dict[str, Any]:

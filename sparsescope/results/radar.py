@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from sparsescope.results.records import MetricResult, Radar
+from sparsescope.results.metric import MetricResult
+from sparsescope.results.records import Radar
 
 __all__ = ["normalise", "ratio_to_dense"]
 

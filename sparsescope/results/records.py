@@ -1,82 +1,43 @@
-"""The records that an evaluation is made of: models, metrics, differences, verdicts."""
+"""The records that an evaluation is made of beside its metrics: models, benchmark, verdicts, radar, cost."""
 
-import math
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import Field, model_validator
 
-from sparsescope.errors import InputError, OptionError
-from sparsescope.units import Estimate
+from sparsescope.results.base import Count, Finite, OptionalFloat, OptionalInterval, Record, Share
 
 __all__ = [
+    "DIMENSIONS",
     "BenchmarkInfo",
     "Cost",
-    "Difference",
+    "Dimension",
     "ImageSetInfo",
-    "Interval",
     "LayerInfo",
-    "MetricResult",
-    "MetricValue",
+    "MarginKind",
     "MetricVerdict",
     "ModelInfo",
     "Outcome",
     "PaperVerdict",
     "Radar",
-    "Record",
     "SparsityInfo",
     "Verdict",
-    "plain",
 ]
 
+Dimension = Literal["generalization", "calibration", "interpretability", "geometry"]
+"""What a metric is about."""
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+"""In the order of tables and plots."""
 Outcome = Literal["pass", "fail", "inconclusive", "not evaluated"]
-Interval = tuple[float, float]
-
-
-def plain(value: Any) -> Any:
-    """Return `value` with numpy scalars and arrays as Python numbers and lists, and nan and infinity as None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def _finite_interval(value: Any) -> Any:
-    ends = plain(value)
-    return None if isinstance(ends, list) and None in ends else value
-
-
-# JSON has no nan or infinity: they become None here, on construction, so that a saved evaluation loads as its equal.
-OptionalFloat = Annotated[float | None, BeforeValidator(plain)]
-OptionalInterval = Annotated[Interval | None, BeforeValidator(_finite_interval)]
-PlainDict = Annotated[dict[str, Any], BeforeValidator(plain)]
-
-
-def _without_example(schema: dict[str, Any]) -> None:
-    """Take the Python example of the docstring out of the JSON Schema's description, in place."""
-    schema["description"] = schema.get("description", "").partition("\n\nExample:")[0]
-
-
-class Record(BaseModel):
-    """Plain, frozen values."""
-
-    model_config = ConfigDict(  # later versions may add fields
-        frozen=True, extra="ignore", populate_by_name=True, json_schema_extra=_without_example
-    )
+MarginKind = Literal["absolute", "relative"]
 
 
 class ImageSetInfo(Record):
     """An image set: `n` images of `shape` (C, H, W); out-of-distribution sets and corruptions are `parts` of one."""
 
-    n: int
-    shape: tuple[int, int, int]
+    n: Count
+    shape: tuple[Count, Count, Count]
     source: str
-    parts: dict[str, int] = {}
+    parts: dict[str, Count] = Field(default={})
 
 
 class BenchmarkInfo(Record):
@@ -92,15 +53,15 @@ class LayerInfo(Record):
     """Sparsity (fraction removed) of one weight tensor."""
 
     name: str
-    shape: tuple[int, ...]
-    sparsity: float
+    shape: tuple[Count, ...]
+    sparsity: Share
 
 
 class SparsityInfo(Record):
     """Fraction removed of the prunable weights, of all parameters, and per layer."""
 
-    prunable: float
-    total: float
+    prunable: Share
+    total: Share
     layers: tuple[LayerInfo, ...]
 
 
@@ -112,84 +73,24 @@ class ModelInfo(Record):
     path: str | None
     sha256: str | None
     architecture: str | None
-    parameters: int
-    nonzero: int
+    parameters: Count
+    nonzero: Count
     sparsity: SparsityInfo
     warnings: tuple[str, ...] = ()
 
-
-class MetricValue(Record):
-    """A metric's value for one model; `reason` says why where it was not evaluated."""
-
-    status: Literal["measured", "not evaluated"]
-    reason: str | None = None
-    value: OptionalFloat = None
-    interval: OptionalInterval = None
-    standard_error: OptionalFloat = None
-    n: int | None = None
-
-
-class Difference(Record):
-    """Candidate minus dense, in the metric's own unit, not oriented; None where either was not evaluated.
-
-    Where the values are biased (ECE, SCE), the interval lies around `debiased`, the difference of the estimates without
-    most of that bias (`debiased` in the details), and holds the value; else `debiased` is None.
-    """
-
-    value: OptionalFloat = None
-    interval: OptionalInterval = None
-    standard_error: OptionalFloat = None
-    debiased: OptionalFloat = None
-
-    @property
-    def estimate(self) -> float | None:
-        """What the interval lies around."""
-        return self.value if self.debiased is None else self.debiased
-
-
-class MetricResult(Record):
-    """One metric over all models."""
-
-    name: str
-    label: str
-    dimension: Literal["generalization", "calibration", "interpretability", "geometry"]
-    unit: str
-    higher_is_better: bool
-    source: str
-    options: PlainDict
-    in_verdict: bool
-    margin: float
-    margin_kind: Literal["absolute", "relative"]
-    values: dict[str, MetricValue]
-    differences: dict[str, Difference]
-    details: PlainDict = {}
-    replicates: int = 0
-
-    def value(self, model: str) -> Estimate:
-        """Return the value of one model; raises InputError where it was not evaluated."""
-        return self._estimate(model, self.values, model)
-
-    def difference(self, candidate: str) -> Estimate:
-        """Return candidate - dense, not oriented; raises InputError where it was not evaluated."""
-        return self._estimate(candidate, self.differences, candidate)
-
-    def _estimate(self, model: str, entries: Mapping[str, MetricValue | Difference], name: str) -> Estimate:
-        if name not in entries:
-            raise OptionError(f"Expected one of {list(entries)}, but got {name!r}.")
-        entry = entries[name]
-        if entry.value is None:
-            reasons = [value.reason for value in self.values.values() if value.reason]
-            raise InputError(f"{self.name} was not evaluated: {'; '.join(dict.fromkeys(reasons)) or 'no value'}.")
-        n = self.values[model].n or 0
-        return Estimate(entry.value, entry.interval, entry.standard_error, n, self.replicates)
+    @model_validator(mode="after")
+    def _counts_agree(self) -> Self:
+        if self.nonzero > self.parameters:
+            raise ValueError(f"expected nonzero <= parameters, but got {self.nonzero} and {self.parameters}")
+        return self
 
 
 class MetricVerdict(Record):
     """Whether one metric matches dense to within its margin."""
 
     outcome: Outcome
-    margin: float
-    margin_kind: Literal["absolute", "relative"]
+    margin: Annotated[Finite, Field(ge=0)]
+    margin_kind: MarginKind
     reason: str | None = None
 
 
@@ -220,11 +121,11 @@ class Verdict(Record):
 
     outcome: Outcome
     policy: str
-    confidence: float
+    confidence: Share
     partial: bool
     constant: bool = False
     statement: str
-    dimensions: dict[str, Outcome]
+    dimensions: dict[Dimension, Outcome]
     metrics: dict[str, MetricVerdict]
     paper: PaperVerdict
 
@@ -235,13 +136,25 @@ class Radar(Record):
     normalisation: Literal["minmax", "ratio"]
     axes: tuple[str, ...]
     values: dict[str, tuple[OptionalFloat, ...]]
-    bands: dict[str, tuple[OptionalInterval, ...]] = {}
+    bands: dict[str, tuple[OptionalInterval, ...]] = Field(default={})
+
+    @model_validator(mode="after")
+    def _a_value_on_every_axis(self) -> Self:
+        if len(set(self.axes)) < len(self.axes):
+            raise ValueError(f"expected different axes, but got {list(self.axes)}")
+        for kind, rows in (("values", self.values), ("bands", self.bands)):
+            for model, row in rows.items():
+                if len(row) != len(self.axes):
+                    raise ValueError(
+                        f"expected {len(self.axes)} {kind} of {model}, one on each axis, but got {len(row)}"
+                    )
+        return self
 
 
 class Cost(Record):
     """What the evaluation took: images forward and backward, and how many jobs came from the cache."""
 
-    seconds: float
-    forward_passes: int
-    backward_passes: int
-    cached: int
+    seconds: Annotated[Finite, Field(ge=0)]
+    forward_passes: Count
+    backward_passes: Count
+    cached: Count

@@ -1,13 +1,14 @@
 """Sweep: which tickets of a grid methods × sparsities × seeds were evaluated, and where. `sweep.json`; no torch."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from sparsescope.errors import InputError
-from sparsescope.files import read_json, write_atomically
+from sparsescope.files import write_atomically
+from sparsescope.results.base import PlainDict, Share
 from sparsescope.results.evaluation import Evaluation
+from sparsescope.results.reading import read_record
 
 __all__ = ["SWEEP_SCHEMA", "Sweep", "SweepPoint"]
 
@@ -31,9 +32,9 @@ class SweepPoint(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: str
-    seed: int
-    target: float | None
-    sparsity: float
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**64)]
+    target: Share | None
+    sparsity: Annotated[float, Field(ge=-1e6, le=1)]
     model: str
     evaluation: str
     checkpoint: str
@@ -56,7 +57,7 @@ class Sweep(BaseModel):
     name: str
     version: str
     created: str
-    recipe: dict[str, Any]
+    recipe: PlainDict
     points: tuple[SweepPoint, ...] = ()
 
     def save(self, folder: str | Path) -> None:
@@ -67,19 +68,8 @@ class Sweep(BaseModel):
     @classmethod
     def load(cls, folder: str | Path) -> "Sweep":
         """Read sweep.json from a sweep's folder; raises InputError, naming the file, if there is none or a bad one."""
-        path = Path(folder) / "sweep.json"
-        try:
-            return cls.model_validate(read_json(path))
-        except OSError as error:
-            raise InputError(f"Cannot read {path}: {error.strerror}. Is {folder} the folder of a sweep?") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "the file"
-            raise InputError(f"{path} does not follow {SWEEP_SCHEMA}: {place}: {first['msg']}.") from error
-        except ValueError as error:
-            raise InputError(
-                f"{path} is not JSON ({error}). Expected a sweep.json; was it cut off or changed?"
-            ) from error
+        path, hint = Path(folder) / "sweep.json", f" Is {folder} the folder of a sweep?"
+        return read_record(cls, path, schema=SWEEP_SCHEMA, name="a sweep.json", hint=hint)
 
     def evaluations(self, folder: str | Path) -> dict[SweepPoint, Evaluation]:
         """Return the evaluation of every point; raises InputError, naming the file, for one that cannot be read."""

@@ -23,6 +23,7 @@ from sparsescope.metrics.composition import Composition, overlap_units
 from sparsescope.reporting.dissection import ModelNeurons, dissection_page
 from sparsescope.reporting.neurons import pick_units
 from sparsescope.reporting.pictures import Picture
+from sparsescope.results.details import CompositionDetails
 from sparsescope.units import Estimate, FloatArray, Units
 
 __all__ = ["dissect_side_by_side", "input_shape", "write_dissections"]
@@ -151,7 +152,7 @@ def write_dissections(
     names = {result.model: f"units-{result.model}.csv" if len(found) > 1 else "units.csv" for result in found}
     models = []
     for result, classifier in zip(found, classifiers, strict=True):
-        details = metric.details(units[result.model])
+        details = CompositionDetails.model_validate(metric.details(units[result.model]))
         shown = [unit for group in pick_units(details, top).values() for unit in group]
         with classifier.prepared(device):
             drawn = portraits(classifier, probe, result, shown, PICTURES, batch_size=batch_size)

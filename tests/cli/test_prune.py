@@ -134,7 +134,10 @@ def test_a_folder_that_cannot_be_written_to(folder: Path, monkeypatch: pytest.Mo
 
 def test_data_without_recipe_or_training_images(folder: Path) -> None:
     common = ["prune", "omp", "--arch", "digits_cnn", "--sparsity", "0.5", "--out", "a.pt", "--data", "npz:test.npz"]
-    assert "Expected --recipe for npz:test.npz: cifar, cifar-rigl, digits, imagenet or imagenet-rigl, or a TOML file" in run(*common).stderr
+    assert (
+        "Expected --recipe for npz:test.npz: cifar, cifar-rigl, digits, imagenet or imagenet-rigl, or a TOML file"
+        in run(*common).stderr
+    )
     assert "npz:test.npz has no training images" in run(*common, "--recipe", "digits").stderr
 
 

@@ -15,6 +15,12 @@ from sparsescope.units import FloatArray, Units, weighted_mean
 
 class Mean(Metric):
     name: ClassVar[str] = "mean"
+    label: ClassVar[str] = "Mean"
+    sentence: ClassVar[str] = "Mean of x."
+    higher_is_better: ClassVar[bool] = True
+    unit: ClassVar[str] = "x"
+    bounds: ClassVar[tuple[float | None, float | None]] = (None, None)
+    source: ClassVar[str] = "none"
     dimension: ClassVar[Dimension] = "generalization"
 
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:

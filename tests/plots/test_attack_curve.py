@@ -3,7 +3,7 @@ from fake_evaluation import MODELS, make_evaluation
 
 from sparsescope.errors import InputError
 from sparsescope.plots import attack_curve
-from sparsescope.plots.attack_curve import attack_curve_points
+from sparsescope.plots.attack_curve import attack_curves
 
 
 def test_one_line_a_model_through_its_points_in_grey_levels() -> None:
@@ -12,7 +12,7 @@ def test_one_line_a_model_through_its_points_in_grey_levels() -> None:
     assert [line.get_label() for line in ax.get_lines()] == list(MODELS)
     for name, line in zip(MODELS, ax.get_lines(), strict=True):
         assert list(line.get_xdata()) == pytest.approx([0, 2, 8])
-        assert list(line.get_ydata()) == attack_curve_points(evaluation, name)["accuracy"]
+        assert list(line.get_ydata()) == list(attack_curves(evaluation)[name].accuracy)
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "2", "8"]
     assert len({line.get_color() for line in ax.get_lines()}) == 3
 
@@ -20,9 +20,9 @@ def test_one_line_a_model_through_its_points_in_grey_levels() -> None:
 def test_bands_are_the_intervals() -> None:
     evaluation = make_evaluation()
     for name, band in zip(MODELS[:2], attack_curve(evaluation).collections, strict=True):
-        points = attack_curve_points(evaluation, name)
+        points = attack_curves(evaluation)[name]
         heights = set(band.get_paths()[0].vertices[:, 1].round(9))
-        assert heights >= {round(value, 9) for value in points["lower"] + points["upper"]}
+        assert heights >= {round(value, 9) for value in points.lower + points.upper}
 
 
 def test_a_model_without_curve_is_left_out_and_none_at_all_is_an_error() -> None:

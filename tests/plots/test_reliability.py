@@ -8,12 +8,12 @@ from sparsescope.plots.reliability import reliability_bins
 
 def test_bars_are_accuracies_of_the_bins_that_hold_images() -> None:
     evaluation = make_evaluation()
-    filled = [row for row in reliability_bins(evaluation, MODELS[0]) if row["count"]]
+    filled = [row for row in reliability_bins(evaluation, MODELS[0]) if row.count]
     ax = reliability(evaluation, MODELS[0])
     assert len(ax.containers) == len(filled) == 13
     for container, row in zip(ax.containers, filled, strict=True):
         (bar,) = container
-        assert (bar.get_x(), bar.get_height()) == (row["lower"], row["accuracy"])
+        assert (bar.get_x(), bar.get_height()) == (row.lower, row.accuracy)
 
 
 def test_counts_stand_below_as_shares() -> None:
@@ -28,7 +28,7 @@ def test_counts_stand_below_as_shares() -> None:
 def test_an_evaluation_without_ece_has_none() -> None:
     evaluation = make_evaluation()
     without = evaluation.model_copy(update={"metrics": evaluation.metrics[:1]})
-    assert reliability_bins(without, MODELS[0]) == []
+    assert reliability_bins(without, MODELS[0]) == ()
     with pytest.raises(InputError, match=f"Expected the ECE of '{MODELS[0]}' to be measured"):
         reliability(without, MODELS[0])
 

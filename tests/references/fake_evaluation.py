@@ -112,6 +112,7 @@ def make_evaluation(models: Sequence[str] = MODELS[:2], /, **changes: Any) -> Ev
         )
         for name, label, dimension, unit, up, margin, kind, in_verdict, values, error, n in METRICS
     ]  # fmt: skip
+    metrics = [_with_debiased(metric) if metric.name == "ece" else metric for metric in metrics]
     composition = {model: MetricValue(status="not evaluated", reason="no probe set") for model in models}
     metrics.insert(
         10,
@@ -197,6 +198,16 @@ def _model(name: str, index: int) -> ModelInfo:
         sparsity=SparsityInfo(prunable=removed, total=removed * 270_896 / 272_474, layers=layers),
         warnings=("1 of 20 prunable layers has no zeros: conv1.weight",) if index == 2 else (),
     )
+
+
+def _with_debiased(metric: MetricResult) -> MetricResult:
+    own = {model: details["debiased"] for model, details in metric.details.items()}
+    dense = next(iter(own.values()))
+    differences = {
+        model: difference.model_copy(update={"debiased": own[model] - dense})
+        for model, difference in metric.differences.items()
+    }
+    return metric.model_copy(update={"differences": differences})
 
 
 def _details(name: str, models: Sequence[str]) -> dict[str, Any]:

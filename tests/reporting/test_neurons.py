@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_evaluation import MODELS, make_evaluation, make_metric
@@ -10,8 +11,13 @@ from html_page import Page
 
 from sparsescope.reporting import report
 from sparsescope.reporting.neurons import indices, neuron_facts, pick_units, unit_facts
+from sparsescope.results.details import CompositionDetails
 
 DENSE, SPARSE = neuron_details([0.1, None, 0.03, 0.05, 0]), neuron_details([0.1, 0.02, None, 0.06, 0], "c OR d")
+
+
+def read(*args: Any, **keywords: Any) -> CompositionDetails:
+    return CompositionDetails.model_validate(neuron_details(*args, **keywords))
 
 
 def texts(rows: list[dict]) -> dict[str, list[tuple[str, str]]]:
@@ -20,7 +26,8 @@ def texts(rows: list[dict]) -> dict[str, list[tuple[str, str]]]:
 
 def test_facts() -> None:
     SPARSE["units"][0]["formula"] = DENSE["units"][0]["formula"]
-    found = texts(neuron_facts({"d": DENSE, "s": SPARSE}, {"d": (0.045, (0.04, 0.0512)), "s": (0.045, None)}))
+    details = {name: CompositionDetails.model_validate(own) for name, own in {"d": DENSE, "s": SPARSE}.items()}
+    found = texts(neuron_facts(details, {"d": (0.045, (0.04, 0.0512)), "s": (0.045, None)}))
     assert found == {
         "Layer": [("layer3", ""), ("layer3", "")],
         "Units": [("4 live, 1 dead", ""), ("4 live, 1 dead", "")],
@@ -35,7 +42,7 @@ def test_facts() -> None:
 
 
 def test_facts_of_one_model_of_dead_units_and_of_other_layers() -> None:
-    dead, wide = neuron_details([None, None]), neuron_details([0.1] * 3)
+    dead, wide = read([None, None]), read([0.1] * 3)
     one = texts(neuron_facts({"d": dead}, {}))
     assert one["Units"] == [("0 live, 2 dead", "")] and "Same formula as dense" not in one
     assert one["Mean IoU of the best formulas"] == one["Units above 0.04"] == [("–", "")]
@@ -45,25 +52,26 @@ def test_facts_of_one_model_of_dead_units_and_of_other_layers() -> None:
 def test_which_units_are_shown() -> None:
     ious = [0.01 * k for k in range(30, 0, -1)]
     ious[7] = None
-    found = pick_units(neuron_details(ious), 5)
+    found = pick_units(read(ious), 5)
     assert found == {
         "Most interpretable": [0, 1, 2, 3, 4],
         "Around the median": [13, 14, 15, 16],
         "Least": [26, 27, 28, 29],
     }
-    assert pick_units(neuron_details([0.1, 0.3, None]), 5) == {"Most interpretable": [1, 0]}
+    assert pick_units(read([0.1, 0.3, None]), 5) == {"Most interpretable": [1, 0]}
     for number in range(12):
-        every = [unit for units in pick_units(neuron_details([0.1] * number), 3).values() for unit in units]
+        every = [unit for units in pick_units(read([0.1] * number), 3).values() for unit in units]
         assert len(every) == len(set(every)) == min(number, 11 if number > 10 else number)
-    assert pick_units(neuron_details([None]), 5) == {}
+    assert pick_units(read([None]), 5) == {}
 
 
 def test_units_in_words() -> None:
-    dead, nothing = unit_facts(DENSE["units"][1]), unit_facts(DENSE["units"][4])
+    dense = CompositionDetails.model_validate(DENSE)
+    dead, nothing = unit_facts(dense.units[1]), unit_facts(dense.units[4])
     assert (dead["formula"], dead["iou"], dead["null"]) == ("dead", "–", "–")
     assert (nothing["formula"], nothing["iou"]) == ("no concept lies where it fires", "0.0000")
-    assert indices(DENSE, dead=True) == "1" and indices(DENSE, dead=False) == "0, 2, 3, 4"
-    assert indices(neuron_details([None] * 50), dead=True).endswith("38, 39 …")
+    assert indices(dense, dead=True) == "1" and indices(dense, dead=False) == "0, 2, 3, 4"
+    assert indices(read([None] * 50), dead=True).endswith("38, 39 …")
 
 
 @pytest.fixture(scope="module")

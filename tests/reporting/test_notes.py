@@ -8,10 +8,10 @@ from sparsescope.reporting.notes import (
     not_evaluated,
     out_of_distribution,
     out_of_distribution_sets,
-    twins,
+    scale_free,
     warnings,
 )
-from sparsescope.results import Evaluation
+from sparsescope.results import Evaluation, ScaleFree
 from sparsescope.verdict import decide
 
 
@@ -35,20 +35,28 @@ def fidelity(raw: tuple[float, float], r2: tuple[float | None, float | None]) ->
     ],
 )
 def test_raw_and_scale_free_fidelity(raw: tuple[float, float], r2: tuple[float, float], disagrees: bool) -> None:
-    (note,) = twins(fidelity(raw, r2))
+    (note,) = scale_free(fidelity(raw, r2))
     assert note["disagrees"] is disagrees
     assert (note["text"] in warnings(fidelity(raw, r2))) is disagrees
 
 
-def test_stability_twin_is_better_where_lower() -> None:
+def test_the_scale_free_stability_is_better_where_lower() -> None:
     details = {MODELS[0]: {"stability_relative": 0.03}, MODELS[1]: {"stability_relative": 0.02}}
-    (note,) = twins(with_metrics(make_metric("stability", (0.2, 0.3), higher_is_better=False, details=details)))
+    (note,) = scale_free(with_metrics(make_metric("stability", (0.2, 0.3), higher_is_better=False, details=details)))
     assert note["disagrees"]
     assert "0.030 → 0.020" in note["text"]
 
 
-def test_an_undefined_twin_says_nothing() -> None:
-    assert twins(fidelity((0.02, 0.01), (0.8, None))) == []
+def test_an_undefined_scale_free_version_says_nothing() -> None:
+    assert scale_free(fidelity((0.02, 0.01), (0.8, None))) == []
+
+
+def test_any_metric_may_have_a_scale_free_version() -> None:
+    free = ScaleFree(key="free", label="free of scale", higher_is_better=False)
+    details = {MODELS[0]: {"free": 1}, MODELS[1]: {"free": 2.5}}
+    (note,) = scale_free(with_metrics(make_metric("own", (0.2, 0.3), label="Own", scale_free=free, details=details)))
+    assert note["disagrees"]
+    assert "free of scale is worse than dense (1.000 → 2.500)" in note["text"]
 
 
 def test_warnings_hold_what_models_and_metrics_noted() -> None:
@@ -70,7 +78,10 @@ def test_warnings_hold_what_models_and_metrics_noted() -> None:
 
 
 def test_debiased_names_the_metrics_whose_intervals_do_not_lie_around_the_values() -> None:
-    ece = make_metric("ece", (0.02, 0.01), label="ECE", details={MODELS[0]: {"debiased": 0.0}})
+    ece = make_metric("ece", (0.02, 0.01), label="ECE")
+    assert debiased(with_metrics(ece)) == ""
+    difference = ece.differences[MODELS[1]].model_copy(update={"debiased": -0.008})
+    ece = ece.model_copy(update={"differences": {MODELS[1]: difference}})
     assert debiased(with_metrics(ece, make_metric())).startswith("ECE: values are too large on few images")
     assert debiased(with_metrics(make_metric())) == ""
 

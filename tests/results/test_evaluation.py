@@ -12,6 +12,7 @@ from fake_evaluation import MODELS, make_evaluation, make_metric
 
 from sparsescope.errors import InputError
 from sparsescope.results import Evaluation, MetricValue, Radar, json_schema, plain
+from sparsescope.verdict import decide
 
 
 @pytest.mark.parametrize("models", [MODELS[:2], MODELS])
@@ -42,7 +43,8 @@ def test_nan_and_infinity_become_null_and_load_as_equal(tmp_path: Path) -> None:
     assert (value.value, value.interval, value.standard_error) == (None, None, None)
     metric = metric.model_copy(update={"values": {**metric.values, MODELS[1]: value}})
     radar = Radar(normalisation="ratio", axes=("accuracy",), values=dict.fromkeys(MODELS[:2], (math.nan,)))
-    evaluation = make_evaluation(metrics=(metric,), radar=radar)
+    verdicts = {MODELS[1]: decide([metric], *MODELS[:2], confidence=0.95, complete=False)}
+    evaluation = make_evaluation(metrics=(metric,), radar=radar, verdicts=verdicts)
     evaluation.save(tmp_path / "evaluation.json")
     text = (tmp_path / "evaluation.json").read_text()
     assert "NaN" not in text and "Infinity" not in text
@@ -147,9 +149,72 @@ def double_name(content: dict[str, Any]) -> None:
     content["models"][1]["name"] = content["models"][0]["name"]
 
 
+def double_metric(content: dict[str, Any]) -> None:
+    content["metrics"].append(content["metrics"][0])
+
+
+def judge_another(content: dict[str, Any]) -> None:
+    content["verdicts"][MODELS[1]]["metrics"]["beauty"] = content["verdicts"][MODELS[1]]["metrics"]["ece"]
+
+
+def judge_another_as_the_paper(content: dict[str, Any]) -> None:
+    content["verdicts"][MODELS[1]]["paper"]["metrics"]["beauty"] = "pass"
+
+
+def add_axis(content: dict[str, Any]) -> None:
+    content["radar"]["axes"].append("generalization_gap")
+
+
+def rename_axis(content: dict[str, Any]) -> None:
+    content["radar"]["axes"][0] = "beauty"
+
+
+def rename_row(content: dict[str, Any]) -> None:
+    content["radar"]["values"]["nobody"] = content["radar"]["values"].pop(MODELS[1])
+
+
+def detail_nobody(content: dict[str, Any]) -> None:
+    content["metrics"][0]["details"]["nobody"] = {}
+
+
+def turn_interval(content: dict[str, Any]) -> None:
+    content["metrics"][0]["values"][MODELS[0]]["interval"].reverse()
+
+
+def remove_value(content: dict[str, Any]) -> None:
+    content["metrics"][0]["values"][MODELS[0]]["status"] = "not evaluated"
+
+
+def add_weights(content: dict[str, Any]) -> None:
+    content["models"][1]["nonzero"] = content["models"][1]["parameters"] + 1
+
+
+def negative_count(content: dict[str, Any]) -> None:
+    content["metrics"][0]["values"][MODELS[0]]["n"] = -1
+
+
+def huge_value(content: dict[str, Any]) -> None:
+    content["metrics"][0]["values"][MODELS[0]]["value"] = 1e200
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
+        (double_metric, "expected different metrics, but got "),
+        (judge_another, f"expected the verdict of {MODELS[1]} to name some of .*, but got .'beauty'"),
+        (
+            judge_another_as_the_paper,
+            f"the paper's verdict of {MODELS[1]} to name some of .*, but got .'beauty",
+        ),
+        (add_axis, "radar: expected 12 values of .*, one on each axis, but got 11"),
+        (rename_axis, "expected the radar to name some of .*, but got .'beauty'"),
+        (rename_row, "expected values, and bands if any, of the radar for "),
+        (detail_nobody, "expected details of accuracy to name some of .*, but got .'nobody'"),
+        (turn_interval, "interval: expected the lower end of an interval first, but got "),
+        (remove_value, "expected no value where the status is not evaluated, but got 0.919"),
+        (add_weights, "expected nonzero <= parameters, but got "),
+        (negative_count, "values.resnet20_dense.n: Input should be greater than or equal to 0"),
+        (huge_value, r"values.resnet20_dense.value: expected a number within .*1e.100, but got 1e.200"),
         (swap_roles, "expected one dense model, then the candidates"),
         (drop_verdicts, "expected verdicts for"),
         (rename_model, "expected values of accuracy for"),

@@ -38,5 +38,5 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"sweep.json is not JSON \(it holds NaN, "):
         Sweep.load(tmp_path)
     (tmp_path / "sweep.json").write_text(text.replace("sweep/1", "sweep/9"))
-    with pytest.raises(InputError, match=r"does not follow sparsescope.sweep/1: schema: "):
+    with pytest.raises(InputError, match=r'to have "schema": "sparsescope.sweep/1", but got \'sparsescope.sweep/9\''):
         Sweep.load(tmp_path)

@@ -4,12 +4,13 @@ from matplotlib.figure import Figure
 
 from sparsescope import plots
 from sparsescope.curves import READINGS, SweepSummary
-from sparsescope.plots.style import DIMENSIONS, top_figure
+from sparsescope.plots.style import top_figure
 from sparsescope.plots.sweep_curves import drawable_metrics
+from sparsescope.results import DIMENSIONS
 
 __all__ = ["FIGURES", "sweep_figures"]
 
-_TITLES = {
+_TITLES: dict[str, str] = {
     "pass-ranges": "Where every metric passes, by method",
     "extreme-sparsities": "The largest sparsity up to which each metric passes, by method",
     **{name: f"Metrics of {name} against sparsity, by method" for name in DIMENSIONS},
@@ -25,7 +26,7 @@ def sweep_figures(summary: SweepSummary) -> dict[str, tuple[Figure, str]]:
         return drawn
     for reading in READINGS:
         by = "by margins" if reading == "margins" else "as the paper reads it"
-        figures = {
+        figures: dict[str, Figure] = {
             "pass-ranges": top_figure(plots.pass_ranges(summary, reading=reading)),
             "extreme-sparsities": top_figure(plots.extreme_sparsities(summary, reading=reading)),
             **{

@@ -72,6 +72,8 @@ def _incomparable(evaluations: Sequence[Evaluation]) -> list[str]:
 def sweep_reading(summary: SweepSummary) -> list[tuple[str, str]]:
     """Return terms with their explanations, in order."""
     confidence = percent(summary.confidence).replace(".0 %", " %")
+    biased = [facts.result.label for facts in summary.metrics.values() if facts.result.is_debiased]
+    corrected = f"Of {' and '.join(biased)} it is corrected for most of their bias on few images. " if biased else ""
     tolerance = f" (tolerance {summary.tolerance:g} in each metric’s unit)" if summary.tolerance else ""
     return [
         (
@@ -79,8 +81,7 @@ def sweep_reading(summary: SweepSummary) -> list[tuple[str, str]]:
             f"The difference to the dense parent of the same seed, averaged over seeds, passes if its {confidence} "
             "interval is no worse than minus the metric’s margin, fails if it lies below, and is not decided in "
             "between. The interval covers the draw of the test images and, with several seeds, the chance of training. "
-            "Of ECE and SCE it is corrected for most of their bias on few images. A missing seed "
-            "decides nothing for the method.",
+            f"{corrected}A missing seed decides nothing for the method.",
         ),
         (
             "As the paper",

@@ -7,13 +7,13 @@ from sparsescope.curves import READINGS, SweepSummary
 from sparsescope.curves.records import CurvePoint, MetricFacts, Reading, Spread, TwinRow
 from sparsescope.plots.extreme_sparsities import extreme_text
 from sparsescope.plots.pass_ranges import runs_text
-from sparsescope.plots.style import DIMENSIONS
 from sparsescope.plots.sweep_curves import drawable_metrics
 from sparsescope.plots.sweep_style import SMALL_LABEL, percent_removed
 from sparsescope.reporting.format import NumberFormat, count, percent
+from sparsescope.reporting.reading import how_to_read
 from sparsescope.reporting.sweep.failures import FailedNetwork
 from sparsescope.reporting.sweep.notes import sweep_reading, sweep_warnings
-from sparsescope.results import Evaluation, Sweep
+from sparsescope.results import DIMENSIONS, Evaluation, Sweep
 
 __all__ = ["sweep_view"]
 
@@ -49,7 +49,10 @@ def sweep_view(
             for point in next((curve.points for row in summary.curves.values() for curve in row.values()), ())
         ],
         "twins": [_twin(summary, method) for method in summary.twins],
-        "reading": [{"label": label, "text": text} for label, text in sweep_reading(summary)],
+        "reading": [
+            *({"label": label, "text": text} for label, text in sweep_reading(summary)),
+            *({"label": facts.result.label, "text": how_to_read(facts.result)} for facts in summary.metrics.values()),
+        ],
         "facts": _facts(sweep, summary, evaluations),
     }
 

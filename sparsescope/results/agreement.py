@@ -1,0 +1,41 @@
+"""Whether the parts of an evaluation belong together: names, and what is said of whom."""
+
+from collections.abc import Mapping, Sequence
+
+from sparsescope.results.metric import MetricResult
+from sparsescope.results.records import ModelInfo, Radar, Verdict
+
+__all__ = ["check_agreement"]
+
+
+def check_agreement(
+    models: Sequence[ModelInfo], metrics: Sequence[MetricResult], verdicts: Mapping[str, Verdict], radar: Radar
+) -> None:
+    """Raise ValueError, saying what was expected, where a part names a model or metric that is not there, or twice."""
+    names = [model.name for model in models]
+    if [model.role for model in models] != ["dense", *["candidate"] * (len(names) - 1)] or not names:
+        raise ValueError("expected one dense model, then the candidates")
+    if len(set(names)) < len(names):
+        raise ValueError(f"expected different names, but got {names}")
+    known = [metric.name for metric in metrics]
+    if len(set(known)) < len(known):
+        raise ValueError(f"expected different metrics, but got {known}")
+    for metric in metrics:
+        for field, wanted in {"values": names, "differences": names[1:]}.items():
+            if set(getattr(metric, field)) != set(wanted):
+                raise ValueError(f"expected {field} of {metric.name} for {wanted}")
+        _among(metric.details, names, f"details of {metric.name}")
+    if set(verdicts) != set(names[1:]):
+        raise ValueError(f"expected verdicts for {names[1:]}")
+    for name, verdict in verdicts.items():
+        _among(verdict.metrics, known, f"the verdict of {name}")
+        _among(verdict.paper.metrics, known, f"the paper's verdict of {name}")
+    _among(radar.axes, known, "the radar")
+    if set(radar.values) != set(names) or (radar.bands and set(radar.bands) != set(names)):
+        raise ValueError(f"expected values, and bands if any, of the radar for {names}")
+
+
+def _among(found: Mapping[str, object] | Sequence[str], wanted: Sequence[str], where: str) -> None:
+    strange = [name for name in found if name not in wanted]
+    if strange:
+        raise ValueError(f"expected {where} to name some of {list(wanted)}, but got {strange}")
