@@ -1,8 +1,6 @@
 """Classifier: a frozen network from images in [0, 1] to logits. It owns its normalisation and output adaptation."""
 
 import contextlib
-import hashlib
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sparsescope.errors import InputError, OptionError
+from sparsescope.identity import Fingerprint, Identity
 from sparsescope.mask import Mask, Sparsity, account, weight_tensors
 from sparsescope.userfiles import file_digests
 
@@ -166,34 +165,43 @@ class Classifier:
                 parameter.grad = grad
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over weights, mask, normalisation, options and the network's code: a model's cache key.
+        """Return the digest of `identity`."""
+        return self.identity().digest
 
-        The code is that of the network's classes and of every file imported by `FILE.py:function`; what such code
-        imports in turn from installed packages is taken as fixed.
+    def identity(self) -> Identity:
+        """Return what decides the answers: weights, mask, normalisation, options and the network's code.
+
+        The code is that of the network's classes, of its hooks and of the functions among its attributes, with all
+        that the user's files among them import, and every file imported by `FILE.py:function`; installed packages are
+        taken as fixed.
         """
-        digest = hashlib.sha256()
-        for name, tensor in self.module.state_dict().items():
-            values = tensor.detach().cpu().contiguous()
-            digest.update(f"{name}|{values.dtype}|{tuple(values.shape)}|".encode())
-            digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes() if values.numel() else b"")
-        for name, kept in (self.mask or {}).items():
-            digest.update(f"mask {name}|".encode() + kept.numpy().tobytes())
-        digest.update(repr((tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(self.module))).encode())
-        digest.update(repr((self.origin.architecture, file_digests())).encode())
-        for child in self.module.modules():
-            attributes = {name: value for name, value in vars(child).items() if name[0] != "_" and name != "training"}
-            plain = [(name, attributes[name]) for name in sorted(attributes) if _is_plain(attributes[name])]
-            digest.update(repr(plain).encode())
-        for kind in sorted({type(child) for child in self.module.modules()}, key=lambda kind: kind.__qualname__):
-            digest.update(f"{kind.__module__}.{kind.__qualname__}".encode())
-            if not kind.__module__.startswith("torch."):
-                with contextlib.suppress(OSError, TypeError):
-                    digest.update(inspect.getsource(kind).encode())
-        return digest.hexdigest()
+        module, found = self.module, Fingerprint()
+        found.add(dict(module.state_dict()), dict(module.named_buffers()), dict(self.mask or {}))
+        found.add(tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(module))
+        found.add(self.origin.architecture, file_digests())
+        for child in module.modules():
+            found.add(type(child), _attributes(child), [list(getattr(child, name).values()) for name in _HOOKS])
+        return found.identity
 
 
-def _is_plain(value: object) -> bool:
-    return isinstance(value, str | int | float | bool | None)
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+_INTERNAL = frozenset(vars(nn.Module()))  # training among them: networks are measured in eval mode
+
+
+def _attributes(module: nn.Module) -> dict[str, object]:
+    """Return what a module holds beside parameters, buffers and children; of torch's own modules what is public.
+
+    Compiled and traced modules have their code as an attribute.
+    """
+    torchs = type(module).__module__.startswith("torch.")
+    held = {
+        name: value
+        for name, value in sorted(vars(module).items())
+        if name not in _INTERNAL and not (torchs and name.startswith("_"))
+    }
+    if isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule):
+        return {"code": module.code}
+    return held
 
 
 def _describe(output: object) -> str:

@@ -2,7 +2,8 @@
 
 Loading a file runs it: that is the user's choice. A file is imported once under a name that depends on its path alone,
 and that name is entered in `sys.modules`: so objects of its classes can be pickled, and another process can read them
-after it has imported the same files (`imported_files`, `import_file`).
+after it has imported the same files (`imported_files`, `import_file`). It runs again when it or one of the user's
+modules that it imports has changed.
 """
 
 import difflib
@@ -15,10 +16,12 @@ from pathlib import Path
 from types import ModuleType
 
 from sparsescope.errors import InputError, OptionError
+from sparsescope.sources import LOADED, imported_by
 
 __all__ = ["file_digests", "import_file", "imported_files", "is_object_spec", "load_object"]
 
-_IMPORTED: dict[str, str] = {}  # absolute path -> SHA-256 of the source that was run
+_IMPORTED: dict[str, str] = {}  # absolute path -> SHA-256 of the sources that were run: its own, and its neighbours'
+_NEIGHBOURS: dict[str, str] = {}  # module that such a file imported first -> its file
 
 
 def is_object_spec(spec: str) -> bool:
@@ -45,7 +48,7 @@ def load_object(spec: str) -> object:
 
 
 def import_file(path: str | Path) -> ModuleType:
-    """Import a Python file and return its module; a file that has not changed since is not run again.
+    """Import a Python file and return its module; it runs again only if it, or a module it imports, has changed.
 
     The file's folder is appended to `sys.path`, so that it can import its neighbours.
 
@@ -57,11 +60,43 @@ def import_file(path: str | Path) -> ModuleType:
         source = file.read_bytes()
     except OSError as error:
         raise InputError(f"Expected a Python file at {path}, but it cannot be read: {error.strerror}.") from error
-    name, digest = _module_name(file), hashlib.sha256(source).hexdigest()
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))  # last: a neighbour must not hide an installed module
+    name, sources = _module_name(file), _digests(file, source)
+    digest = hashlib.sha256(repr(sorted(sources.values())).encode()).hexdigest()
     if name not in sys.modules or _IMPORTED.get(str(file)) != digest:
-        _run(file, name, source)
+        _run_anew(file, name, source, sources)
         _IMPORTED[str(file)] = digest
     return sys.modules[name]
+
+
+def _digests(file: Path, source: bytes) -> dict[str, str]:
+    """Return path -> SHA-256 of the file's source and of those of all the user's modules that it imports."""
+    importlib.invalidate_caches()  # a neighbour may be new
+    found = imported_by(str(file), _module_name(file), loaded=False)
+    neighbours = [path for path in found if path != str(file)]
+    sources = {str(file): source} | {path: Path(path).read_bytes() for path in neighbours}
+    return {path: hashlib.sha256(content).hexdigest() for path, content in sources.items()}
+
+
+def _run_anew(file: Path, name: str, source: bytes, sources: dict[str, str]) -> None:
+    """Run the file, and before it, as it imports them, those of its neighbours that have changed.
+
+    Neighbours that somebody else has loaded are left alone.
+    """
+    changed = {path for path in sources if LOADED.get(path, sources[path]) != sources[path]}
+    for module, path in [*_NEIGHBOURS.items()]:
+        if path in sources and changed.intersection(imported_by(path, module, loaded=False)):
+            sys.modules.pop(module, None)
+            del _NEIGHBOURS[module]
+    before = set(sys.modules)
+    _run(file, name, source)
+    LOADED[str(file)] = sources[str(file)]
+    for module in set(sys.modules) - before - {name}:
+        path = str(getattr(sys.modules[module], "__file__", None))
+        if path in sources:
+            _NEIGHBOURS[module] = path
+            LOADED[path] = sources[path]
 
 
 def imported_files() -> tuple[str, ...]:
@@ -70,7 +105,7 @@ def imported_files() -> tuple[str, ...]:
 
 
 def file_digests() -> tuple[str, ...]:
-    """Return the SHA-256 of every file imported so far, in order of their paths."""
+    """Return a SHA-256 of every file imported so far, with its neighbours, in order of their paths."""
     return tuple(digest for _, digest in sorted(_IMPORTED.items()))
 
 
@@ -83,10 +118,9 @@ def _run(file: Path, name: str, source: bytes) -> None:
     spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))  # last: a neighbour must not hide an installed module
-    before = sys.modules.get(name)
+    before, write_nothing = sys.modules.get(name), sys.dont_write_bytecode
     sys.modules[name] = module
+    sys.dont_write_bytecode = True  # a .pyc knows its source by second and size alone: it may be of an older one
     try:
         # Compiled from the bytes that were hashed: no .pyc beside the user's file, and never a stale one.
         exec(loader.source_to_code(source, str(file)), module.__dict__)
@@ -96,6 +130,8 @@ def _run(file: Path, name: str, source: bytes) -> None:
         else:
             sys.modules[name] = before
         raise InputError(f"{file} could not be imported: {_cause(error, str(file))}") from error
+    finally:
+        sys.dont_write_bytecode = write_nothing
 
 
 def _import_module(name: str) -> ModuleType:
