@@ -19,7 +19,7 @@ from sparsescope.datasets import open_benchmark, open_probe
 from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
 from sparsescope.evaluation.cache import Cache, default_directory
-from sparsescope.evaluation.executor import Setting
+from sparsescope.evaluation.executor import open_executor
 from sparsescope.evaluation.inputs import (
     Model,
     cut_to_task,
@@ -31,11 +31,12 @@ from sparsescope.evaluation.inputs import (
     raise_together,
     varied_images,
 )
+from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, read_config, resolve
 from sparsescope.metrics.base import Metric
-from sparsescope.results import Cost, Evaluation, MetricResult, Verdict
+from sparsescope.results import Cost, Evaluation, MetricResult, Pair, Pairs, Verdict
 from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
 
@@ -139,10 +140,10 @@ def evaluate(
     chosen = pick_device(device)
     setting = Setting(classifiers, benchmark, seed, pick_batch_size(batch_size, benchmark.test.shape, chosen), chosen)
     constant = _check_models(setting)
-    plan = make_plan(settings.metrics, benchmark, seed, len(classifiers))
-    results = measure(plan, setting, Cache(_cache_directory(cache)), workers, progress)
-    judged = metric_results(settings, plan, results, setting)
-    names = [classifier.name for classifier in classifiers]
+    pairs = Pairs.of_one_dense([classifier.name for classifier in classifiers])
+    plan = make_plan(settings.metrics, benchmark, seed, pairs)
+    results = measure(plan, setting, Cache(_cache_directory(cache)), open_executor(setting, workers), progress)
+    judged = metric_results(settings, plan, results, pairs, benchmark, seed)
     return Evaluation(
         version=sparsescope.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -151,10 +152,13 @@ def evaluate(
         confidence=settings.confidence,
         environment=_environment(chosen),
         benchmark=benchmark_info(benchmark),
-        models=model_infos(classifiers, judged),
-        metrics=judged,
-        verdicts={name: _verdict(settings, judged, names[0], name, name in constant) for name in names[1:]},
-        radar=normalise(judged, names),
+        models=model_infos(classifiers, pairs, judged.warnings),
+        pairs=pairs.pairs,
+        metrics=judged.metrics,
+        verdicts={
+            pair.candidate: _verdict(settings, judged.metrics, pair, pair.candidate in constant) for pair in pairs
+        },
+        radar=normalise(judged.metrics, pairs),
         cost=Cost(
             seconds=time.perf_counter() - started,
             forward_passes=results.passes.forward,
@@ -204,11 +208,10 @@ def _check_models(setting: Setting) -> set[str]:
     return constant
 
 
-def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, candidate: str, constant: bool) -> Verdict:
+def _verdict(settings: Settings, judged: Sequence[MetricResult], pair: Pair, constant: bool) -> Verdict:
     return decide(
         judged,
-        dense,
-        candidate,
+        pair,
         confidence=settings.confidence,
         complete=settings.complete,
         policy="margins (customised)" if settings.customised else "margins",

@@ -50,6 +50,13 @@ class Measurement(abc.ABC):
     def cost(self, benchmark: Benchmark) -> float:
         """Return roughly how many forward passes of one image a unit takes: sizes shards and the progress bar."""
 
+    def strata(self, benchmark: Benchmark, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the class (n,) of each unit, so that units are measured in an order whose every part has all classes.
+
+        By default all are of one class, and the order is plainly random. It decides no number.
+        """
+        return np.zeros(len(ids), dtype=np.int64)
+
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
         """Return the names of the sets that decide the result, as in `Benchmark.fingerprint_of`: the cache key."""
         return tuple(benchmark.sets)

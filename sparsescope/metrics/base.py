@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.measurements.base import Measured, Measurement, run
-from sparsescope.units import FloatArray, Units
+from sparsescope.units import Estimate, FloatArray, Units
 
 __all__ = ["OPTIONS", "Dimension", "Metric"]
 
@@ -77,6 +77,10 @@ class Metric(abc.ABC):
     def details(self, units: Units) -> dict[str, Any]:
         """Return what the report shows beside the value: plain JSON-able numbers, lists and dicts."""
         return {}
+
+    def warnings(self, units: Units, estimate: Estimate) -> tuple[str, ...]:
+        """Return what a model's user should be warned of, seeing this metric of it: a sentence each, without a stop."""
+        return ()
 
     def measure(
         self,

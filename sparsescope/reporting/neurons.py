@@ -1,14 +1,14 @@
 """Compositional neurons as texts: what the report and the page of a dissection say of a layer's units.
 
-Both read the details of the metric `composition`, one dictionary for each model, dense first.
+Both read the details of the metric `composition`, one dictionary for each model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparsescope.plots.iou_distribution import DETECTOR
 from sparsescope.reporting.format import count, percent
-from sparsescope.results import Evaluation
+from sparsescope.results import Evaluation, Pair
 
 __all__ = [
     "category_shares_of",
@@ -31,7 +31,7 @@ LISTED = 40
 
 
 def neuron_details(evaluation: Evaluation) -> dict[str, Details]:
-    """Return the details of `composition` of every model that has some, dense first."""
+    """Return the details of `composition` of every model that has some."""
     found = next((metric.details for metric in evaluation.metrics if metric.name == "composition"), {})
     return {model.name: found[model.name] for model in evaluation.models if "units" in found.get(model.name, {})}
 
@@ -50,7 +50,7 @@ def neuron_section(evaluation: Evaluation, number: int = 8) -> dict[str, Any]:
     means = {name: (values[name].value, values[name].interval) for name in details}
     return {
         "models": list(details),
-        "facts": neuron_facts(details, means),
+        "facts": neuron_facts(details, means, evaluation.pairs),
         "best": {
             name: [unit_facts(own["units"][unit]) for unit in _ranked(own)[:number]] for name, own in details.items()
         },
@@ -59,15 +59,15 @@ def neuron_section(evaluation: Evaluation, number: int = 8) -> dict[str, Any]:
 
 
 def neuron_facts(
-    details: Mapping[str, Details], means: Mapping[str, tuple[float | None, Interval]]
+    details: Mapping[str, Details], means: Mapping[str, tuple[float | None, Interval]], pairs: Iterable[Pair]
 ) -> list[dict[str, Any]]:
     """Return a row for each fact about the layers: `what` it is, and for every model a `text` and a `small` one below.
 
     Args:
         details: model -> details.
         means: model -> mean IoU over live units, and its interval; a model without is left blank.
+        pairs: which models are compared.
     """
-    dense = next(iter(details.values()))
     models = list(details.values())
     rows = [
         ("Layer", [(own["layer"], "") for own in models]),
@@ -79,8 +79,10 @@ def neuron_facts(
         (f"Units above {DETECTOR:g}", [_above(own) for own in models]),
         ("Different formulas", [(count(own.get("unique_formulas", 0)), "") for own in models]),
     ]
-    if len(models) > 1:
-        rows.append(("Same formula as dense", [("", ""), *(_kept(dense, own) for own in models[1:])]))
+    both = [pair for pair in pairs if pair.dense in details and pair.candidate in details]
+    kept = {pair.candidate: _kept(details[pair.dense], details[pair.candidate]) for pair in both}
+    if kept:
+        rows.append(("Same formula as dense", [kept.get(name, ("", "")) for name in details]))
     return [{"what": what, "cells": [{"text": text, "small": small} for text, small in cells]} for what, cells in rows]
 
 

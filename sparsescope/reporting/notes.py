@@ -36,7 +36,7 @@ NOTED = {
 
 def headline(evaluation: Evaluation, candidate: str) -> str:
     """Return a candidate's verdict in a sentence."""
-    verdict, dense = evaluation.verdict(candidate), evaluation.dense.name
+    verdict, dense = evaluation.verdict(candidate), evaluation.pair(candidate).dense
     if verdict.outcome == "pass" and verdict.partial:
         return f"{candidate} matches {dense} in every metric that was asked for (a partial verdict)."
     if verdict.outcome == "pass":
@@ -107,21 +107,21 @@ def twins(evaluation: Evaluation) -> list[dict[str, Any]]:
     for key, name, label, twin_up in TWINS:
         if name not in results:
             continue
-        metric, dense = results[name], evaluation.dense.name
-        for candidate in (model.name for model in evaluation.candidates):
-            pair = [metric.details.get(model, {}).get(key) for model in (dense, candidate)]
-            change = metric.differences[candidate].value
-            if None in pair or change is None:
+        metric = results[name]
+        for pair in evaluation.pairs:
+            dense, candidate = (metric.details.get(model, {}).get(key) for model in (pair.dense, pair.candidate))
+            change = metric.differences[pair.candidate].value
+            if dense is None or candidate is None or change is None:
                 continue
-            twin_change = pair[1] - pair[0]
+            twin_change = candidate - dense
             better, twin_better = (change > 0) == metric.higher_is_better, (twin_change > 0) == twin_up
             disagrees = bool(change and twin_change and better != twin_better)
-            written = NumberFormat.of(metric, dense)
+            written = NumberFormat.of(metric, pair.dense)
             agreement = "disagree" if disagrees else "agree"
             text = (
-                f"{metric.label} of {candidate}: raw and scale-free values {agreement}. "
+                f"{metric.label} of {pair.candidate}: raw and scale-free values {agreement}. "
                 f"Raw {_direction(change, better)} ({written.with_unit(change)}), "
-                f"{label} {_direction(twin_change, twin_better)} ({pair[0]:.3f} → {pair[1]:.3f})."
+                f"{label} {_direction(twin_change, twin_better)} ({dense:.3f} → {candidate:.3f})."
             )
             found.append({"text": text, "disagrees": disagrees})
     return found
@@ -136,7 +136,7 @@ def _direction(change: float, better: bool) -> str:
 def out_of_distribution(evaluation: Evaluation) -> dict[str, str]:
     """Return sign, positive class and sets of the out-of-distribution metric, in words; empty if not measured."""
     details = _ood_details(evaluation)
-    own: dict[str, Any] = details.get(evaluation.dense.name) or next(iter(details.values()), {})
+    own: dict[str, Any] = next((details[model.name] for model in evaluation.models if details.get(model.name)), {})
     return {key.replace("_", " "): value for key, value in own.items() if isinstance(value, str)}
 
 

@@ -3,11 +3,13 @@ verdict, plots, report — reads these and nothing else. No torch.
 
 evaluation  Evaluation: models, metrics with intervals, verdicts; evaluation.json and its schema
 records     what it is made of
+pairs       Pair, Pairs: which candidate is compared with which dense model
 sweep       Sweep: which tickets of a sweep were evaluated, and where; sweep.json
 radar       the values of the radar chart
 """
 
 from sparsescope.results.evaluation import SCHEMA, Evaluation, json_schema
+from sparsescope.results.pairs import Pair, Pairs
 from sparsescope.results.records import (
     BenchmarkInfo,
     Cost,
@@ -43,6 +45,8 @@ __all__ = [
     "MetricVerdict",
     "ModelInfo",
     "Outcome",
+    "Pair",
+    "Pairs",
     "PaperVerdict",
     "Radar",
     "SparsityInfo",

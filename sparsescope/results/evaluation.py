@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from sparsescope.errors import InputError, OptionError
 from sparsescope.files import read_json, write_atomically
+from sparsescope.results.pairs import Pair, Pairs
 from sparsescope.results.records import BenchmarkInfo, Cost, MetricResult, ModelInfo, Radar, Record, Verdict
 
 __all__ = ["SCHEMA", "Evaluation", "json_schema"]
@@ -26,6 +27,7 @@ class Evaluation(Record):
     environment: dict[str, str]
     benchmark: BenchmarkInfo
     models: tuple[ModelInfo, ...]
+    pairs: tuple[Pair, ...] = ()
     metrics: tuple[MetricResult, ...]
     verdicts: dict[str, Verdict]
     radar: Radar
@@ -38,14 +40,22 @@ class Evaluation(Record):
             raise ValueError("expected one dense model, then the candidates")
         if len(set(names)) < len(names):
             raise ValueError(f"expected different names, but got {names}")
-        expected = {"values": names, "differences": names[1:]}
+        expected = Pairs.of_one_dense(names)
+        if not self.pairs:  # files of version 0.1 do not say what goes without saying
+            object.__setattr__(self, "pairs", expected.pairs)
+        if self.pairs != expected.pairs:
+            raise ValueError(f"expected every candidate paired with {names[0]}, in the order of the models")
+        self._check_entries()
+        return self
+
+    def _check_entries(self) -> None:
+        candidates = [pair.candidate for pair in self.pairs]
         for metric in self.metrics:
-            for field, wanted in expected.items():
+            for field, wanted in (("values", [model.name for model in self.models]), ("differences", candidates)):
                 if set(getattr(metric, field)) != set(wanted):
                     raise ValueError(f"expected {field} of {metric.name} for {wanted}")
-        if set(self.verdicts) != set(names[1:]):
-            raise ValueError(f"expected verdicts for {names[1:]}")
-        return self
+        if set(self.verdicts) != set(candidates):
+            raise ValueError(f"expected verdicts for {candidates}")
 
     def __getitem__(self, metric: str) -> MetricResult:
         for result in self.metrics:
@@ -56,12 +66,16 @@ class Evaluation(Record):
     @property
     def dense(self) -> ModelInfo:
         """The dense model."""
-        return self.models[0]
+        return next(model for model in self.models if model.role == "dense")
 
     @property
     def candidates(self) -> tuple[ModelInfo, ...]:
         """The candidates, in the order given."""
-        return self.models[1:]
+        return tuple(model for model in self.models if model.role == "candidate")
+
+    def pair(self, candidate: str) -> Pair:
+        """Return what a candidate is compared with, by its name."""
+        return Pairs(tuple(model.name for model in self.models), self.pairs).of(candidate)
 
     def verdict(self, candidate: str) -> Verdict:
         """Return the verdict of one candidate, by its name."""
