@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparsescope.sources import Code, is_fixed
+from sparsescope.sources import is_fixed
+from sparsescope.usercode import Code
 
 __all__ = ["Fingerprint", "Identity"]
 

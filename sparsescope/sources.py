@@ -1,32 +1,22 @@
-"""Which code computes something: the source files behind classes and functions, read for cache keys.
+"""Source files: whose code they hold, and which others they import.
 
-A file belongs to the user unless it is Python's, sparsescope's, or lies among the installed packages. Of the user's
-files everything counts that they import in turn, wherever the import statement stands; installed packages are taken as
-fixed. Modules that are found by name at run time alone (`importlib.import_module` inside of a function) are not seen.
+A file belongs to the user unless it is Python's, sparsescope's, or lies among the installed packages.
 """
 
 import ast
-import hashlib
-import os
 import site
 import sys
 import sysconfig
-import time
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import all_suffixes
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Literal
 
-__all__ = ["LOADED", "Code", "imported_by", "is_fixed", "owner"]
+__all__ = ["imported_by", "is_fixed", "owner", "read_source"]
 
 Owner = Literal["python", "installed", "sparsescope", "user"]
-
-LOADED: dict[str, str] = {}
-"""Path -> SHA-256 of the source that was run, of files whose loading was seen (`userfiles.import_file`)."""
-
-_IMPORTED_AT = time.time()
 
 
 @cache
@@ -43,91 +33,10 @@ def owner(file: str) -> Owner:
     return "python" if standard else "user"
 
 
-class Code:
-    """The code behind classes and functions: add them, then read `digest` and `unread`.
-
-    Attributes:
-        unread: what could not be read, a phrase each; where there is any, the digest does not tell versions apart.
-    """
-
-    def __init__(self) -> None:
-        self.unread: list[str] = []
-        self._names: set[str] = set()
-        self._files: dict[str, str] = {}  # path -> digest
-        self._seen: set[int] = set()
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over the names and sources of everything added; where the files lie does not matter."""
-        return hashlib.sha256(repr((sorted(self._names), sorted(self._files.values()))).encode()).hexdigest()
-
-    @staticmethod
-    def is_users(kind: type) -> bool:
-        """Return whether a class is the user's: not of Python, torch, sparsescope or an installed package."""
-        file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-        return not is_fixed(kind.__module__) and (file is None or owner(file) == "user")
-
-    def add_class(self, kind: type) -> None:
-        """Add a class, its bases, and the functions in them, wherever they were defined."""
-        for base in kind.__mro__:
-            if id(base) in self._seen:
-                continue
-            self._seen.add(id(base))
-            self._names.add(f"{base.__module__}.{base.__qualname__}")
-            if is_fixed(base.__module__):
-                continue
-            self.add_module(base.__module__, base.__qualname__)
-            for member in vars(base).values():
-                for function in _functions(member):
-                    generated = function.__code__.co_filename.startswith("<") and function.__name__.startswith("__")
-                    if not generated:  # as those of dataclasses are
-                        self.add_function(function)
-
-    def add_function(self, function: FunctionType) -> None:
-        """Add a function and what it wraps."""
-        if id(function) in self._seen:
-            return
-        self._seen.add(id(function))
-        name = str(function.__globals__.get("__name__"))
-        self._names.add(f"{name}.{function.__qualname__}")
-        if isinstance(wrapped := getattr(function, "__wrapped__", None), FunctionType):
-            self.add_function(wrapped)
-        if is_fixed(name):
-            return
-        module = sys.modules.get(name)
-        file = getattr(module, "__file__", None)
-        if not file or not _same(file, function.__code__.co_filename):
-            self.unread.append(f"{function.__qualname__} is not defined in a file that can be read")
-        elif vars(module) is not function.__globals__:
-            self.unread.append(f"{Path(file).name} was loaded again after {function.__qualname__} had been defined")
-        else:
-            self.add_module(name, function.__qualname__)
-
-    def add_module(self, module: str, what: str = "") -> None:
-        """Add a module, by its name; `what` of it is named where it cannot be read."""
-        if is_fixed(module):
-            return
-        file = getattr(sys.modules.get(module), "__file__", None)
-        source = _read(file)
-        if file is None or source is None:
-            self.unread.append(f"{what or module} is not defined in a file that can be read")
-        elif owner(file) == "user":
-            for path in imported_by(file, module):
-                self._add_file(path)
-        else:
-            self._files[file] = hashlib.sha256(source).hexdigest()
-
-    def _add_file(self, path: str) -> None:
-        if path in self._files:
-            return
-        source = _read(path)
-        if source is None or not path.endswith(".py"):
-            self._files[path] = ""
-            self.unread.append(f"{path} is not Python source that can be read")
-            return
-        self._files[path] = hashlib.sha256(source).hexdigest()
-        if _in_memory(path) and not _is_what_was_loaded(path, self._files[path]):
-            self.unread.append(f"{path} was changed after this process began")
+def is_fixed(module: str) -> bool:
+    """Return whether a module is Python's or torch's, which are taken as they are."""
+    top, file = module.partition(".")[0], getattr(sys.modules.get(module), "__file__", None)
+    return top == "torch" or (owner(file) == "python" if file else top in sys.stdlib_module_names)
 
 
 def imported_by(file: str, name: str, *, loaded: bool = True) -> tuple[str, ...]:
@@ -150,7 +59,7 @@ def imported_by(file: str, name: str, *, loaded: bool = True) -> tuple[str, ...]
         if package is None:
             package = module if Path(path).stem == "__init__" else module.rpartition(".")[0]
         held = _held_by(module) if loaded else ()
-        for imported in sorted({*_import_statements(_read(path) or b"", package), *held}):
+        for imported in sorted({*_import_statements(read_source(path) or b"", package), *held}):
             other = _file_of(imported)
             if other and owner(other) == "user":
                 waiting.append((other, imported))
@@ -191,68 +100,37 @@ def _held_by(module: str) -> Iterator[str]:
 
 
 def _file_of(name: str) -> str | None:
-    """Return the file of a module, whether or not it is loaded, without running anything."""
-    if name in sys.modules:
-        file: str | None = getattr(sys.modules[name], "__file__", None)
-        return file
-    top = name.partition(".")[0]
-    if not all(name.split(".")) or (top != name and (above := _file_of(top)) and owner(above) != "user"):
-        return None
-    places: Iterable[str] | None = None
-    spec: ModuleSpec | None = None
+    """Return the file of a module, whether or not it is loaded, without running anything; None where it has none."""
+    file: str | None = None
+    places = sys.path
     for prefix in _prefixes(name):
-        spec = PathFinder.find_spec(prefix, None if places is None else list(places))
-        if spec is None:
+        if file is not None and owner(file) != "user":
             return None
-        places = spec.submodule_search_locations or ()
-    return spec.origin if spec is not None and spec.has_location else None
+        if (module := sys.modules.get(prefix)) is not None:
+            file, places = getattr(module, "__file__", None), list(getattr(module, "__path__", ()))
+        elif (found := _find(prefix.rpartition(".")[2], places)) is not None:
+            file, places = found
+        else:
+            return None
+    return file
 
 
-def _functions(member: object) -> Iterator[FunctionType]:
-    """Yield the functions in a class's attribute: methods, properties, static and class methods."""
-    for name in ("", "__func__", "fget", "fset", "func"):
-        function = getattr(member, name, None) if name else member
-        if isinstance(function, FunctionType):
-            yield function
+def _find(name: str, places: Iterable[str]) -> tuple[str | None, list[str]] | None:
+    """Return the file of a module or package in the first of some folders that has it, and where its parts lie."""
+    folders = [Path(place) / name for place in places]
+    for folder in folders if name else ():
+        for suffix in all_suffixes():
+            if (init := folder / f"__init__{suffix}").is_file():
+                return str(init), [str(folder)]
+            if (file := folder.with_name(f"{name}{suffix}")).is_file():
+                return str(file), []
+    without_init = [str(folder) for folder in folders if name and folder.is_dir()]
+    return (None, without_init) if without_init else None
 
 
-def is_fixed(module: str) -> bool:
-    """Return whether a module is Python's or torch's, which are taken as they are."""
-    top, file = module.partition(".")[0], getattr(sys.modules.get(module), "__file__", None)
-    return top == "torch" or (owner(file) == "python" if file else top in sys.stdlib_module_names)
-
-
-def _same(one: str, two: str) -> bool:
-    return one == two or Path(one).resolve() == Path(two).resolve()
-
-
-def _read(path: Any) -> bytes | None:
+def read_source(path: Any) -> bytes | None:
+    """Return a file's content, or None if it cannot be read."""
     try:
         return Path(path).read_bytes()
     except (OSError, TypeError, ValueError):
         return None
-
-
-def _in_memory(path: str) -> bool:
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    name = Path(path).name
-    return path in LOADED or any(file and file.endswith(name) and _same(file, path) for file in files)
-
-
-def _is_what_was_loaded(path: str, digest: str) -> bool:
-    """Python forgets which source it ran: a file that changed while this process ran may be another one by now."""
-    if path in LOADED:
-        return LOADED[path] == digest
-    status = Path(path).stat()
-    return max(status.st_mtime, status.st_ctime) < _process_start()
-
-
-@cache
-def _process_start() -> float:
-    """Return when this process began, in seconds since the epoch; where that is not known, when it imported this."""
-    try:
-        ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, AttributeError, IndexError):
-        return _IMPORTED_AT
-    return time.time() - age + 0.01  # one tick, for what is rounded off; no module is read as early as that

@@ -11,17 +11,20 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Collection
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
 from sparsescope.errors import InputError, OptionError
-from sparsescope.sources import LOADED, imported_by
+from sparsescope.sources import imported_by
+from sparsescope.usercode import LOADED
 
 __all__ = ["file_digests", "import_file", "imported_files", "is_object_spec", "load_object"]
 
+_PREFIX = "sparsescope_user_"
 _IMPORTED: dict[str, str] = {}  # absolute path -> SHA-256 of the sources that were run: its own, and its neighbours'
-_NEIGHBOURS: dict[str, str] = {}  # module that such a file imported first -> its file
+_OURS: set[str] = set()  # paths of those neighbours that nobody else had loaded before
 
 
 def is_object_spec(spec: str) -> bool:
@@ -80,23 +83,31 @@ def _digests(file: Path, source: bytes) -> dict[str, str]:
 
 
 def _run_anew(file: Path, name: str, source: bytes, sources: dict[str, str]) -> None:
-    """Run the file, and before it, as it imports them, those of its neighbours that have changed.
+    """Run the file, and those of its neighbours that have changed whenever it imports them.
 
     Neighbours that somebody else has loaded are left alone.
     """
     changed = {path for path in sources if LOADED.get(path, sources[path]) != sources[path]}
-    for module, path in [*_NEIGHBOURS.items()]:
-        if path in sources and changed.intersection(imported_by(path, module, loaded=False)):
-            sys.modules.pop(module, None)
-            del _NEIGHBOURS[module]
-    before = set(sys.modules)
+    others = set()
+    for module, path in _loaded_from(sources).items():
+        if path not in _OURS:
+            others.add(path)
+        elif changed.intersection(imported_by(path, module, loaded=False)):
+            del sys.modules[module]
     _run(file, name, source)
-    LOADED[str(file)] = sources[str(file)]
-    for module in set(sys.modules) - before - {name}:
-        path = str(getattr(sys.modules[module], "__file__", None))
-        if path in sources:
-            _NEIGHBOURS[module] = path
-            LOADED[path] = sources[path]
+    ours = {path: digest for path, digest in sources.items() if path not in others or path == str(file)}
+    _OURS.update(ours)
+    LOADED.update(ours)
+
+
+def _loaded_from(paths: Collection[str]) -> dict[str, str]:
+    """Return module -> path of the loaded modules that lie at some paths."""
+    names, found = {Path(path).name for path in paths}, {}
+    for name, module in list(sys.modules.items()):
+        file = Path(str(getattr(module, "__file__", None)))
+        if file.name in names and not name.startswith(_PREFIX) and (path := str(file.resolve())) in paths:
+            found[name] = path
+    return found
 
 
 def imported_files() -> tuple[str, ...]:
@@ -110,7 +121,7 @@ def file_digests() -> tuple[str, ...]:
 
 
 def _module_name(file: Path) -> str:
-    return f"sparsescope_user_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+    return f"{_PREFIX}{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
 
 
 def _run(file: Path, name: str, source: bytes) -> None:
