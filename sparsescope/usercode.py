@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from types import FunctionType
 
@@ -96,6 +97,7 @@ class Code:
                 self._add_file(path)
         else:
             self._files[file] = hashlib.sha256(source).hexdigest()
+            self._names.add(_version(module.partition(".")[0]))
 
     def _add_file(self, path: str) -> None:
         if path in self._files:
@@ -108,6 +110,15 @@ class Code:
         self._files[path] = hashlib.sha256(source).hexdigest()
         if _in_memory(path) and not _is_what_was_loaded(path, self._files[path]):
             self.unread.append(f"{path} was changed after this process began")
+
+
+@cache
+def _version(package: str) -> str:
+    """Return an installed package's name and version: what stands for the other files of the package."""
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return f"{package} {getattr(sys.modules.get(package), '__version__', '')}"
 
 
 def _functions(member: object) -> Iterator[FunctionType]:

@@ -7,10 +7,9 @@ import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
@@ -68,9 +67,10 @@ def test_different_values_have_different_identities_and_all_of_these_can_be_read
     assert identity(1, 2) != identity((1, 2)) != identity(12)
 
 
-@pytest.mark.parametrize("value", [*VALUES[:35], SimpleNamespace(a=[1, Config(3)])], ids=repr)
-def test_copies_are_equal(value: object) -> None:
-    assert identity(copy.deepcopy(value)) == identity(value)
+def test_copies_are_equal() -> None:
+    for value in (*VALUES, SimpleNamespace(a=[1, Config(3)])):
+        if not isinstance(value, ModuleType):
+            assert identity(copy.deepcopy(value)) == identity(value)
 
 
 def test_what_is_shared_or_holds_itself() -> None:

@@ -143,6 +143,11 @@ def rename_model(content: dict[str, Any]) -> None:
     content["models"][1]["name"] = "another"
 
 
+def rename_value(content: dict[str, Any]) -> None:
+    values = content["metrics"][0]["values"]
+    values["another"] = values.popitem()[1]
+
+
 def double_name(content: dict[str, Any]) -> None:
     content["models"][1]["name"] = content["models"][0]["name"]
 
@@ -152,7 +157,8 @@ def double_name(content: dict[str, Any]) -> None:
     [
         (swap_roles, "expected one dense model, then the candidates"),
         (drop_verdicts, "expected verdicts for"),
-        (rename_model, "expected values of accuracy for"),
+        (rename_model, "expected every candidate paired with"),
+        (rename_value, "expected values of accuracy for"),
         (double_name, "expected different names"),
     ],
 )
