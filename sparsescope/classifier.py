@@ -1,6 +1,8 @@
 """Classifier: a frozen network from images in [0, 1] to logits. It owns its normalisation and output adaptation."""
 
 import contextlib
+import hashlib
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -165,8 +167,29 @@ class Classifier:
                 parameter.grad = grad
 
     def fingerprint(self) -> str:
-        """Return the digest of `identity`."""
-        return self.identity().digest
+        """Return a SHA-256 over weights, mask, normalisation, options and the classes' code: where a training began.
+
+        It stays as it is, so that trainings begun by earlier versions can be resumed; caches are keyed by `identity`.
+        """
+        digest = hashlib.sha256()
+        for name, tensor in self.module.state_dict().items():
+            values = tensor.detach().cpu().contiguous()
+            digest.update(f"{name}|{values.dtype}|{tuple(values.shape)}|".encode())
+            digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes() if values.numel() else b"")
+        for name, kept in (self.mask or {}).items():
+            digest.update(f"mask {name}|".encode() + kept.numpy().tobytes())
+        digest.update(repr((tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(self.module))).encode())
+        digest.update(repr((self.origin.architecture, file_digests())).encode())
+        for child in self.module.modules():
+            attributes = {name: value for name, value in vars(child).items() if name[0] != "_" and name != "training"}
+            plain = [(name, attributes[name]) for name in sorted(attributes) if _is_plain(attributes[name])]
+            digest.update(repr(plain).encode())
+        for kind in sorted({type(child) for child in self.module.modules()}, key=lambda kind: kind.__qualname__):
+            digest.update(f"{kind.__module__}.{kind.__qualname__}".encode())
+            if not kind.__module__.startswith("torch."):
+                with contextlib.suppress(OSError, TypeError):
+                    digest.update(inspect.getsource(kind).encode())
+        return digest.hexdigest()
 
     def identity(self) -> Identity:
         """Return what decides the answers: weights, mask, normalisation, options and the network's code.
@@ -202,6 +225,10 @@ def _attributes(module: nn.Module) -> dict[str, object]:
     if isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule):
         return {"code": module.code}
     return held
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float | bool | None)
 
 
 def _describe(output: object) -> str:

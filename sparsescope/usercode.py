@@ -22,8 +22,6 @@ __all__ = ["LOADED", "Code"]
 LOADED: dict[str, str] = {}
 """Path -> SHA-256 of the source that was run, of files whose loading was seen (`userfiles.import_file`)."""
 
-_IMPORTED_AT = time.time()
-
 
 class Code:
     """The code behind classes and functions: add them, then read `digest` and `unread`.
@@ -144,15 +142,17 @@ def _is_what_was_loaded(path: str, digest: str) -> bool:
     if path in LOADED:
         return LOADED[path] == digest
     status = Path(path).stat()
-    return max(status.st_mtime, status.st_ctime) < _process_start()
+    return max(status.st_mtime, status.st_ctime) < _STARTED
 
 
-@cache
 def _process_start() -> float:
-    """Return when this process began, in seconds since the epoch; where that is not known, when it imported this."""
+    """Return when this process began, in seconds since the epoch; where that is not known, the time now."""
     try:
         ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, AttributeError, IndexError):
-        return _IMPORTED_AT
+        return time.time()
     return time.time() - age + 0.01  # one tick, for what is rounded off; no module is read as early as that
+
+
+_STARTED = _process_start()  # on import: a forked process has the modules of its parent

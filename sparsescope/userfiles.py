@@ -66,7 +66,7 @@ def import_file(path: str | Path) -> ModuleType:
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))  # last: a neighbour must not hide an installed module
     name, sources = _module_name(file), _digests(file, source)
-    digest = hashlib.sha256(repr(sorted(sources.values())).encode()).hexdigest()
+    digest = _combined(list(sources.values()))
     if name not in sys.modules or _IMPORTED.get(str(file)) != digest:
         _run_anew(file, name, source, sources)
         _IMPORTED[str(file)] = digest
@@ -80,6 +80,10 @@ def _digests(file: Path, source: bytes) -> dict[str, str]:
     neighbours = [path for path in found if path != str(file)]
     sources = {str(file): source} | {path: Path(path).read_bytes() for path in neighbours}
     return {path: hashlib.sha256(content).hexdigest() for path, content in sources.items()}
+
+
+def _combined(digests: list[str]) -> str:
+    return digests[0] if len(digests) == 1 else hashlib.sha256(repr(sorted(digests)).encode()).hexdigest()
 
 
 def _run_anew(file: Path, name: str, source: bytes, sources: dict[str, str]) -> None:
