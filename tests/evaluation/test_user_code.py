@@ -79,6 +79,7 @@ def network() -> nn.Module:
 
 
 def measure(metric: Any, cache: Path, model: nn.Module | None = None) -> Evaluation:
+    """Each part is asked for once for both models, as they are one: `cost.cached` is 0 or 2."""
     model = model or network()
     return evaluate(model, model, small_benchmark(), metrics=[metric], cache=cache, device="cpu", replicates=100)
 
@@ -147,6 +148,30 @@ def test_an_edited_module_is_measured_anew_in_a_new_process(folder: Path, change
     edit(folder, change)
     after, cached = run_process(folder, code)
     assert cached == 0 and after != before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "old", "new"), [("shade_net.py", "act(x)", "act(act(x))"), ("shade_act.py", "2", "3")]
+)
+def test_an_edited_network_is_measured_anew_in_a_new_process(folder: Path, name: str, old: str, new: str) -> None:
+    """The same weights, handed over in Python, under another forward pass."""
+    (folder / "shade_act.py").write_text("def act(x):\n    return x ** 2\n")
+    (folder / "shade_net.py").write_text(
+        "from torch import nn\nfrom shade_act import act\nfrom test_user_code import network\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.net = network()\n"
+        "    def forward(self, x):\n        return self.net(act(x))\n"
+    )
+    code = (
+        "from pathlib import Path\nfrom shade_net import Net\nfound = measure('nll', Path('cache'), Net())\n"
+        "print(json.dumps([found['nll'].value('dense').value, found.cost.cached]))"
+    )
+    before, cached = run_process(folder, code)
+    assert cached == 0
+    (folder / name).write_text((folder / name).read_text().replace(old, new))
+    after, cached = run_process(folder, code)
+    assert cached == 0 and after != before
+    assert run_process(folder, code) == [after, 2]
 
 
 @pytest.mark.slow
