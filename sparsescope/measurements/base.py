@@ -29,7 +29,8 @@ class Measurement(abc.ABC):
     """What the progress bar calls it, in plain words."""
 
     version: ClassVar[int] = 1
-    """Raised whenever the numbers change, so that older cached results are not used."""
+    """Raised whenever the numbers change, so that older cached results are not used. Of a measurement that is not
+    sparsescope's own the source counts anyway, with all that it imports; see `evaluation.cache.measurement_key`."""
 
     indivisible: ClassVar[bool] = False
     """True where a unit's numbers depend on the other units: `measure` then gets all units at once, never a shard."""
