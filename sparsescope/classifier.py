@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sparsescope.errors import InputError, OptionError
+from sparsescope.identity import Fingerprint, Identity
 from sparsescope.mask import Mask, Sparsity, account, weight_tensors
 from sparsescope.userfiles import file_digests
 
@@ -175,10 +176,9 @@ class Classifier:
                 parameter.grad = grad
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over weights, mask, normalisation, options and the network's code: a model's cache key.
+        """Return a SHA-256 over weights, mask, normalisation, options and the classes' code: where a training began.
 
-        The code is that of the network's classes and of every file imported by `FILE.py:function`; what such code
-        imports in turn from installed packages is taken as fixed.
+        It stays as it is, so that trainings begun by earlier versions can be resumed; caches are keyed by `identity`.
         """
         digest = hashlib.sha256()
         for name, tensor in self.module.state_dict().items():
@@ -199,6 +199,41 @@ class Classifier:
                 with contextlib.suppress(OSError, TypeError):
                     digest.update(inspect.getsource(kind).encode())
         return digest.hexdigest()
+
+    def identity(self) -> Identity:
+        """Return what decides the answers: weights, mask, normalisation, options and the network's code.
+
+        The code is that of the network's classes, of its hooks and of the functions among its attributes, with all
+        that the user's files among them import, and every file imported by `FILE.py:function`; installed packages are
+        taken as fixed.
+        """
+        module, found = self.module, Fingerprint()
+        found.add(dict(module.state_dict()), dict(module.named_buffers()), dict(self.mask or {}))
+        found.add(tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(module))
+        found.add(self.origin.architecture, file_digests())
+        for child in module.modules():
+            found.add(type(child), _attributes(child), [list(getattr(child, name).values()) for name in _HOOKS])
+        return found.identity
+
+
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+_INTERNAL = frozenset(vars(nn.Module()))  # training among them: networks are measured in eval mode
+
+
+def _attributes(module: nn.Module) -> dict[str, object]:
+    """Return what a module holds beside parameters, buffers and children; of torch's own modules what is public.
+
+    Compiled and traced modules have their code as an attribute.
+    """
+    torchs = type(module).__module__.startswith("torch.")
+    held = {
+        name: value
+        for name, value in sorted(vars(module).items())
+        if name not in _INTERNAL and not (torchs and name.startswith("_"))
+    }
+    if isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule):
+        return {"code": module.code}
+    return held
 
 
 def _is_plain(value: object) -> bool:

@@ -2,7 +2,8 @@
 
 Loading a file runs it: that is the user's choice. A file is imported once under a name that depends on its path alone,
 and that name is entered in `sys.modules`: so objects of its classes can be pickled, and another process can read them
-after it has imported the same files (`imported_files`, `import_file`).
+after it has imported the same files (`imported_files`, `import_file`). It runs again when it or one of the user's
+modules that it imports has changed.
 """
 
 import difflib
@@ -10,15 +11,20 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Collection
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
 from sparsescope.errors import InputError, OptionError
+from sparsescope.sources import imported_by
+from sparsescope.usercode import LOADED
 
 __all__ = ["file_digests", "import_file", "imported_files", "is_object_spec", "load_object", "object_name"]
 
-_IMPORTED: dict[str, str] = {}  # absolute path -> SHA-256 of the source that was run
+_PREFIX = "sparsescope_user_"
+_IMPORTED: dict[str, str] = {}  # absolute path -> SHA-256 of the sources that were run: its own, and its neighbours'
+_OURS: set[str] = set()  # paths of those neighbours that nobody else had loaded before
 _APART: set[str] = set()  # absolute paths that were imported for code that is no part of a network
 
 
@@ -62,7 +68,7 @@ def load_object(spec: str, *, of_network: bool = True) -> object:
 
 
 def import_file(path: str | Path, *, of_network: bool = True) -> ModuleType:
-    """Import a Python file and return its module; a file that has not changed since is not run again.
+    """Import a Python file and return its module; it runs again only if it, or a module it imports, has changed.
 
     The file's folder is appended to `sys.path`, so that it can import its neighbours.
 
@@ -74,9 +80,12 @@ def import_file(path: str | Path, *, of_network: bool = True) -> ModuleType:
         source = file.read_bytes()
     except OSError as error:
         raise InputError(f"Expected a Python file at {path}, but it cannot be read: {error.strerror}.") from error
-    name, digest = _module_name(file), hashlib.sha256(source).hexdigest()
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))  # last: a neighbour must not hide an installed module
+    name, sources = _module_name(file), _digests(file, source)
+    digest = _combined(list(sources.values()))
     if name not in sys.modules or _IMPORTED.get(str(file)) != digest:
-        _run(file, name, source)
+        _run_anew(file, name, source, sources)
         if not of_network and str(file) not in _IMPORTED:
             _APART.add(str(file))
         _IMPORTED[str(file)] = digest
@@ -85,18 +94,59 @@ def import_file(path: str | Path, *, of_network: bool = True) -> ModuleType:
     return sys.modules[name]
 
 
+def _digests(file: Path, source: bytes) -> dict[str, str]:
+    """Return path -> SHA-256 of the file's source and of those of all the user's modules that it imports."""
+    importlib.invalidate_caches()  # a neighbour may be new
+    found = imported_by(str(file), _module_name(file), loaded=False)
+    neighbours = [path for path in found if path != str(file)]
+    sources = {str(file): source} | {path: Path(path).read_bytes() for path in neighbours}
+    return {path: hashlib.sha256(content).hexdigest() for path, content in sources.items()}
+
+
+def _combined(digests: list[str]) -> str:
+    return digests[0] if len(digests) == 1 else hashlib.sha256(repr(sorted(digests)).encode()).hexdigest()
+
+
+def _run_anew(file: Path, name: str, source: bytes, sources: dict[str, str]) -> None:
+    """Run the file, and those of its neighbours that have changed whenever it imports them.
+
+    Neighbours that somebody else has loaded are left alone.
+    """
+    changed = {path for path in sources if LOADED.get(path, sources[path]) != sources[path]}
+    others = set()
+    for module, path in _loaded_from(sources).items():
+        if path not in _OURS:
+            others.add(path)
+        elif changed.intersection(imported_by(path, module, loaded=False)):
+            del sys.modules[module]
+    _run(file, name, source)
+    ours = {path: digest for path, digest in sources.items() if path not in others or path == str(file)}
+    _OURS.update(ours)
+    LOADED.update(ours)
+
+
+def _loaded_from(paths: Collection[str]) -> dict[str, str]:
+    """Return module -> path of the loaded modules that lie at some paths."""
+    names, found = {Path(path).name for path in paths}, {}
+    for name, module in list(sys.modules.items()):
+        file = Path(str(getattr(module, "__file__", None)))
+        if file.name in names and not name.startswith(_PREFIX) and (path := str(file.resolve())) in paths:
+            found[name] = path
+    return found
+
+
 def imported_files() -> tuple[str, ...]:
     """Return the absolute paths imported so far, in order: what a worker process imports before it unpickles."""
     return tuple(_IMPORTED)
 
 
 def file_digests() -> tuple[str, ...]:
-    """Return the SHA-256 of every file imported so far that networks may depend on, in order of their paths."""
+    """Return a SHA-256 of every file imported so far that networks may depend on, with its neighbours, by path."""
     return tuple(digest for path, digest in sorted(_IMPORTED.items()) if path not in _APART)
 
 
 def _module_name(file: Path) -> str:
-    return f"sparsescope_user_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+    return f"{_PREFIX}{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
 
 
 def _run(file: Path, name: str, source: bytes) -> None:
@@ -104,10 +154,9 @@ def _run(file: Path, name: str, source: bytes) -> None:
     spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))  # last: a neighbour must not hide an installed module
-    before = sys.modules.get(name)
+    before, write_nothing = sys.modules.get(name), sys.dont_write_bytecode
     sys.modules[name] = module
+    sys.dont_write_bytecode = True  # a .pyc knows its source by second and size alone: it may be of an older one
     try:
         # Compiled from the bytes that were hashed: no .pyc beside the user's file, and never a stale one.
         exec(loader.source_to_code(source, str(file)), module.__dict__)
@@ -117,6 +166,8 @@ def _run(file: Path, name: str, source: bytes) -> None:
         else:
             sys.modules[name] = before
         raise InputError(f"{file} could not be imported: {_cause(error, str(file))}") from error
+    finally:
+        sys.dont_write_bytecode = write_nothing
 
 
 def _import_module(name: str) -> ModuleType:

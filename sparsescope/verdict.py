@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 
-from sparsescope.results import Difference, MetricResult, MetricVerdict, Outcome, PaperVerdict, Verdict
+from sparsescope.results import Difference, MetricResult, MetricVerdict, Outcome, Pair, PaperVerdict, Verdict
 
 __all__ = ["CONSTANT", "GATES", "absolute_margin", "combine", "decide", "judge", "judge_as_paper", "oriented_interval"]
 
@@ -27,20 +27,21 @@ GATES: dict[str, frozenset[Outcome]] = {
 """Gate of a pipeline -> the outcomes of a verdict by which it is not met."""
 
 
-def judge(metric: MetricResult, dense: str, candidate: str, confidence: float) -> MetricVerdict:
-    """Return the outcome of one metric for one candidate.
+def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
+    """Return the outcome of one metric for one pair.
 
     Example:
-        >>> from sparsescope.results import Difference, MetricResult, MetricValue
+        >>> from sparsescope.results import Difference, MetricResult, MetricValue, Pair
         >>> from sparsescope.verdict import judge
         >>> same = {name: MetricValue(status="measured", value=0.9, n=1000) for name in ("dense", "sparse")}
         >>> wide = {"sparse": Difference(value=0.0, interval=(-0.02, 0.02), standard_error=0.01)}
         >>> accuracy = MetricResult.model_construct(
         ...     higher_is_better=True, margin=0.01, margin_kind="absolute", values=same, differences=wide
         ... )
-        >>> judge(accuracy, "dense", "sparse", 0.95).outcome
+        >>> judge(accuracy, Pair(dense="dense", candidate="sparse"), 0.95).outcome
         'inconclusive'
     """
+    dense, candidate = pair.dense, pair.candidate
 
     def outcome(result: Outcome, reason: str | None = None) -> MetricVerdict:
         return MetricVerdict(outcome=result, margin=metric.margin, margin_kind=metric.margin_kind, reason=reason)
@@ -105,9 +106,9 @@ def _rounded_up(number: float) -> int:
     return math.ceil(whole / step) * step
 
 
-def judge_as_paper(metric: MetricResult, dense: str, candidate: str, tolerance: float = 0.0) -> Outcome:
+def judge_as_paper(metric: MetricResult, pair: Pair, tolerance: float = 0.0) -> Outcome:
     """Return the paper's reading: accuracy may drop by a point, everything else must be at least as good as dense."""
-    difference = metric.differences.get(candidate)
+    difference = metric.differences.get(pair.candidate)
     if difference is None or difference.value is None:
         return "not evaluated"
     allowed = PAPER_ACCURACY_DROP if metric.name == "accuracy" else tolerance
@@ -133,8 +134,7 @@ def combine(outcomes: Iterable[Outcome]) -> Outcome:
 
 def decide(
     metrics: Sequence[MetricResult],
-    dense: str,
-    candidate: str,
+    pair: Pair,
     *,
     confidence: float,
     complete: bool,
@@ -146,8 +146,7 @@ def decide(
 
     Args:
         metrics: results of all metrics; those with `in_verdict` count.
-        dense: name of the dense model.
-        candidate: name of the candidate.
+        pair: candidate and dense model.
         confidence: confidence level of the intervals in the results.
         complete: whether `metrics` holds every metric of the full verdict; else the verdict is partial.
         policy: name of the policy, for the record.
@@ -155,7 +154,7 @@ def decide(
         constant: whether the candidate gives every image the same answer. It then fails, whatever its metrics say:
             nothing is flatter or easier to explain than a network that looks at nothing.
     """
-    judged = {metric.name: judge(metric, dense, candidate, confidence) for metric in metrics if metric.in_verdict}
+    judged = {metric.name: judge(metric, pair, confidence) for metric in metrics if metric.in_verdict}
     dimension = {metric.name: metric.dimension for metric in metrics}
     dimensions: dict[str, Outcome] = {
         name: combine(verdict.outcome for metric, verdict in judged.items() if dimension[metric] == name)
@@ -166,11 +165,7 @@ def decide(
     if constant:
         overall = "fail"
         judged = {name: _doubted(verdict) for name, verdict in judged.items()}
-    paper = {
-        metric.name: judge_as_paper(metric, dense, candidate, paper_tolerance)
-        for metric in metrics
-        if metric.in_verdict
-    }
+    paper = {metric.name: judge_as_paper(metric, pair, paper_tolerance) for metric in metrics if metric.in_verdict}
     paper_overall = combine(paper.values())
     return Verdict(
         outcome=overall,
@@ -178,7 +173,7 @@ def decide(
         confidence=confidence,
         partial=not complete,
         constant=constant,
-        statement=_statement(candidate, overall, judged, complete, constant),
+        statement=_statement(pair, overall, judged, complete, constant),
         dimensions=dimensions,
         metrics=judged,
         paper=PaperVerdict(
@@ -192,9 +187,7 @@ def _doubted(verdict: MetricVerdict) -> MetricVerdict:
     return verdict.model_copy(update={"reason": CONSTANT}) if verdict.outcome == "pass" else verdict
 
 
-def _statement(
-    candidate: str, outcome: Outcome, judged: dict[str, MetricVerdict], complete: bool, constant: bool
-) -> str:
+def _statement(pair: Pair, outcome: Outcome, judged: dict[str, MetricVerdict], complete: bool, constant: bool) -> str:
     """One line: the verdict and what it rests on."""
 
     def named(kind: Outcome) -> list[str]:
@@ -213,4 +206,4 @@ def _statement(
     if not judged:
         parts.append("no metric of the verdict was asked for")
     partial = "" if complete else " (partial verdict: not every metric was asked for)"
-    return f"{candidate}: {word}{partial} — {'; '.join(parts)}"
+    return f"{pair.candidate}: {word}{partial} — {'; '.join(parts)}"

@@ -14,6 +14,7 @@ def restored(monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(userfiles, "_IMPORTED", {})
     monkeypatch.setattr(userfiles, "_APART", set())
+    monkeypatch.setattr(userfiles, "_OURS", set())
 
 
 @pytest.fixture
@@ -165,3 +166,35 @@ def test_files_that_are_no_part_of_a_network(file):
     load_object(f"{file}:build")
     (counted,) = file_digests()
     assert load_object(f"{file}:constant", of_network=False) == 6 and file_digests() == (counted,)
+
+
+def test_a_file_runs_again_when_a_neighbour_has_changed(tmp_path):
+    (tmp_path / "net_deep.py").write_text("value = 1")
+    (tmp_path / "net_near.py").write_text("from net_deep import value\nclass Near: pass")
+    (tmp_path / "net_other.py").write_text("class Other: pass")
+    (tmp_path / "net.py").write_text("from net_near import value, Near\nfrom net_other import Other\n")
+    spec = f"{tmp_path}/net.py"
+    assert load_object(f"{spec}:value") == 1
+    near, other = load_object(f"{spec}:Near"), load_object(f"{spec}:Other")
+
+    (tmp_path / "net_deep.py").write_text("value = 2")  # of the same size, in the same second
+
+    assert load_object(f"{spec}:value") == 2
+    assert load_object(f"{spec}:Near") is not near
+    assert load_object(f"{spec}:Other") is other  # it imports nothing that changed
+    assert not (tmp_path / "__pycache__").exists()
+    for name in ("net_deep", "net_near", "net_other"):
+        sys.modules.pop(name)
+
+
+def test_a_neighbour_that_somebody_else_loaded_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    (tmp_path / "net_near.py").write_text("class Near: pass")
+    (tmp_path / "net.py").write_text("from net_near import Near\n")
+    mine = __import__("net_near").Near
+    assert load_object(f"{tmp_path}/net.py:Near") is mine
+
+    (tmp_path / "net_near.py").write_text("class Near: x = 2")
+
+    assert load_object(f"{tmp_path}/net.py:Near") is mine
+    sys.modules.pop("net_near")

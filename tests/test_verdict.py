@@ -5,14 +5,15 @@ from fake_evaluation import MODELS, make_metric
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparsescope.results import Difference, MetricResult, MetricValue
+from sparsescope.results import Difference, MetricResult, MetricValue, Pair
 from sparsescope.verdict import absolute_margin, combine, decide, judge, judge_as_paper
 
 DENSE, SPARSE = MODELS[:2]
+PAIR = Pair(dense=DENSE, candidate=SPARSE)
 
 
 def outcome_of(metric: MetricResult) -> str:
-    return judge(metric, DENSE, SPARSE, 0.95).outcome
+    return judge(metric, PAIR, 0.95).outcome
 
 
 def with_interval(low: float, high: float, **changes: object) -> MetricResult:
@@ -53,7 +54,7 @@ def test_a_difference_equal_to_the_margin_passes_in_spite_of_rounding() -> None:
         update={"differences": {SPARSE: Difference(value=change, interval=(change, change), standard_error=0.0)}}
     )
     assert outcome_of(metric) == "pass"
-    assert judge_as_paper(metric, DENSE, SPARSE) == "pass"
+    assert judge_as_paper(metric, PAIR) == "pass"
 
 
 def test_relative_margin_is_a_fraction_of_the_size_of_the_dense_value() -> None:
@@ -70,18 +71,18 @@ def test_relative_margin_is_a_fraction_of_the_size_of_the_dense_value() -> None:
 def test_identical_models_pass_also_with_margin_0(higher_is_better: bool, margin: float) -> None:
     same = with_interval(0.0, 0.0, higher_is_better=higher_is_better, margin=margin)
     assert outcome_of(same) == "pass"
-    assert judge_as_paper(same, DENSE, SPARSE) == "pass"
+    assert judge_as_paper(same, PAIR) == "pass"
 
 
 def test_not_evaluated_gives_the_reason() -> None:
-    judged = judge(make_metric(values=(0.9, None)), DENSE, SPARSE, 0.95)
+    judged = judge(make_metric(values=(0.9, None)), PAIR, 0.95)
     assert (judged.outcome, judged.reason) == ("not evaluated", "no such set")
     undefined = make_metric().model_copy(update={"differences": {SPARSE: Difference()}})
-    assert judge(undefined, DENSE, SPARSE, 0.95).outcome == "not evaluated"
+    assert judge(undefined, PAIR, 0.95).outcome == "not evaluated"
 
 
 def test_too_few_units_for_an_interval_are_inconclusive_however_good_the_value() -> None:
-    judged = judge(make_metric(values=(0.5, 0.9), half_width=None, n=1), DENSE, SPARSE, 0.95)
+    judged = judge(make_metric(values=(0.5, 0.9), half_width=None, n=1), PAIR, 0.95)
     assert (judged.outcome, judged.reason) == ("inconclusive", "no interval: too few units (n = 1)")
 
 
@@ -89,7 +90,7 @@ def test_units_needed_worked_by_hand() -> None:
     # Distance from the margin 0.005, standard error 0.01: (1.959964 + 0.841621) * 0.01 / 0.005 = 5.60317, squared
     # 31.3955, times n = 1000: 31,396 units, rounded up to 32,000.
     metric = make_metric(values=(0.9, 0.895), half_width=0.0196, standard_error=0.01, n=1000)
-    assert judge(metric, DENSE, SPARSE, 0.95).reason == "n = 1000; about 32,000 would decide it"
+    assert judge(metric, PAIR, 0.95).reason == "n = 1000; about 32,000 would decide it"
 
 
 def test_the_promised_number_of_units_decides_with_the_stated_power() -> None:
@@ -102,21 +103,21 @@ def test_the_promised_number_of_units_decides_with_the_stated_power() -> None:
 
 def test_no_number_of_units_is_promised_at_the_margin_itself() -> None:
     metric = make_metric(values=(0.9, 0.89), half_width=0.02)
-    assert "no realistic n" in (judge(metric, DENSE, SPARSE, 0.95).reason or "")
+    assert "no realistic n" in (judge(metric, PAIR, 0.95).reason or "")
 
 
 def test_only_a_narrow_fail_asks_for_more_units() -> None:
-    narrow = judge(with_interval(-0.051, -0.011), DENSE, SPARSE, 0.95)
+    narrow = judge(with_interval(-0.051, -0.011), PAIR, 0.95)
     assert narrow.outcome == "fail"
     # Distance 0.021, standard error 0.04 / 3.92: (2.801585 * 0.0102041 / 0.021)^2 = 1.8532, so 1,900 units.
     assert narrow.reason == "narrowly; n = 1000; about 1,900 would confirm it"
-    assert judge(with_interval(-0.25, -0.21), DENSE, SPARSE, 0.95).reason is None
+    assert judge(with_interval(-0.25, -0.21), PAIR, 0.95).reason is None
 
 
 def test_a_skewed_interval_clear_of_the_margin_is_no_narrow_fail() -> None:
     change = Difference(value=-0.52, interval=(-1.2, -0.3), standard_error=0.25)  # the spread lies on the far side
     metric = make_metric(values=(1.0, 0.48)).model_copy(update={"differences": {SPARSE: change}})
-    judged = judge(metric, DENSE, SPARSE, 0.95)
+    judged = judge(metric, PAIR, 0.95)
     assert (judged.outcome, judged.reason) == ("fail", None)
 
 
@@ -136,18 +137,18 @@ def test_all_must_pass(outcomes: list, expected: str) -> None:
 
 
 def test_paper_allows_a_point_of_accuracy_and_nothing_else() -> None:
-    assert judge_as_paper(make_metric("accuracy", (0.90, 0.891)), DENSE, SPARSE) == "pass"
-    assert judge_as_paper(make_metric("accuracy", (0.90, 0.889)), DENSE, SPARSE) == "fail"
+    assert judge_as_paper(make_metric("accuracy", (0.90, 0.891)), PAIR) == "pass"
+    assert judge_as_paper(make_metric("accuracy", (0.90, 0.889)), PAIR) == "fail"
     auroc = make_metric("ood_auroc", (0.90, 0.899))
-    assert judge_as_paper(auroc, DENSE, SPARSE) == "fail"
-    assert judge_as_paper(auroc, DENSE, SPARSE, tolerance=0.002) == "pass"
+    assert judge_as_paper(auroc, PAIR) == "fail"
+    assert judge_as_paper(auroc, PAIR, tolerance=0.002) == "pass"
     ece = make_metric("ece", (0.03, 0.02), higher_is_better=False)
-    assert judge_as_paper(ece, DENSE, SPARSE) == "pass"
-    assert judge_as_paper(make_metric(values=(None, 0.9)), DENSE, SPARSE) == "not evaluated"
+    assert judge_as_paper(ece, PAIR) == "pass"
+    assert judge_as_paper(make_metric(values=(None, 0.9)), PAIR) == "not evaluated"
 
 
 def verdict_of(*metrics: MetricResult, complete: bool = True):  # type: ignore[no-untyped-def]
-    return decide(metrics, DENSE, SPARSE, confidence=0.95, complete=complete)
+    return decide(metrics, PAIR, confidence=0.95, complete=complete)
 
 
 def test_a_full_verdict_that_passes_is_an_lth_pass() -> None:
@@ -207,4 +208,4 @@ def test_a_value_measured_but_undefined_is_not_judged() -> None:
     metric = make_metric()
     values = {**metric.values, SPARSE: MetricValue(status="measured", value=math.nan)}
     broken = metric.model_copy(update={"values": values, "differences": {SPARSE: Difference(value=math.nan)}})
-    assert judge(broken, DENSE, SPARSE, 0.95).outcome == "not evaluated"
+    assert judge(broken, PAIR, 0.95).outcome == "not evaluated"

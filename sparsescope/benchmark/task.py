@@ -106,6 +106,12 @@ class Benchmark:
         return named | {f"ood:{name}": images for name, images in self.ood.items()}
 
     @property
+    def image_size(self) -> float:
+        """How much larger than 32 x 32 pixels an image is: what work and memory of a forward pass are like."""
+        _, height, width = self.test.shape
+        return height * width / (32 * 32)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 over the fingerprints of all sets."""
         beside = {"corrupted": self.corrupted, "probe": self.probe}

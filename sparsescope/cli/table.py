@@ -37,9 +37,9 @@ def print_summary(evaluation: Evaluation, console: Console | None = None) -> Non
     if ood:
         sets = ood["negative class"].removeprefix("out-of-distribution: ")
         _print(console, Text(f"Out-of-distribution sets: {sets}; score: {ood['score']}", style="dim"))
-    for candidate in evaluation.candidates:
-        _print(console, Text(f"{candidate.name} against {evaluation.dense.name}", style="bold"))
-        _print_table(console, _table(console, evaluation, candidate.name))
+    for pair in evaluation.pairs:
+        _print(console, Text(f"{pair.candidate} against {pair.dense}", style="bold"))
+        _print_table(console, _table(console, evaluation, pair.candidate))
     if note := debiased(evaluation):
         _print(console, Text(note.replace(MINUS, "-"), style="dim"))
     for candidate in evaluation.candidates:

@@ -18,32 +18,32 @@ from dataclasses import dataclass
 from scipy.special import stdtrit
 
 from sparsescope.curves.records import CurvePoint, Reading, Spread
-from sparsescope.results import Difference, MetricResult, MetricValue, Outcome
+from sparsescope.results import Difference, MetricResult, MetricValue, Outcome, Pair
 from sparsescope.verdict import judge, judge_as_paper
 
 __all__ = ["SeedResult", "combine_seeds", "spread"]
 
-DENSE, TICKET = "dense", "ticket"
+MEAN = Pair(dense="dense", candidate="ticket")
+"""Names of the means over seeds."""
 
 
 @dataclass(frozen=True)
 class SeedResult:
-    """One metric of one evaluated network: the metric's result, the names of dense and network, what was removed."""
+    """One metric of one evaluated network: the metric's result, the network with its dense parent, what was removed."""
 
     metric: MetricResult
-    dense: str
-    model: str
+    pair: Pair
     sparsity: float
 
     @property
     def value(self) -> float:
         """The network's value; 0 where it was not measured, which the difference tells."""
-        return self.metric.values[self.model].value or 0.0
+        return self.metric.values[self.pair.candidate].value or 0.0
 
     @property
     def difference(self) -> Difference:
         """The network minus its dense parent, not oriented."""
-        return self.metric.differences[self.model]
+        return self.metric.differences[self.pair.candidate]
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -82,9 +82,9 @@ def combine_seeds(
     if not pairs:
         return _nothing(target, sparsity, _reasons(results) or "no seed was evaluated")
     pooled = _pooled(list(pairs.values()), confidence)
-    judged = judge(pooled, DENSE, TICKET, confidence).outcome
+    judged = judge(pooled, MEAN, confidence).outcome
     absent = [seed for seed in expected if seed not in pairs]
-    interval = pooled.differences[TICKET].interval
+    interval = pooled.differences[MEAN.candidate].interval
     reason = "" if interval else "too few units for an interval"
     if absent:
         reason = f"without seed {', '.join(map(str, absent))}"
@@ -95,7 +95,7 @@ def combine_seeds(
         value=spread([result.value for result in pairs.values()]),
         difference=spread([result.difference.value or 0.0 for result in pairs.values()]),
         interval=interval,
-        outcomes={"margins": judged, "paper": judge_as_paper(pooled, DENSE, TICKET, tolerance)},
+        outcomes={"margins": judged, "paper": judge_as_paper(pooled, MEAN, tolerance)},
         reason=reason,
     )
 
@@ -107,7 +107,9 @@ def _nothing(target: float | None, sparsity: float, reason: str) -> CurvePoint:
 
 
 def _reasons(results: Mapping[int, SeedResult]) -> str:
-    entries = [result.metric.values[name] for result in results.values() for name in (result.dense, result.model)]
+    entries = [
+        result.metric.values[name] for result in results.values() for name in (result.pair.dense, result.pair.candidate)
+    ]
     return "; ".join(dict.fromkeys(entry.reason for entry in entries if entry.reason))
 
 
@@ -118,12 +120,12 @@ def _pooled(pairs: Sequence[SeedResult], confidence: float) -> MetricResult:
     value = spread([difference.value or 0.0 for difference in differences]).mean
     assert mean.mean is not None and value is not None
     difference = Difference(value=value, interval=_interval(differences, mean, confidence), debiased=mean.mean)
-    dense = spread([pair.metric.values[pair.dense].value or 0.0 for pair in pairs]).mean
+    dense = spread([each.metric.values[each.pair.dense].value or 0.0 for each in pairs]).mean
     values = {
-        DENSE: MetricValue(status="measured", value=dense),
-        TICKET: MetricValue(status="measured", value=spread([pair.value for pair in pairs]).mean),
+        MEAN.dense: MetricValue(status="measured", value=dense),
+        MEAN.candidate: MetricValue(status="measured", value=spread([pair.value for pair in pairs]).mean),
     }
-    return pairs[0].metric.model_copy(update={"values": values, "differences": {TICKET: difference}})
+    return pairs[0].metric.model_copy(update={"values": values, "differences": {MEAN.candidate: difference}})
 
 
 def _interval(differences: Sequence[Difference], mean: Spread, confidence: float) -> tuple[float, float] | None:

@@ -84,7 +84,7 @@ def _results(grid: Grid, evaluations: Evaluations) -> dict[Place, dict[int, dict
     return {
         place: {
             seed: {
-                metric.name: SeedResult(metric, evaluations[point].dense.name, point.model, point.sparsity)
+                metric.name: SeedResult(metric, evaluations[point].pair(point.model), point.sparsity)
                 for metric in evaluations[point].metrics
             }
             for seed, point in seeds.items()
@@ -96,24 +96,25 @@ def _results(grid: Grid, evaluations: Evaluations) -> dict[Place, dict[int, dict
 
 def _metrics(evaluations: Evaluations) -> dict[str, MetricFacts]:
     """Return what is known of every metric; dense has one value a seed, that of the seed's first evaluation."""
-    found: dict[str, list[tuple[int, Evaluation]]] = {}
+    found: dict[str, list[SweepPoint]] = {}
     for point, evaluation in evaluations.items():
         for metric in evaluation.metrics:
-            found.setdefault(metric.name, []).append((point.seed, evaluation))
-    facts = [_facts(name, rows) for name, rows in found.items()]
+            found.setdefault(metric.name, []).append(point)
+    facts = [_facts(name, points, evaluations) for name, points in found.items()]
     facts.sort(key=lambda each: DIMENSIONS.index(each.result.dimension))
     return {each.result.name: each for each in facts}
 
 
-def _facts(name: str, rows: Sequence[tuple[int, Evaluation]]) -> MetricFacts:
-    dense: dict[int, float] = {}
-    for seed, evaluation in rows:
-        value = evaluation[name].values[evaluation.dense.name].value
+def _facts(name: str, points: Sequence[SweepPoint], evaluations: Evaluations) -> MetricFacts:
+    values: dict[int, float] = {}
+    for point in points:
+        value = evaluations[point][name].values[evaluations[point].pair(point.model).dense].value
         if value is not None:
-            dense.setdefault(seed, value)
-    measured = [evaluation for _, evaluation in rows if _differs(evaluation[name])]
-    first = (measured or [rows[0][1]])[0]
-    return MetricFacts(first[name], first.dense.name, spread(list(dense.values())), bool(measured))
+            values.setdefault(point.seed, value)
+    measured = [point for point in points if _differs(evaluations[point][name])]
+    first = (measured or points)[0]
+    dense = evaluations[first].pair(first.model).dense
+    return MetricFacts(evaluations[first][name], dense, spread(list(values.values())), bool(measured))
 
 
 def _differs(metric: MetricResult) -> bool:

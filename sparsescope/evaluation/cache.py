@@ -1,7 +1,6 @@
 """Measured shards on disk, keyed by the content that decides them: reruns resume, the dense model is measured once."""
 
 import contextlib
-import hashlib
 import os
 import warnings
 import zipfile
@@ -14,9 +13,12 @@ import numpy as np
 import sparsescope
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import InputError, SparsescopeWarning
+from sparsescope.evaluation.plan import Shard
 from sparsescope.files import replacing
+from sparsescope.identity import Fingerprint, Identity
 from sparsescope.measurements.base import Measurement
 from sparsescope.units import Arrays
+from sparsescope.userfiles import file_digests
 
 __all__ = ["Cache", "default_directory", "measurement_key"]
 
@@ -30,21 +32,28 @@ def default_directory() -> Path:
     return user_cache_path("sparsescope")
 
 
-def measurement_key(measurement: Measurement, benchmark: Benchmark, seed: int, models: Sequence[str]) -> str:
-    """Return the SHA-256 of everything that decides a measurement's numbers.
+def measurement_key(measurement: Measurement, benchmark: Benchmark, seed: int, models: Sequence[Identity]) -> Identity:
+    """Return the identity of a measurement's numbers: of everything that decides them.
+
+    Of sparsescope's own measurements that is their kind and version; of others also the whole file that defines the
+    class, the user's modules which that imports, and the files imported by path.
 
     Args:
         measurement: kind, version and options.
         benchmark: the image sets it reads count, by their content.
         seed: key of the random numbers.
-        models: fingerprints: of the measured model, and of the dense one where its results are read.
+        models: of the measured model, and of the dense one where its results are read.
     """
-    kind = type(measurement)
+    kind, found = type(measurement), Fingerprint()
+    found.add(sparsescope.__version__, kind.__module__, kind.__qualname__, measurement.version, seed)
     # Dataclass hooks of later Python versions do not matter here: names and values of the options are what counts.
-    options = [(item.name, getattr(measurement, item.name)) for item in fields(measurement)]  # type: ignore[arg-type]
-    sets = [(name, benchmark.fingerprint_of(name)) for name in measurement.image_sets(benchmark)]
-    parts = (sparsescope.__version__, kind.__module__, kind.__qualname__, measurement.version, options, sets, seed)
-    return hashlib.sha256(repr((parts, tuple(models))).encode()).hexdigest()
+    found.add({item.name: getattr(measurement, item.name) for item in fields(measurement)})  # type: ignore[arg-type]
+    found.add({name: benchmark.fingerprint_of(name) for name in measurement.image_sets(benchmark)})
+    found.add([model.digest for model in models])
+    if kind.__module__.partition(".")[0] != "sparsescope":
+        found.add(kind, file_digests())
+    unread = [f"{kind.__name__}: {phrase}" for phrase in found.identity.unread]
+    return Identity(found.identity.digest, (*unread, *(phrase for model in models for phrase in model.unread)))
 
 
 class Cache:
@@ -57,11 +66,11 @@ class Cache:
     def __init__(self, directory: Path | None) -> None:
         self.directory = directory
 
-    def _path(self, key: str, shard: slice) -> Path:
+    def _path(self, key: str, shard: Shard) -> Path:
         assert self.directory is not None
-        return self.directory / key[:2] / key / f"{shard.start}-{shard.stop}.npz"
+        return self.directory / key[:2] / key / f"{shard.name}.npz"
 
-    def load(self, key: str, shard: slice, common: Set[str] = frozenset()) -> Arrays | None:
+    def load(self, key: str, shard: Shard, common: Set[str] = frozenset()) -> Arrays | None:
         """Return the arrays of a shard, of which those named in `common` are not per unit, or None."""
         if self.directory is None:
             return None
@@ -75,11 +84,10 @@ class Cache:
             with contextlib.suppress(OSError):
                 path.unlink()
             return None
-        rows = shard.stop - shard.start
         per_unit = [array for name, array in arrays.items() if name not in common]
-        return arrays if per_unit and all(array.shape[:1] == (rows,) for array in per_unit) else None
+        return arrays if per_unit and all(array.shape[:1] == (len(shard),) for array in per_unit) else None
 
-    def store(self, key: str, shard: slice, arrays: Arrays) -> None:
+    def store(self, key: str, shard: Shard, arrays: Arrays) -> None:
         """Write the arrays of a shard atomically; where that fails (a full disk), warn once and go on without."""
         if self.directory is None:
             return

@@ -1,6 +1,6 @@
 """What is tried on every model before anything is measured: nan, image shape, number of outputs, answers that vary."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from sparsescope.benchmark import ImageSet
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, DataError, InputError, NotFiniteError, raise_together
 from sparsescope.evaluation.task import Task
+from sparsescope.identity import Identity
 from sparsescope.measurements.predictions import predict
 
 __all__ = ["check_models", "grey_answers", "is_constant", "varied_images", "warn_of_equal_models"]
@@ -59,12 +60,18 @@ def check_models(task: Task, device: str) -> set[str]:
     return constant
 
 
-def warn_of_equal_models(classifiers: Sequence[Classifier], fingerprints: Sequence[str]) -> None:
-    """Warn of every model that is the same as one before it, by its file or by all that decides its answers."""
+def warn_of_equal_models(classifiers: Sequence[Classifier], identities: Mapping[str, Identity]) -> None:
+    """Warn of every model that is the same as one before it, by its file or by all that decides its answers.
+
+    Args:
+        classifiers: the models.
+        identities: name -> what the model is.
+    """
     for place, classifier in enumerate(classifiers):
-        for earlier, fingerprint in zip(classifiers[:place], fingerprints[:place], strict=True):
+        own = identities[classifier.name]
+        for earlier in classifiers[:place]:
             same_file = classifier.origin.sha256 is not None and classifier.origin.sha256 == earlier.origin.sha256
-            if same_file or fingerprint == fingerprints[place]:
+            if same_file or (own == identities[earlier.name] and not own.unread):
                 what = "is the same file as" if same_file else "has the same weights, mask and code as"
                 classifier.warnings += (f"{what} {earlier.name}. Was another model meant?",)
                 break

@@ -1,16 +1,20 @@
 """Carry out a plan: cached shards are read, the others measured, all of them put together per model."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Passes
+from sparsescope.errors import SparsescopeWarning
 from sparsescope.evaluation.cache import Cache, measurement_key
-from sparsescope.evaluation.executor import Answer, Job, LocalExecutor, Setting, WorkerExecutor
-from sparsescope.evaluation.plan import Plan, Task
+from sparsescope.evaluation.executor import Executor
+from sparsescope.evaluation.jobs import Answer, Job, Setting
+from sparsescope.evaluation.plan import Plan, Shard, Task
+from sparsescope.identity import Identity
 from sparsescope.measurements.base import Measurement
 from sparsescope.units import Arrays
 
@@ -22,38 +26,65 @@ Progress = Callable[[float, float, str], None]
 
 @dataclass
 class Results:
-    """What a plan gave: per model its arrays, or the reason why there are none, and its fingerprint; and the cost."""
+    """What a plan gave, by the models' names: arrays, or the reason why there are none, and identities; and the cost.
 
-    measured: list[dict[Measurement, Arrays]]
-    reasons: list[dict[Measurement, str]]
-    fingerprints: list[str]
+    The rows of all arrays are in the order of the units, whatever the order in which they were measured.
+    """
+
+    measured: dict[str, dict[Measurement, Arrays]]
+    reasons: dict[str, dict[Measurement, str]]
+    identities: dict[str, Identity]
     passes: Passes = field(default_factory=Passes)
     cached: int = 0
 
 
-def measure(plan: Plan, setting: Setting, cache: Cache, workers: int, progress: Progress | None) -> Results:
+def measure(plan: Plan, setting: Setting, cache: Cache, executor: Executor, progress: Progress | None) -> Results:
     """Return the results of every task for every model.
+
+    What cannot be told apart from an older version of itself, as its code cannot be read, is not cached; a warning
+    (SparsescopeWarning) names it.
 
     Args:
         plan: what to measure.
         setting: models, data, seed, batch size and device.
         cache: where finished shards are read and written.
-        workers: number of worker processes; 1 runs everything in this process.
+        executor: what runs the jobs.
         progress: told before and after every shard.
     """
-    models = range(len(setting.classifiers))
-    fingerprints = [classifier.fingerprint() for classifier in setting.classifiers]
-    results = Results([{} for _ in models], [{} for _ in models], fingerprints)
-    executor: AbstractContextManager[LocalExecutor | WorkerExecutor]
-    executor = LocalExecutor(setting) if workers == 1 else WorkerExecutor(setting, workers)
+    identities = {classifier.name: classifier.identity() for classifier in setting.classifiers}
+    results = Results({name: {} for name in identities}, {name: {} for name in identities}, identities)
+    keys = {task: _keys(task, setting, identities) for task in plan.tasks}
+    if cache.directory is not None:
+        _warn_of_uncached([key for row in keys.values() for key in row.values()])
     with executor as running:
         track = _Track(plan, progress)
         for tasks in plan.stages:
-            stage = _Stage(tasks, setting, fingerprints, cache, results, track)
+            stage = _Stage(tasks, setting, [keys[task] for task in tasks], cache, results, track)
             for answer in running.run(stage.jobs(), track.begin):
                 stage.take(answer)
             stage.finish()
     return results
+
+
+def _keys(task: Task, setting: Setting, identities: Mapping[str, Identity]) -> dict[str, Identity]:
+    """Return the identity of the task's numbers for every model."""
+    read = () if task.dense is None else (identities[task.dense],)
+    return {
+        model: measurement_key(task.measurement, setting.benchmark, setting.seed, (identities[model], *read))
+        for model in task.models
+    }
+
+
+def _warn_of_uncached(keys: Sequence[Identity]) -> None:
+    unread = dict.fromkeys(phrase for key in keys for phrase in key.unread)
+    if unread:
+        warnings.warn(
+            f"Some results are not cached, because their code cannot be told from an edited version: "
+            f"{'; '.join(unread)}. Define it in a Python file, not in a notebook or on the command line, and start "
+            "Python anew after editing that file.",
+            SparsescopeWarning,
+            stacklevel=2,
+        )
 
 
 class _Track:
@@ -67,8 +98,8 @@ class _Track:
         self._label = job.measurement.label
         self._tell()
 
-    def advance(self, task: Task, shard: slice, models: int) -> None:
-        self._done += task.cost * (shard.stop - shard.start) * models
+    def advance(self, task: Task, units: int, models: int) -> None:
+        self._done += task.cost * units * models
         self._tell()
 
     def _tell(self) -> None:
@@ -83,22 +114,14 @@ class _Stage:
         self,
         tasks: Sequence[Task],
         setting: Setting,
-        fingerprints: Sequence[str],
+        keys: Sequence[Mapping[str, Identity]],
         cache: Cache,
         results: Results,
         track: _Track,
     ) -> None:
-        self._tasks, self._setting, self._cache, self._results, self._track = tasks, setting, cache, results, track
-        self._keys = [self._task_keys(task, setting.benchmark, setting.seed, fingerprints) for task in tasks]
-        self._parts: dict[tuple[int, int], dict[int, Arrays]] = {}
-
-    @staticmethod
-    def _task_keys(task: Task, benchmark: Benchmark, seed: int, fingerprints: Sequence[str]) -> dict[int, str]:
-        parent = (fingerprints[0],) if task.measurement.requires() else ()
-        return {
-            model: measurement_key(task.measurement, benchmark, seed, (fingerprints[model], *parent))
-            for model in task.models
-        }
+        self._tasks, self._setting, self._keys = tasks, setting, keys
+        self._cache, self._results, self._track = cache, results, track
+        self._parts: dict[tuple[int, str], list[tuple[Shard, Arrays]]] = {}
 
     def jobs(self) -> list[Job]:
         """Return the jobs for everything that the cache does not have."""
@@ -106,32 +129,34 @@ class _Stage:
         for index, task in enumerate(self._tasks):
             if self._lacks_dense(task):
                 continue
-            measured = self._results.measured[0]
-            given = task.measurement.given(self._setting.benchmark, self._setting.seed, measured)
+            dense: Mapping[Measurement, Arrays] = {} if task.dense is None else self._results.measured[task.dense]
+            given = task.measurement.given(self._setting.benchmark, self._setting.seed, dense)
             for shard in task.shards():
                 missing = tuple(model for model in task.models if not self._take_cached(index, model, shard))
                 if len(missing) < len(task.models):
-                    self._track.advance(task, shard, len(task.models) - len(missing))
+                    self._track.advance(task, len(shard), len(task.models) - len(missing))
                 if missing:
-                    rows = {name: array[shard] for name, array in given.items()}
-                    found.append(Job(index, shard, task.measurement, task.ids[shard], rows, missing))
+                    rows = {name: array[shard.rows] for name, array in given.items()}
+                    found.append(Job(index, shard, task.measurement, rows, missing))
         return found
 
     def _lacks_dense(self, task: Task) -> bool:
         """Return whether what the task needs of the dense model could not be measured; it then shares the reason."""
         reasons = self._results.reasons
-        missing = [reasons[0][needed] for needed in task.measurement.requires() if needed in reasons[0]]
+        failed = {} if task.dense is None else reasons[task.dense]
+        missing = [failed[needed] for needed in task.measurement.requires() if needed in failed]
         for model in task.models if missing else ():
             reasons[model].setdefault(task.measurement, missing[0])
         if missing:
-            self._track.advance(task, slice(0, len(task.ids)), len(task.models))
+            self._track.advance(task, len(task.ids), len(task.models))
         return bool(missing)
 
-    def _take_cached(self, index: int, model: int, shard: slice) -> bool:
-        arrays = self._cache.load(self._keys[index][model], shard, self._tasks[index].measurement.common)
+    def _take_cached(self, index: int, model: str, shard: Shard) -> bool:
+        key = self._keys[index][model]
+        arrays = None if key.unread else self._cache.load(key.digest, shard, self._tasks[index].measurement.common)
         if arrays is None:
             return False
-        self._parts.setdefault((index, model), {})[shard.start] = arrays
+        self._parts.setdefault((index, model), []).append((shard, arrays))
         self._results.cached += 1
         return True
 
@@ -142,22 +167,28 @@ class _Stage:
             if isinstance(result, str):
                 self._results.reasons[model].setdefault(job.measurement, result)
             else:
-                self._parts.setdefault((job.task, model), {})[job.shard.start] = result
-                self._cache.store(self._keys[job.task][model], job.shard, result)
+                self._parts.setdefault((job.task, model), []).append((job.shard, result))
+                if not (key := self._keys[job.task][model]).unread:
+                    self._cache.store(key.digest, job.shard, result)
         self._results.passes.forward += answer.passes.forward
         self._results.passes.backward += answer.passes.backward
-        self._track.advance(self._tasks[job.task], job.shard, len(job.models))
+        self._track.advance(self._tasks[job.task], len(job.shard), len(job.models))
 
     def finish(self) -> None:
         """Put the shards of every task together, in the order of the units."""
         for (index, model), parts in self._parts.items():
             measurement = self._tasks[index].measurement
-            if measurement in self._results.reasons[model]:
-                continue
-            ordered = [parts[start] for start in sorted(parts)]
-            self._results.measured[model][measurement] = (
-                ordered[0]
-                if len(ordered) == 1
-                else {name: np.concatenate([part[name] for part in ordered]) for name in ordered[0]}
-            )
+            if measurement not in self._results.reasons[model]:
+                self._results.measured[model][measurement] = _joined(parts)
         self._parts.clear()
+
+
+def _joined(parts: Sequence[tuple[Shard, Arrays]]) -> Arrays:
+    """Return the arrays of some shards as one, each row at its unit's place; a single shard has all rows in order."""
+    if len(parts) == 1:
+        return parts[0][1]
+    place = np.argsort(np.concatenate([shard.rows for shard, _ in parts]))
+    joined: dict[str, NDArray[Any]] = {
+        name: np.concatenate([arrays[name] for _, arrays in parts])[place] for name in parts[0][1]
+    }
+    return joined

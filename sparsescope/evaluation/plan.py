@@ -1,5 +1,6 @@
 """The plan: which measurement is needed of which model, cut into shards: the steps of cache, resume and progress."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,37 +9,69 @@ from numpy.typing import NDArray
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
+from sparsescope.evaluation.order import fair_order
 from sparsescope.measurements.base import Measurement
 from sparsescope.metrics.base import Metric
+from sparsescope.results import Pairs
 
-__all__ = ["Plan", "Task", "make_plan"]
+__all__ = ["Plan", "Shard", "Task", "make_plan"]
 
 SHARD_COST = 4096
 """Forward passes in a shard, about: a second or two of a CIFAR network on a CPU, so little is ever lost."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """Some units of a task, which lie side by side in the planned order.
+
+    Args:
+        start: place of the first of them.
+        rows: their rows (m,) among the task's units, ascending, as reading goes forward through folders and files.
+        ids: their ids (m,).
+    """
+
+    start: int
+    rows: NDArray[np.intp]
+    ids: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def name(self) -> str:
+        """What tells it from every other part of the same units: where it lies, and which units it holds."""
+        units = hashlib.sha256(np.ascontiguousarray(self.ids, dtype="<i8").tobytes()).hexdigest()
+        return f"{self.start}-{self.start + len(self)}-{units[:16]}"
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """One measurement of several models.
 
     Args:
         measurement: what is measured.
         ids: ids (n,) of its sampling units.
+        order: rows (n,) of the units in the order in which they are measured; see `fair_order`.
         cost: forward passes of one image that a unit takes, about.
-        models: indices of the models it is needed of; 0 is dense.
+        models: names of the models it is needed of.
+        dense: name of the dense model whose results it reads; None where it reads none.
         shard_cost: forward passes in a shard, about.
     """
 
     measurement: Measurement
     ids: NDArray[np.int64]
+    order: NDArray[np.intp]
     cost: float
-    models: tuple[int, ...]
+    models: tuple[str, ...]
+    dense: str | None = None
     shard_cost: float = SHARD_COST
 
-    def shards(self) -> list[slice]:
-        """Return the shards of the units; they depend on sizes and options alone. An indivisible task is one."""
-        size = len(self.ids) if self.measurement.indivisible else max(1, int(self.shard_cost / self.cost))
-        return [slice(start, min(start + size, len(self.ids))) for start in range(0, len(self.ids), size)]
+    def shards(self) -> list[Shard]:
+        """Return the shards of the units; they depend on sizes, options and seed. An indivisible task is one."""
+        n = len(self.ids)
+        size = n if self.measurement.indivisible else max(1, int(self.shard_cost / self.cost))
+        slices = [np.sort(self.order[start : start + size]) for start in range(0, n, size)]
+        return [Shard(number * size, rows, self.ids[rows]) for number, rows in enumerate(slices)]
 
 
 @dataclass(frozen=True)
@@ -54,39 +87,56 @@ class Plan:
         return (task for stage in self.stages for task in stage)
 
 
-def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, models: int) -> Plan:
-    """Return the plan for `models` models, the first of them dense.
+def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs: Pairs) -> Plan:
+    """Return what must be measured of the models of some pairs.
 
-    Equal measurements are planned once, however many metrics share them.
+    Equal measurements are planned once, however many metrics and pairs share them. One that reads the dense model's
+    results is a task for each dense model.
     """
-    needed: dict[Measurement, set[int]] = {}
+    needed: dict[tuple[Measurement, str | None], set[str]] = {}
     ids: dict[Measurement, NDArray[np.int64]] = {}
     reasons: dict[str, str] = {}
     for metric in metrics:
         try:
             wanted = metric.measurements(benchmark)
-            for measurement in (*wanted, *_requirements(wanted)):
+            required = _requirements(wanted)
+            for measurement in (*wanted, *required):
                 if measurement not in ids:
                     ids[measurement] = measurement.unit_ids(benchmark, seed)
         except NotEvaluated as error:
             reasons[metric.name] = str(error)
             continue
-        for measurement in wanted:
-            needed.setdefault(measurement, set()).update(range(models))
-        for measurement in _requirements(wanted):
-            needed.setdefault(measurement, set()).add(0)
+        for model in pairs.models:
+            dense = pairs.dense_of(model)
+            for measurement in wanted:
+                needed.setdefault((measurement, dense if measurement.requires() else None), set()).add(model)
+            for measurement in required:
+                needed.setdefault((measurement, dense if measurement.requires() else None), set()).add(dense)
     stages: dict[int, list[Task]] = {}
-    for measurement, which in needed.items():
-        cost = max(measurement.cost(benchmark), 1e-9)
-        task = Task(measurement, ids[measurement], cost, tuple(sorted(which)), _shard_cost(benchmark))
+    for (measurement, read), which in needed.items():
+        units = ids[measurement]
+        task = Task(
+            measurement,
+            units,
+            _order(measurement, benchmark, units, seed),
+            cost=max(measurement.cost(benchmark), 1e-9),
+            models=tuple(model for model in pairs.models if model in which),
+            dense=read,
+            shard_cost=_shard_cost(benchmark.image_size),
+        )
         stages.setdefault(_depth(measurement), []).append(task)
     return Plan(tuple(tuple(stages[depth]) for depth in sorted(stages)), reasons)
 
 
-def _shard_cost(benchmark: Benchmark) -> float:
+def _order(measurement: Measurement, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
+    if measurement.indivisible:
+        return np.arange(len(ids))
+    return fair_order(measurement.strata(benchmark, ids), seed, f"order/{measurement.population}")
+
+
+def _shard_cost(size: float) -> float:
     """Fewer passes of larger images: they take longer, and all corrupted images of a shard are in memory at once."""
-    _, height, width = benchmark.test.shape
-    return min(SHARD_COST, max(SHARD_COST / 8, SHARD_COST * 32 * 32 / (height * width)))
+    return min(SHARD_COST, max(SHARD_COST / 8, SHARD_COST / size))
 
 
 def _requirements(measurements: Iterable[Measurement]) -> list[Measurement]:

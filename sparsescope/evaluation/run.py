@@ -13,14 +13,15 @@ from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
 from sparsescope.evaluation.checks import check_models, warn_of_equal_models
 from sparsescope.evaluation.execution import Execution, environment, pick_batch_size
-from sparsescope.evaluation.executor import Setting
+from sparsescope.evaluation.executor import open_executor
+from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.models import Model, ModelOptions
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.evaluation.task import DataOptions, Task, open_task
 from sparsescope.metrics.base import Metric
-from sparsescope.results import Cost, Evaluation, MetricResult, Verdict
+from sparsescope.results import Cost, Evaluation, MetricResult, Pair, Pairs, Verdict
 from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
 
@@ -150,15 +151,16 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         InputError: models that cannot take the images, or labels that they do not have.
     """
     started, execution = time.perf_counter(), execution or Execution()
-    names = [classifier.name for classifier in task.classifiers]
     device = pick_device(execution.device)
     batch_size = pick_batch_size(execution.batch_size, task.benchmark.test.shape, device)
     setting = Setting(task.classifiers, task.benchmark, settings.seed, batch_size, device)
     constant = check_models(task, device)
-    plan = make_plan(settings.metrics, task.benchmark, settings.seed, len(names))
-    results = measure(plan, setting, execution.open_cache(), execution.workers, execution.progress)
-    warn_of_equal_models(task.classifiers, results.fingerprints)
-    judged = metric_results(settings, plan, results, setting)
+    pairs = Pairs.of_one_dense([classifier.name for classifier in task.classifiers])
+    plan = make_plan(settings.metrics, task.benchmark, settings.seed, pairs)
+    executor = open_executor(setting, execution.workers)
+    results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
+    warn_of_equal_models(task.classifiers, results.identities)
+    judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed)
     return Evaluation(
         version=sparsescope.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -167,10 +169,13 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         confidence=settings.confidence,
         environment=environment(device),
         benchmark=benchmark_info(task.benchmark),
-        models=model_infos(task.classifiers, judged),
-        metrics=judged,
-        verdicts={name: _verdict(settings, judged, names[0], name, name in constant) for name in names[1:]},
-        radar=normalise(judged, names),
+        models=model_infos(task.classifiers, pairs, judged.warnings),
+        pairs=pairs.pairs,
+        metrics=judged.metrics,
+        verdicts={
+            pair.candidate: _verdict(settings, judged.metrics, pair, pair.candidate in constant) for pair in pairs
+        },
+        radar=normalise(judged.metrics, pairs),
         cost=Cost(
             seconds=time.perf_counter() - started,
             forward_passes=results.passes.forward,
@@ -180,11 +185,10 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     )
 
 
-def _verdict(settings: Settings, judged: Sequence[MetricResult], dense: str, candidate: str, constant: bool) -> Verdict:
+def _verdict(settings: Settings, judged: Sequence[MetricResult], pair: Pair, constant: bool) -> Verdict:
     return decide(
         judged,
-        dense,
-        candidate,
+        pair,
         confidence=settings.confidence,
         complete=settings.complete,
         policy="margins (customised)" if settings.customised else "margins",

@@ -40,6 +40,10 @@ class AttackedImages(Measurement, abc.ABC):
         return self._clean.unit_ids(benchmark, seed)
 
     @override
+    def strata(self, benchmark: Benchmark, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return self._clean.strata(benchmark, ids)
+
+    @override
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
         return self._clean.image_sets(benchmark)
 

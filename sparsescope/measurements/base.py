@@ -29,7 +29,8 @@ class Measurement(abc.ABC):
     """What the progress bar calls it, in plain words."""
 
     version: ClassVar[int] = 1
-    """Raised whenever the numbers change, so that older cached results are not used."""
+    """Raised whenever the numbers change, so that older cached results are not used. Of a measurement that is not
+    sparsescope's own the source counts anyway, with all that it imports; see `evaluation.cache.measurement_key`."""
 
     indivisible: ClassVar[bool] = False
     """True where a unit's numbers depend on the other units: `measure` then gets all units at once, never a shard."""
@@ -49,6 +50,13 @@ class Measurement(abc.ABC):
     @abc.abstractmethod
     def cost(self, benchmark: Benchmark) -> float:
         """Return roughly how many forward passes of one image a unit takes: sizes shards and the progress bar."""
+
+    def strata(self, benchmark: Benchmark, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the class (n,) of each unit, so that units are measured in an order whose every part has all classes.
+
+        By default all are of one class, and the order is plainly random. It decides no number.
+        """
+        return np.zeros(len(ids), dtype=np.int64)
 
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
         """Return the names of the sets that decide the result, as in `Benchmark.fingerprint_of`: the cache key."""

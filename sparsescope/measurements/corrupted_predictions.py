@@ -97,6 +97,10 @@ class CorruptedPredictions(Measurement):
         return stratified_sample(benchmark.test.required_labels(), self.images, seed, "sample/test")
 
     @override
+    def strata(self, benchmark: Benchmark, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return benchmark.test.required_labels()[ids]
+
+    @override
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
         return ("test",) if benchmark.corrupted is None else ("test", "corrupted")
 

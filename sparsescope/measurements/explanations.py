@@ -83,6 +83,10 @@ class Explanations(ExplanationOptions, Measurement):
         return stratified_sample(benchmark.test.required_labels(), self.images, seed, "sample/test/lime")
 
     @override
+    def strata(self, benchmark: Benchmark, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return benchmark.test.required_labels()[ids]
+
+    @override
     def cost(self, benchmark: Benchmark) -> float:
         return float(self.samples)
 

@@ -55,6 +55,10 @@ class InputCurvature(Measurement):
         return self._clean.unit_ids(benchmark, seed)
 
     @override
+    def strata(self, benchmark: Benchmark, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return self._clean.strata(benchmark, ids)
+
+    @override
     def cost(self, benchmark: Benchmark) -> float:
         """The classes are those of the test images."""
         classes = int(benchmark.test.required_labels().max()) + 1

@@ -52,6 +52,11 @@ class Predictions(Measurement):
         return stratified_sample(labels, self.images, seed, f"sample/{self.image_set}")
 
     @override
+    def strata(self, benchmark: Benchmark, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        labels = self._set(benchmark).labels
+        return np.zeros(len(ids), dtype=np.int64) if labels is None else labels[ids]
+
+    @override
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
         return (self.image_set,)
 

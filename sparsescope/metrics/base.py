@@ -14,7 +14,7 @@ from sparsescope.measurements.base import Measured, Measurement, run
 from sparsescope.metrics.facts import IntervalKind, check_facts
 from sparsescope.results import Dimension, ScaleFree
 from sparsescope.results.records import MarginKind
-from sparsescope.units import FloatArray, Units
+from sparsescope.units import Estimate, FloatArray, Units
 
 __all__ = ["OPTIONS", "Dimension", "IntervalKind", "MarginKind", "Metric", "ScaleFree"]
 
@@ -97,6 +97,10 @@ class Metric(abc.ABC):
         `sparsescope.results.details`, which the details of the metric of that name must follow.
         """
         return {}
+
+    def warnings(self, units: Units, estimate: Estimate) -> tuple[str, ...]:
+        """Return what a model's user should be warned of, seeing this metric of it: a sentence each, without a stop."""
+        return ()
 
     def measure(
         self,

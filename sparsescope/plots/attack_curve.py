@@ -36,7 +36,7 @@ def attack_curve(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     if not curves:
         raise InputError("Expected the accuracy under FGSM to be measured, but the evaluation has no curve of it.")
     ax = ax if ax is not None else new_axes(6.2, 3.6)
-    palette = colours([info.name for info in evaluation.models])
+    palette = colours([info.name for info in evaluation.models], evaluation.pairs)
     for name, points in curves.items():
         levels = [255 * epsilon for epsilon in points.epsilon]
         ax.fill_between(levels, points.lower, points.upper, color=palette[name], alpha=0.15, linewidth=0)

@@ -88,7 +88,7 @@ def _row(evaluation: Evaluation, metric: MetricResult, candidate: str) -> _Row:
     difference = metric.differences[candidate]
     if difference.value is None:
         return _Row(metric, outcome, note="not evaluated")
-    margin = absolute_margin(metric, evaluation.dense.name)
+    margin = absolute_margin(metric, evaluation.pair(candidate).dense)
     if margin <= 0:
         return _Row(metric, outcome, note=f"margin 0: {outcome}")
     value = (difference.value if metric.higher_is_better else -difference.value) / margin

@@ -131,8 +131,8 @@ def _draw_labels(ax: Axes, evaluation: Evaluation, scale: Scale) -> None:
 
 
 def _draw_model(ax: Axes, evaluation: Evaluation, scale: Scale, name: str) -> Line2D:
-    colour = colours(list(scale.values))[name]
-    dense = name == evaluation.dense.name
+    colour = colours(list(scale.values), evaluation.pairs)[name]
+    dense = name not in {pair.candidate for pair in evaluation.pairs}
     count = len(scale.axes)
     radii = [None if value is None else scale.radius(value) for value in scale.values[name]]
     points = [None if radius is None else _at(i, count, radius) for i, radius in enumerate(radii)]

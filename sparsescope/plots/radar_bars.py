@@ -14,7 +14,7 @@ def radar_bars(evaluation: Evaluation, scale: Scale, ax: Axes | None) -> Axes:
     models = list(scale.values)
     ax = ax if ax is not None else new_axes(7.2, 1.3 + 0.34 * len(models) * len(scale.axes))
     height = 0.8 / len(models)
-    palette = colours(models)
+    palette = colours(models, evaluation.pairs)
     for row, name in enumerate(models):
         values = scale.values[name]
         places = [axis + (row - (len(models) - 1) / 2) * height for axis in range(len(scale.axes))]

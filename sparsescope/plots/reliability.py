@@ -35,7 +35,7 @@ def reliability(evaluation: Evaluation, model: str, ax: Axes | None = None) -> A
     if not bins:
         raise InputError(f"Expected the ECE of {model!r} to be measured, but the evaluation has no bins for it.")
     ax = ax if ax is not None else new_axes(3.4, 3.9)
-    colour = colours([info.name for info in evaluation.models])[model]
+    colour = colours([info.name for info in evaluation.models], evaluation.pairs)[model]
     for row in bins:
         if row.accuracy is None or row.confidence is None:
             continue

@@ -31,7 +31,7 @@ def sparsity(evaluation: Evaluation, model: str, ax: Axes | None = None) -> Axes
     layers = info.sparsity.layers
     ax = ax if ax is not None else new_axes(4.6, sparsity_height(len(layers)))
     rows = range(len(layers))
-    colour = colours([info.name for info in evaluation.models])[model]
+    colour = colours([info.name for info in evaluation.models], evaluation.pairs)[model]
     ax.barh(rows, [1.0] * len(layers), height=0.72, color=GRID, alpha=0.45)
     ax.barh(rows, [layer.sparsity for layer in layers], height=0.72, color=colour)
     every = math.ceil(len(layers) / 60)

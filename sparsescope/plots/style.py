@@ -2,14 +2,14 @@
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from sparsescope.results import DIMENSIONS
+from sparsescope.results import DIMENSIONS, Pair, Pairs
 
 __all__ = [
     "CANDIDATES",
@@ -52,9 +52,12 @@ OUTCOMES = {
 }
 
 
-def colours(models: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each model: dense (the first) is grey, as the reference it is."""
-    return {model: CANDIDATES[(i - 1) % len(CANDIDATES)] if i else DENSE for i, model in enumerate(models)}
+def colours(models: Sequence[str], pairs: Iterable[Pair] | None = None) -> dict[str, str]:
+    """Return a colour for each model: dense is grey, as the reference it is; without pairs, that is the first."""
+    compared = {pair.candidate for pair in (Pairs.of_one_dense(models) if pairs is None else pairs)}
+    candidates = [model for model in models if model in compared]
+    found = {model: CANDIDATES[number % len(CANDIDATES)] for number, model in enumerate(candidates)}
+    return {model: found.get(model, DENSE) for model in models}
 
 
 def new_axes(width: float, height: float) -> Axes:

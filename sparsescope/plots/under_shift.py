@@ -54,7 +54,7 @@ def under_shift(evaluation: Evaluation, quantity: str, ax: Axes | None = None) -
             f"Expected {quantity!r} under corruption to be measured, but the evaluation has no table of it."
         )
     ax = ax if ax is not None else new_axes(3.6, 3.0)
-    colour = colours([model.name for model in evaluation.models])
+    colour = colours([model.name for model in evaluation.models], evaluation.pairs)
     for number, (model, by_severity) in enumerate(table.items()):
         x = np.array(list(by_severity)) + 0.08 * (number - (len(table) - 1) / 2)
         values = list(by_severity.values())

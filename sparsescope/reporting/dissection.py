@@ -9,6 +9,7 @@ from sparsescope.reporting.format import MINUS, count, percent
 from sparsescope.reporting.neurons import indices, neuron_facts, pick_units, unit_facts
 from sparsescope.reporting.pictures import Picture, embedded, outlined
 from sparsescope.reporting.rendering import html_environment
+from sparsescope.results import Pairs
 from sparsescope.results.details import CompositionDetails
 from sparsescope.units import Estimate
 
@@ -50,9 +51,11 @@ def dissection_page(
     """
     details = {model.name: model.details for model in models}
     means = {model.name: (model.mean.value, model.mean.interval) for model in models if model.mean is not None}
-    rows = neuron_facts(details, means)
-    if len(models) > 1:
-        cells = [{"text": "", "small": ""}, *(_difference(model.difference) for model in models[1:])]
+    pairs = Pairs.of_one_dense([model.name for model in models])
+    rows = neuron_facts(details, means, pairs)
+    if pairs.pairs:
+        blank = {"text": "", "small": ""}
+        cells = [_difference(model.difference) if pairs.is_candidate(model.name) else blank for model in models]
         rows.insert(3, {"what": "… difference to dense", "cells": cells})
     return (
         html_environment()

@@ -1,13 +1,13 @@
 """Compositional neurons as texts: what the report and the page of a dissection say of a layer's units.
 
-Both read the details of the metric `composition` of every model, dense first.
+Both read the details of the metric `composition` of every model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparsescope.reporting.format import count, percent
-from sparsescope.results import Evaluation
+from sparsescope.results import Evaluation, Pair
 from sparsescope.results.details import CompositionDetails
 from sparsescope.results.details.composition import DETECTOR, LayerUnit
 
@@ -31,7 +31,7 @@ LISTED = 40
 
 
 def neuron_details(evaluation: Evaluation) -> dict[str, CompositionDetails]:
-    """Return the details of every model whose units are known, dense first."""
+    """Return the details of every model whose units are known."""
     return {name: own for name, own in evaluation.details(CompositionDetails).items() if own.units}
 
 
@@ -49,7 +49,7 @@ def neuron_section(evaluation: Evaluation, number: int = 8) -> dict[str, Any]:
     means = {name: (values[name].value, values[name].interval) for name in details}
     return {
         "models": list(details),
-        "facts": neuron_facts(details, means),
+        "facts": neuron_facts(details, means, evaluation.pairs),
         "best": {
             name: [unit_facts(own.units[unit]) for unit in _ranked(own)[:number]] for name, own in details.items()
         },
@@ -58,15 +58,17 @@ def neuron_section(evaluation: Evaluation, number: int = 8) -> dict[str, Any]:
 
 
 def neuron_facts(
-    details: Mapping[str, CompositionDetails], means: Mapping[str, tuple[float | None, Interval]]
+    details: Mapping[str, CompositionDetails],
+    means: Mapping[str, tuple[float | None, Interval]],
+    pairs: Iterable[Pair],
 ) -> list[dict[str, Any]]:
     """Return a row for each fact about the layers: `what` it is, and for every model a `text` and a `small` one below.
 
     Args:
         details: model -> details.
         means: model -> mean IoU over live units, and its interval; a model without is left blank.
+        pairs: which models are compared.
     """
-    dense = next(iter(details.values()))
     models = list(details.values())
     rows = [
         ("Layer", [(own.layer, "") for own in models]),
@@ -78,8 +80,10 @@ def neuron_facts(
         (f"Units above {DETECTOR:g}", [_above(own) for own in models]),
         ("Different formulas", [(count(own.unique_formulas), "") for own in models]),
     ]
-    if len(models) > 1:
-        rows.append(("Same formula as dense", [("", ""), *(_kept(dense, own) for own in models[1:])]))
+    both = [pair for pair in pairs if pair.dense in details and pair.candidate in details]
+    kept = {pair.candidate: _kept(details[pair.dense], details[pair.candidate]) for pair in both}
+    if kept:
+        rows.append(("Same formula as dense", [kept.get(name, ("", "")) for name in details]))
     return [{"what": what, "cells": [{"text": text, "small": small} for text, small in cells]} for what, cells in rows]
 
 

@@ -22,7 +22,7 @@ __all__ = [
 
 def headline(evaluation: Evaluation, candidate: str) -> str:
     """Return a candidate's verdict in a sentence."""
-    verdict, dense = evaluation.verdict(candidate), evaluation.dense.name
+    verdict, dense = evaluation.verdict(candidate), evaluation.pair(candidate).dense
     if verdict.outcome == "pass" and verdict.partial:
         return f"{candidate} matches {dense} in every metric that was asked for (a partial verdict)."
     if verdict.outcome == "pass":
@@ -84,20 +84,21 @@ def scale_free(evaluation: Evaluation) -> list[dict[str, Any]]:
     A raw squared error rewards an under-confident model: shrinking all probabilities improves it and explains nothing.
     """
     found = []
-    dense = evaluation.dense.name
     for metric in evaluation.metrics:
-        for candidate in (model.name for model in evaluation.candidates):
-            before, after = metric.scale_free_value(dense), metric.scale_free_value(candidate)
-            change = metric.differences[candidate].value
+        for pair in evaluation.pairs:
+            before, after = metric.scale_free_value(pair.dense), metric.scale_free_value(pair.candidate)
+            change = metric.differences[pair.candidate].value
             if metric.scale_free is None or before is None or after is None or change is None:
                 continue
             free_change = after - before
             better = (change > 0) == metric.higher_is_better
             free_better = (free_change > 0) == metric.scale_free.higher_is_better
             disagrees = bool(change and free_change and better != free_better)
+            written = NumberFormat.of(metric, pair.dense)
             text = (
-                f"{metric.label} of {candidate}: raw and scale-free values {'disagree' if disagrees else 'agree'}. "
-                f"Raw {_direction(change, better)} ({NumberFormat.of(metric, dense).with_unit(change)}), "
+                f"{metric.label} of {pair.candidate}: raw and scale-free values "
+                f"{'disagree' if disagrees else 'agree'}. Raw {_direction(change, better)} "
+                f"({written.with_unit(change)}), "
                 f"{metric.scale_free.label} {_direction(free_change, free_better)} ({before:.3f} → {after:.3f})."
             )
             found.append({"text": text, "disagrees": disagrees})

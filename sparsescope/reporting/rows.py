@@ -85,7 +85,7 @@ def groups(evaluation: Evaluation, candidate: str) -> dict[str, list[Row]]:
 
 
 def _row(evaluation: Evaluation, metric: MetricResult, candidate: str) -> Row:
-    dense = evaluation.dense.name
+    dense = evaluation.pair(candidate).dense
     written = NumberFormat.of(metric, dense)
     verdict = evaluation.verdict(candidate)
     judged = verdict.metrics.get(metric.name)

@@ -35,7 +35,6 @@ def evaluation_view(evaluation: Evaluation, number: int) -> dict[str, Any]:
         "number": number,
         "prefix": f"e{number}",
         "radar": f"{radar_stem(number)}.svg" if evaluation.radar.axes else "",
-        "dense": evaluation.dense.name,
         "candidates": [_candidate(evaluation, model) for model in evaluation.candidates],
         "warnings": warnings(evaluation),
         "not_evaluated": not_evaluated(evaluation),
@@ -103,6 +102,7 @@ def _candidate(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
     }
     return {
         "name": model.name,
+        "dense": evaluation.pair(model.name).dense,
         "outcome": verdict.outcome,
         "word": "LTH-PASS" if verdict.outcome == "pass" and not verdict.partial else OUTCOME_WORDS[verdict.outcome],
         "headline": headline(evaluation, model.name),

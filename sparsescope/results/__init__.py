@@ -4,6 +4,7 @@ verdict, plots, report — reads these and nothing else. No torch.
 evaluation  Evaluation: models, metrics with intervals, verdicts; evaluation.json and its schema
 metric      one metric: facts, values, differences, details
 records     what else it is made of
+pairs       Pair, Pairs: which candidate is compared with which dense model
 sweep       Sweep: which tickets of a sweep were evaluated, and where; sweep.json
 radar       the values of the radar chart
 details/    what is read of a metric's details, one file for each metric that has such
@@ -16,6 +17,7 @@ from sparsescope.results.base import Interval, plain
 from sparsescope.results.details import Details, ScaleFree
 from sparsescope.results.evaluation import SCHEMA, Evaluation, json_schema
 from sparsescope.results.metric import Difference, MetricResult, MetricValue
+from sparsescope.results.pairs import Pair, Pairs
 from sparsescope.results.records import (
     DIMENSIONS,
     BenchmarkInfo,
@@ -51,6 +53,8 @@ __all__ = [
     "MetricVerdict",
     "ModelInfo",
     "Outcome",
+    "Pair",
+    "Pairs",
     "PaperVerdict",
     "Radar",
     "ScaleFree",

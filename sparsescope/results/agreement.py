@@ -3,36 +3,50 @@
 from collections.abc import Mapping, Sequence
 
 from sparsescope.results.metric import MetricResult
+from sparsescope.results.pairs import Pair, Pairs
 from sparsescope.results.records import ModelInfo, Radar, Verdict
 
 __all__ = ["check_agreement"]
 
 
 def check_agreement(
-    models: Sequence[ModelInfo], metrics: Sequence[MetricResult], verdicts: Mapping[str, Verdict], radar: Radar
-) -> None:
-    """Raise ValueError, saying what was expected, where a part names a model or metric that is not there, or twice."""
+    models: Sequence[ModelInfo],
+    pairs: Sequence[Pair],
+    metrics: Sequence[MetricResult],
+    verdicts: Mapping[str, Verdict],
+    radar: Radar,
+) -> tuple[Pair, ...]:
+    """Return the pairs: those given, or in files of version 0.1, which have none, every candidate with the dense model.
+
+    Raises:
+        ValueError: a part names a model or metric that is not there, or twice; the text says what was expected.
+    """
     names = [model.name for model in models]
     if [model.role for model in models] != ["dense", *["candidate"] * (len(names) - 1)] or not names:
         raise ValueError("expected one dense model, then the candidates")
     if len(set(names)) < len(names):
         raise ValueError(f"expected different names, but got {names}")
+    expected = Pairs.of_one_dense(names)
+    if pairs and tuple(pairs) != expected.pairs:
+        raise ValueError(f"expected every candidate paired with {names[0]}, in the order of the models")
+    candidates = [pair.candidate for pair in expected]
     known = [metric.name for metric in metrics]
     if len(set(known)) < len(known):
         raise ValueError(f"expected different metrics, but got {known}")
     for metric in metrics:
-        for field, wanted in {"values": names, "differences": names[1:]}.items():
+        for field, wanted in {"values": names, "differences": candidates}.items():
             if set(getattr(metric, field)) != set(wanted):
                 raise ValueError(f"expected {field} of {metric.name} for {wanted}")
         _among(metric.details, names, f"details of {metric.name}")
-    if set(verdicts) != set(names[1:]):
-        raise ValueError(f"expected verdicts for {names[1:]}")
+    if set(verdicts) != set(candidates):
+        raise ValueError(f"expected verdicts for {candidates}")
     for name, verdict in verdicts.items():
         _among(verdict.metrics, known, f"the verdict of {name}")
         _among(verdict.paper.metrics, known, f"the paper's verdict of {name}")
     _among(radar.axes, known, "the radar")
     if set(radar.values) != set(names) or (radar.bands and set(radar.bands) != set(names)):
         raise ValueError(f"expected values, and bands if any, of the radar for {names}")
+    return expected.pairs
 
 
 def _among(found: Mapping[str, object] | Sequence[str], wanted: Sequence[str], where: str) -> None:

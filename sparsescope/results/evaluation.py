@@ -11,6 +11,7 @@ from sparsescope.results.agreement import check_agreement
 from sparsescope.results.base import Record
 from sparsescope.results.details import Details
 from sparsescope.results.metric import MetricResult
+from sparsescope.results.pairs import Pair, Pairs
 from sparsescope.results.reading import read_record
 from sparsescope.results.records import BenchmarkInfo, Cost, ModelInfo, Radar, Verdict
 
@@ -48,6 +49,7 @@ class Evaluation(Record):
     environment: dict[str, str]
     benchmark: BenchmarkInfo
     models: tuple[ModelInfo, ...]
+    pairs: tuple[Pair, ...] = ()
     metrics: tuple[MetricResult, ...]
     verdicts: dict[str, Verdict]
     radar: Radar
@@ -55,7 +57,8 @@ class Evaluation(Record):
 
     @model_validator(mode="after")
     def _parts_belong_together(self) -> Self:
-        check_agreement(self.models, self.metrics, self.verdicts, self.radar)
+        pairs = check_agreement(self.models, self.pairs, self.metrics, self.verdicts, self.radar)
+        object.__setattr__(self, "pairs", pairs)
         return self
 
     def __getitem__(self, metric: str) -> MetricResult:
@@ -67,12 +70,16 @@ class Evaluation(Record):
     @property
     def dense(self) -> ModelInfo:
         """The dense model."""
-        return self.models[0]
+        return next(model for model in self.models if model.role == "dense")
 
     @property
     def candidates(self) -> tuple[ModelInfo, ...]:
         """The candidates, in the order given."""
-        return self.models[1:]
+        return tuple(model for model in self.models if model.role == "candidate")
+
+    def pair(self, candidate: str) -> Pair:
+        """Return what a candidate is compared with, by its name."""
+        return Pairs(tuple(model.name for model in self.models), self.pairs).of(candidate)
 
     def verdict(self, candidate: str) -> Verdict:
         """Return the verdict of one candidate, by its name."""

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from sparsescope.results.metric import MetricResult
+from sparsescope.results.pairs import Pairs
 from sparsescope.results.records import Radar
 
 __all__ = ["normalise", "ratio_to_dense"]
 
 
-def normalise(metrics: Sequence[MetricResult], models: Sequence[str]) -> Radar:
+def normalise(metrics: Sequence[MetricResult], pairs: Pairs) -> Radar:
     """Return the radar of all verdict metrics that were measured on every model.
 
     With three or more models, min-max over the models (the paper's way: worst 0, best 1; all equal: 1). With two it
@@ -19,20 +20,22 @@ def normalise(metrics: Sequence[MetricResult], models: Sequence[str]) -> Radar:
 
     Args:
         metrics: results of all metrics.
-        models: names, dense first.
+        pairs: the models, and which is compared with which.
     """
+    models = pairs.models
     axes = [m for m in metrics if m.in_verdict and all(m.values[name].value is not None for name in models)]
     minmax = len(models) > 2
     values: dict[str, list[float | None]] = {name: [] for name in models}
     bands: dict[str, list[tuple[float, float] | None]] = {name: [] for name in models}
     for metric in axes:
-        dense, up = metric.values[models[0]].value, metric.higher_is_better
-        scale: Callable[[float | None], float | None]
-        scale = _MinMax(metric, models) if minmax else partial(ratio_to_dense, dense=dense, higher_is_better=up)
+        extremes = _MinMax(metric, models)
         for name in models:
+            dense, up = metric.values[pairs.dense_of(name)].value, metric.higher_is_better
+            scale: Callable[[float | None], float | None]
+            scale = extremes if minmax else partial(ratio_to_dense, dense=dense, higher_is_better=up)
             entry = metric.values[name]
             values[name].append(scale(entry.value))
-            interval = _paired_interval(metric, models[0], name)
+            interval = _paired_interval(metric, pairs.dense_of(name), name)
             ends = [scale(end) for end in interval] if interval else [None]
             finite = [end for end in ends if end is not None]
             bands[name].append((min(finite), max(finite)) if len(finite) == 2 else None)

@@ -12,6 +12,7 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.pruning import CATALOGUE, find
 from sparsescope.pruning.iterative import round_sparsities
+from sparsescope.results import Pairs
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.tickets import run_name, snapped
 from sparsescope.sweeps.workshop import Workshop
@@ -106,7 +107,8 @@ def trainings(recipe: SweepRecipe) -> dict[str, int]:
 
 def evaluation_passes(recipe: SweepRecipe, benchmark: Benchmark) -> float:
     """Return about how many forward passes of one image the evaluation of one network takes."""
-    plan = make_plan(recipe.evaluation.settings().metrics, benchmark, recipe.evaluation.seed, 1)
+    one = Pairs.of_one_dense(["dense"])
+    plan = make_plan(recipe.evaluation.settings().metrics, benchmark, recipe.evaluation.seed, one)
     return sum(task.cost * len(task.ids) for task in plan.tasks)
 
 

@@ -9,14 +9,17 @@ from fake_evaluation import MODELS, make_metric
 
 from sparsescope.curves.records import CurvePoint, Spread
 from sparsescope.curves.seeds import SeedResult, combine_seeds, spread
+from sparsescope.results import Pair
 from sparsescope.verdict import judge
+
+PAIR = Pair(dense=MODELS[0], candidate=MODELS[1])
 
 T2 = 4.302652729911275  # Student's t with 2 degrees of freedom, 97.5 %; from printed tables 4.303
 
 
 def seed_result(dense: float | None, ticket: float | None, half: float | None = 0.003, **changes: Any) -> SeedResult:
     removed, name = changes.pop("sparsity", 0.488), changes.pop("name", "accuracy")
-    return SeedResult(make_metric(name, (dense, ticket), half, **changes), MODELS[0], MODELS[1], removed)
+    return SeedResult(make_metric(name, (dense, ticket), half, **changes), PAIR, removed)
 
 
 def combine(*results: SeedResult, expected: int | None = None, **options: Any) -> CurvePoint:
@@ -34,7 +37,7 @@ def test_one_seed_is_the_evaluation_itself() -> None:
         result = seed_result(0.9, ticket)
         point = combine(result)
         assert point.interval == result.difference.interval
-        assert point.outcomes["margins"] == judge(result.metric, *MODELS[:2], 0.95).outcome
+        assert point.outcomes["margins"] == judge(result.metric, PAIR, 0.95).outcome
         assert (point.value, point.difference.sd) == (Spread(ticket, None, 1), None)
 
 
@@ -54,7 +57,7 @@ def test_three_seeds_by_hand() -> None:
 def test_an_interval_that_is_not_symmetric_keeps_its_shape() -> None:
     metric = make_metric("ece", (0.03, 0.03), 0.0)
     lopsided = metric.differences[MODELS[1]].model_copy(update={"interval": (-0.001, 0.004)})
-    same = SeedResult(metric.model_copy(update={"differences": {MODELS[1]: lopsided}}), *MODELS[:2], 0.5)
+    same = SeedResult(metric.model_copy(update={"differences": {MODELS[1]: lopsided}}), PAIR, 0.5)
     assert combine(same, same, same).interval == pytest.approx((-0.001, 0.004))  # no spread between trainings
 
 

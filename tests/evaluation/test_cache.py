@@ -8,10 +8,13 @@ import pytest
 from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.errors import SparsescopeWarning
 from sparsescope.evaluation.cache import Cache, default_directory, measurement_key
+from sparsescope.evaluation.plan import Shard
+from sparsescope.identity import Identity
 from sparsescope.measurements.predictions import Predictions
 
 ARRAYS = {"logits": np.arange(6, dtype=np.float32).reshape(3, 2), "label": np.array([0, 1, 1])}
-SHARD = slice(4, 7)
+SHARD = Shard(4, np.array([0, 5, 9]), np.array([10, 15, 19]))
+MODEL = Identity("m")
 
 
 @pytest.fixture
@@ -34,8 +37,17 @@ def test_round_trip(cache: Cache) -> None:
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(loaded[name], array)
         assert loaded[name].dtype == array.dtype
-    assert cache.load("ab12", slice(0, 3)) is None
+    assert cache.load("ab12", Shard(0, SHARD.rows, SHARD.ids)) is None
+    assert cache.load("ab12", Shard(4, np.array([0, 5]), SHARD.ids[:2])) is None
     assert cache.load("ab13", SHARD) is None
+
+
+def test_a_part_of_other_units_at_the_same_place_is_another_part(cache: Cache) -> None:
+    """Also one that was written before units had an order of their own: its name said nothing of them."""
+    cache.store("ab12", SHARD, ARRAYS)
+    assert cache.load("ab12", Shard(4, SHARD.rows, SHARD.ids + 1)) is None
+    stored_file(cache).rename(stored_file(cache).with_name("4-7.npz"))
+    assert cache.load("ab12", SHARD) is None
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "foreign", "rows", "pickle"])
@@ -84,15 +96,15 @@ def test_the_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def test_the_key_depends_on_everything_that_decides_the_numbers(small_benchmark: Benchmark) -> None:
-    base = measurement_key(Predictions("test"), small_benchmark, 0, ("m",))
-    assert measurement_key(Predictions("test"), small_benchmark, 0, ("m",)) == base
+    base = measurement_key(Predictions("test"), small_benchmark, 0, (MODEL,))
+    assert measurement_key(Predictions("test"), small_benchmark, 0, (MODEL,)) == base
     others = {
-        measurement_key(Predictions("train"), small_benchmark, 0, ("m",)),
-        measurement_key(Predictions("test", 10), small_benchmark, 0, ("m",)),
-        measurement_key(Predictions("test"), small_benchmark, 1, ("m",)),
-        measurement_key(Predictions("test"), small_benchmark, 0, ("n",)),
-        measurement_key(Predictions("test"), small_benchmark, 0, ("m", "n")),
-        measurement_key(Predictions("test"), _changed(small_benchmark), 0, ("m",)),
+        measurement_key(Predictions("train"), small_benchmark, 0, (MODEL,)),
+        measurement_key(Predictions("test", 10), small_benchmark, 0, (MODEL,)),
+        measurement_key(Predictions("test"), small_benchmark, 1, (MODEL,)),
+        measurement_key(Predictions("test"), small_benchmark, 0, (Identity("n"),)),
+        measurement_key(Predictions("test"), small_benchmark, 0, (MODEL, Identity("n"))),
+        measurement_key(Predictions("test"), _changed(small_benchmark), 0, (MODEL,)),
     }
     assert base not in others
     assert len(others) == 6
@@ -100,8 +112,8 @@ def test_the_key_depends_on_everything_that_decides_the_numbers(small_benchmark:
 
 def test_sets_that_a_measurement_does_not_read_do_not_matter(small_benchmark: Benchmark) -> None:
     without = Benchmark("small", small_benchmark.test)
-    assert measurement_key(Predictions("test"), without, 0, ("m",)) == measurement_key(
-        Predictions("test"), small_benchmark, 0, ("m",)
+    assert measurement_key(Predictions("test"), without, 0, (MODEL,)) == measurement_key(
+        Predictions("test"), small_benchmark, 0, (MODEL,)
     )
 
 

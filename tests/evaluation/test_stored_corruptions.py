@@ -14,6 +14,7 @@ from sparsescope.corruptions.writing import write_corrupted
 from sparsescope.errors import DataError
 from sparsescope.evaluation import evaluate
 from sparsescope.evaluation.cache import measurement_key
+from sparsescope.identity import Identity
 from sparsescope.measurements.base import run
 from sparsescope.measurements.corrupted_predictions import CorruptedPredictions
 from sparsescope.measurements.predictions import Predictions
@@ -64,10 +65,10 @@ def test_the_cache_knows_the_stored_set_where_it_is_used(
 ) -> None:
     stored = replace(benchmark, corrupted=open_corrupted(str(folder), benchmark.test))
     errors, clean = CorruptedPredictions(NAMES), Predictions("test")
-    assert measurement_key(errors, stored, 0, ["m"]) != measurement_key(errors, benchmark, 0, ["m"])
-    assert measurement_key(clean, stored, 0, ["m"]) == measurement_key(clean, benchmark, 0, ["m"])
+    assert measurement_key(errors, stored, 0, [Identity("m")]) != measurement_key(errors, benchmark, 0, [Identity("m")])
+    assert measurement_key(clean, stored, 0, [Identity("m")]) == measurement_key(clean, benchmark, 0, [Identity("m")])
     fewer = replace(benchmark, ood={}, train=None)
-    assert measurement_key(errors, fewer, 0, ["m"]) == measurement_key(errors, benchmark, 0, ["m"])
+    assert measurement_key(errors, fewer, 0, [Identity("m")]) == measurement_key(errors, benchmark, 0, [Identity("m")])
 
     settings |= {"metrics": ["corruption_error", "accuracy"], "cache": tmp_path / "cache"}
     assert evaluate(dense, sparse, benchmark, **settings).cost.cached == 0

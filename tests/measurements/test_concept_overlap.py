@@ -8,11 +8,13 @@ from array_probe import ArrayProbe, random_masks
 
 from sparsescope.errors import NotEvaluated
 from sparsescope.evaluation.cache import Cache, measurement_key
-from sparsescope.evaluation.plan import make_plan
+from sparsescope.evaluation.plan import Shard, make_plan
+from sparsescope.identity import Identity
 from sparsescope.measurements import concept_overlap
 from sparsescope.measurements.base import run
 from sparsescope.measurements.concept_overlap import ConceptOverlap
 from sparsescope.metrics.composition import Composition
+from sparsescope.results import Pairs
 
 
 @pytest.fixture
@@ -43,20 +45,21 @@ def test_needs_a_probe_set_and_reads_nothing_else(benchmark, small_benchmark):
     np.testing.assert_array_equal(measurement.unit_ids(benchmark, 0), np.arange(12))
     assert measurement.population == "probe"
     assert benchmark.fingerprint != small_benchmark.fingerprint
-    key = measurement_key(measurement, benchmark, 0, ["model"])
-    assert key == measurement_key(measurement, dataclasses.replace(benchmark, train=None), 0, ["model"])
+    key = measurement_key(measurement, benchmark, 0, [Identity("model")])
+    assert key == measurement_key(measurement, dataclasses.replace(benchmark, train=None), 0, [Identity("model")])
     images = benchmark.probe.images.copy()
     images[3, 0, 0, 0] = 1 - images[3, 0, 0, 0]
     other = dataclasses.replace(benchmark, probe=ArrayProbe(images, benchmark.probe.masks))
-    assert key != measurement_key(measurement, other, 0, ["model"])
-    assert key != measurement_key(ConceptOverlap(length=2), benchmark, 0, ["model"])
+    assert key != measurement_key(measurement, other, 0, [Identity("model")])
+    assert key != measurement_key(ConceptOverlap(length=2), benchmark, 0, [Identity("model")])
 
 
 def test_is_planned_in_one_piece(benchmark):
-    plan = make_plan([Composition(), Composition()], benchmark, 0, models=2)
+    plan = make_plan([Composition(), Composition()], benchmark, 0, Pairs.of_one_dense(["dense", "sparse"]))
     (task,) = plan.tasks
     small = dataclasses.replace(task, shard_cost=1e-6)
-    assert small.shards() == [slice(0, 12)]
+    (shard,) = small.shards()
+    np.testing.assert_array_equal(shard.rows, np.arange(12))
 
 
 def test_the_concepts_are_packed_once_for_all_models(small_classifier, benchmark, monkeypatch):
@@ -74,9 +77,10 @@ def test_the_concepts_are_packed_once_for_all_models(small_classifier, benchmark
 def test_round_trip_through_the_cache(small_classifier, benchmark, tmp_path):
     arrays = run(ConceptOverlap(), small_classifier, benchmark)
     cache = Cache(tmp_path)
-    cache.store("ab12", slice(0, 12), arrays)
-    loaded = cache.load("ab12", slice(0, 12), ConceptOverlap.common)
+    shard = Shard(0, np.arange(12), np.arange(12))
+    cache.store("ab12", shard, arrays)
+    loaded = cache.load("ab12", shard, ConceptOverlap.common)
     assert loaded.keys() == arrays.keys()
     for name, array in arrays.items():
         np.testing.assert_array_equal(loaded[name], array)
-    assert cache.load("ab12", slice(0, 12)) is None  # without knowing what is common, its length is wrong
+    assert cache.load("ab12", shard) is None  # without knowing what is common, its length is wrong

@@ -4,12 +4,12 @@ from matplotlib.axes import Axes
 
 from sparsescope.errors import InputError
 from sparsescope.plots import differences
-from sparsescope.results import Evaluation, MetricResult
+from sparsescope.results import Evaluation, MetricResult, Pair
 from sparsescope.verdict import decide
 
 
 def evaluation_of(*metrics: MetricResult) -> Evaluation:
-    verdict = decide(metrics, MODELS[0], MODELS[1], confidence=0.95, complete=False)
+    verdict = decide(metrics, Pair(dense=MODELS[0], candidate=MODELS[1]), confidence=0.95, complete=False)
     return make_evaluation().model_copy(update={"metrics": metrics, "verdicts": {MODELS[1]: verdict}})
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from sparsescope.errors import InputError
 from sparsescope.plots import radar, save_radar
-from sparsescope.results import Evaluation
+from sparsescope.results import Evaluation, Pairs
 from sparsescope.results.radar import normalise
 
 
@@ -27,7 +27,9 @@ def evaluation_of(*values: tuple[float, ...], **changes: Any) -> Evaluation:
         make_metric(name, row, 0.02, models=models, label=name) for name, row in zip(names, values, strict=True)
     )
     evaluation = make_evaluation(models)
-    return evaluation.model_copy(update={"metrics": metrics, "radar": normalise(metrics, models), **changes})
+    return evaluation.model_copy(
+        update={"metrics": metrics, "radar": normalise(metrics, Pairs.of_one_dense(models)), **changes}
+    )
 
 
 def texts(ax: Axes) -> list[str]:
@@ -96,7 +98,9 @@ def test_one_or_two_axes_become_bars(values: list[tuple[float, ...]]) -> None:
 
 def test_without_axes_there_is_no_radar() -> None:
     metrics = (make_metric("composition", (None, None)),)
-    evaluation = make_evaluation().model_copy(update={"metrics": metrics, "radar": normalise(metrics, MODELS[:2])})
+    evaluation = make_evaluation().model_copy(
+        update={"metrics": metrics, "radar": normalise(metrics, Pairs.of_one_dense(MODELS[:2]))}
+    )
     with pytest.raises(InputError, match="at least one verdict metric"):
         radar(evaluation)
 

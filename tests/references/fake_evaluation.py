@@ -13,6 +13,7 @@ from sparsescope.results import (
     MetricResult,
     MetricValue,
     ModelInfo,
+    Pairs,
     SparsityInfo,
 )
 from sparsescope.results.radar import normalise
@@ -142,8 +143,10 @@ def make_evaluation(models: Sequence[str] = MODELS[:2], /, **changes: Any) -> Ev
         ),
         "models": tuple(_model(name, index) for index, name in enumerate(models)),
         "metrics": tuple(metrics),
-        "verdicts": {name: decide(metrics, models[0], name, confidence=0.95, complete=True) for name in models[1:]},
-        "radar": normalise(metrics, models),
+        "verdicts": {
+            pair.candidate: decide(metrics, pair, confidence=0.95, complete=True) for pair in Pairs.of_one_dense(models)
+        },
+        "radar": normalise(metrics, Pairs.of_one_dense(models)),
         "cost": Cost(seconds=812.4, forward_passes=1_204_000, backward_passes=38_400, cached=3),
     }
     return Evaluation(**{**facts, **changes})
@@ -158,8 +161,11 @@ def make_light_evaluation(models: Sequence[str] = MODELS[:2], /, **changes: Any)
     empty = {"sparsity": SparsityInfo(prunable=0.5, total=0.5, layers=())}
     facts = {
         "metrics": metrics,
-        "verdicts": {name: decide(metrics, models[0], name, confidence=0.95, complete=False) for name in models[1:]},
-        "radar": normalise(metrics, models),
+        "verdicts": {
+            pair.candidate: decide(metrics, pair, confidence=0.95, complete=False)
+            for pair in Pairs.of_one_dense(models)
+        },
+        "radar": normalise(metrics, Pairs.of_one_dense(models)),
         "models": tuple(_model(name, index).model_copy(update=empty) for index, name in enumerate(models)),
     }
     return make_evaluation(models, **{**facts, **changes})

@@ -5,7 +5,7 @@ from typing import Any
 
 from fake_evaluation import make_evaluation, make_metric
 
-from sparsescope.results import Evaluation, MetricResult, ModelInfo, SparsityInfo, Sweep, SweepPoint
+from sparsescope.results import Evaluation, MetricResult, ModelInfo, Pairs, SparsityInfo, Sweep, SweepPoint
 from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
 
@@ -51,8 +51,8 @@ def make_ticket(
     facts: dict[str, Any] = {
         "models": models,
         "metrics": metrics,
-        "verdicts": {names[1]: decide(metrics, *names, confidence=0.95, complete=True)},
-        "radar": normalise(metrics, names),
+        "verdicts": {names[1]: decide(metrics, Pairs.of_one_dense(names).of(names[1]), confidence=0.95, complete=True)},
+        "radar": normalise(metrics, Pairs.of_one_dense(names)),
     }
     return make_evaluation(names, **{**facts, **changes})
 

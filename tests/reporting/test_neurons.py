@@ -11,6 +11,7 @@ from html_page import Page
 
 from sparsescope.reporting import report
 from sparsescope.reporting.neurons import indices, neuron_facts, pick_units, unit_facts
+from sparsescope.results import Pairs
 from sparsescope.results.details import CompositionDetails
 
 DENSE, SPARSE = neuron_details([0.1, None, 0.03, 0.05, 0]), neuron_details([0.1, 0.02, None, 0.06, 0], "c OR d")
@@ -27,7 +28,7 @@ def texts(rows: list[dict]) -> dict[str, list[tuple[str, str]]]:
 def test_facts() -> None:
     SPARSE["units"][0]["formula"] = DENSE["units"][0]["formula"]
     details = {name: CompositionDetails.model_validate(own) for name, own in {"d": DENSE, "s": SPARSE}.items()}
-    found = texts(neuron_facts(details, {"d": (0.045, (0.04, 0.0512)), "s": (0.045, None)}))
+    found = texts(neuron_facts(details, {"d": (0.045, (0.04, 0.0512)), "s": (0.045, None)}, Pairs.of_one_dense("ds")))
     assert found == {
         "Layer": [("layer3", ""), ("layer3", "")],
         "Units": [("4 live, 1 dead", ""), ("4 live, 1 dead", "")],
@@ -43,10 +44,13 @@ def test_facts() -> None:
 
 def test_facts_of_one_model_of_dead_units_and_of_other_layers() -> None:
     dead, wide = read([None, None]), read([0.1] * 3)
-    one = texts(neuron_facts({"d": dead}, {}))
+    one = texts(neuron_facts({"d": dead}, {}, ()))
     assert one["Units"] == [("0 live, 2 dead", "")] and "Same formula as dense" not in one
     assert one["Mean IoU of the best formulas"] == one["Units above 0.04"] == [("–", "")]
-    assert texts(neuron_facts({"d": dead, "w": wide}, {}))["Same formula as dense"][1] == ("–", "other units")
+    assert texts(neuron_facts({"d": dead, "w": wide}, {}, Pairs.of_one_dense("dw")))["Same formula as dense"][1] == (
+        "–",
+        "other units",
+    )
 
 
 def test_which_units_are_shown() -> None:

@@ -11,7 +11,7 @@ from sparsescope.reporting.notes import (
     scale_free,
     warnings,
 )
-from sparsescope.results import Evaluation, ScaleFree
+from sparsescope.results import Evaluation, Pair, ScaleFree
 from sparsescope.verdict import decide
 
 
@@ -129,7 +129,7 @@ def test_a_model_without_the_metric_has_a_dash() -> None:
 )
 def test_headline(values: tuple[float, float], complete: bool, expected: str) -> None:
     metric = make_metric(values=values)
-    verdict = decide([metric], MODELS[0], MODELS[1], confidence=0.95, complete=complete)
+    verdict = decide([metric], Pair(dense=MODELS[0], candidate=MODELS[1]), confidence=0.95, complete=complete)
     text = headline(with_metrics(metric, verdicts={MODELS[1]: verdict}), MODELS[1])
     assert expected in text
     assert ("LTH-PASS" in text) == (complete and verdict.outcome == "pass")

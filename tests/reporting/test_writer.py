@@ -10,7 +10,7 @@ from report_files import FILES
 
 from sparsescope.errors import InputError
 from sparsescope.reporting import report
-from sparsescope.results import Evaluation
+from sparsescope.results import Evaluation, Pair, Pairs
 from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
 
@@ -173,8 +173,8 @@ def test_evaluations_made_alike_need_no_warning(tmp_path: Path) -> None:
 
 def test_metrics_that_only_one_evaluation_has(tmp_path: Path) -> None:
     only = (make_metric("beauty", label="Beauty", source="me"),)
-    verdicts = {MODELS[1]: decide(only, MODELS[0], MODELS[1], confidence=0.95, complete=False)}
-    other = make_evaluation(metrics=only, verdicts=verdicts, radar=normalise(only, MODELS[:2]))
+    verdicts = {MODELS[1]: decide(only, Pair(dense=MODELS[0], candidate=MODELS[1]), confidence=0.95, complete=False)}
+    other = make_evaluation(metrics=only, verdicts=verdicts, radar=normalise(only, Pairs.of_one_dense(MODELS[:2])))
     text = Written([make_light_evaluation(), other], tmp_path).page.text
     assert "Accuracy INCONCLUSIVE –" in text
     assert "Beauty – PASS" in text
@@ -183,8 +183,10 @@ def test_metrics_that_only_one_evaluation_has(tmp_path: Path) -> None:
 
 def test_an_evaluation_that_measured_nothing_still_reports(tmp_path: Path) -> None:
     none = (make_metric("composition", (None, None), None),)
-    verdicts = {MODELS[1]: decide(none, MODELS[0], MODELS[1], confidence=0.95, complete=False)}
-    evaluation = make_light_evaluation(metrics=none, verdicts=verdicts, radar=normalise(none, MODELS[:2]))
+    verdicts = {MODELS[1]: decide(none, Pair(dense=MODELS[0], candidate=MODELS[1]), confidence=0.95, complete=False)}
+    evaluation = make_light_evaluation(
+        metrics=none, verdicts=verdicts, radar=normalise(none, Pairs.of_one_dense(MODELS[:2]))
+    )
     found = Written(evaluation, tmp_path)
     assert set(found.paths) == set(FILES) - {"radar.svg", "radar.png"}
     assert "not every metric was asked for" in found.page.text

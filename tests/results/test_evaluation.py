@@ -11,7 +11,7 @@ import pytest
 from fake_evaluation import MODELS, make_evaluation, make_metric
 
 from sparsescope.errors import InputError
-from sparsescope.results import Evaluation, MetricValue, Radar, json_schema, plain
+from sparsescope.results import Evaluation, MetricValue, Pair, Radar, json_schema, plain
 from sparsescope.verdict import decide
 
 
@@ -43,7 +43,9 @@ def test_nan_and_infinity_become_null_and_load_as_equal(tmp_path: Path) -> None:
     assert (value.value, value.interval, value.standard_error) == (None, None, None)
     metric = metric.model_copy(update={"values": {**metric.values, MODELS[1]: value}})
     radar = Radar(normalisation="ratio", axes=("accuracy",), values=dict.fromkeys(MODELS[:2], (math.nan,)))
-    verdicts = {MODELS[1]: decide([metric], *MODELS[:2], confidence=0.95, complete=False)}
+    verdicts = {
+        MODELS[1]: decide([metric], Pair(dense=MODELS[0], candidate=MODELS[1]), confidence=0.95, complete=False)
+    }
     evaluation = make_evaluation(metrics=(metric,), radar=radar, verdicts=verdicts)
     evaluation.save(tmp_path / "evaluation.json")
     text = (tmp_path / "evaluation.json").read_text()
@@ -145,6 +147,11 @@ def rename_model(content: dict[str, Any]) -> None:
     content["models"][1]["name"] = "another"
 
 
+def rename_value(content: dict[str, Any]) -> None:
+    values = content["metrics"][0]["values"]
+    values["another"] = values.popitem()[1]
+
+
 def double_name(content: dict[str, Any]) -> None:
     content["models"][1]["name"] = content["models"][0]["name"]
 
@@ -217,7 +224,8 @@ def huge_value(content: dict[str, Any]) -> None:
         (huge_value, r"values.resnet20_dense.value: expected a number within .*1e.100, but got 1e.200"),
         (swap_roles, "expected one dense model, then the candidates"),
         (drop_verdicts, "expected verdicts for"),
-        (rename_model, "expected values of accuracy for"),
+        (rename_model, "expected every candidate paired with"),
+        (rename_value, "expected values of accuracy for"),
         (double_name, "expected different names"),
     ],
 )

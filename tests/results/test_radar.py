@@ -1,7 +1,7 @@
 import pytest
 from fake_evaluation import MODELS, make_evaluation, make_metric
 
-from sparsescope.results import Difference
+from sparsescope.results import Difference, Pairs
 from sparsescope.results.radar import normalise
 
 
@@ -10,7 +10,7 @@ def test_two_models_are_ratios_to_dense_oriented_outwards() -> None:
         make_metric("accuracy", (0.8, 0.6), 0.04),
         make_metric("ece", (0.02, 0.05), 0.01, higher_is_better=False),
     ]
-    radar = normalise(metrics, MODELS[:2])
+    radar = normalise(metrics, Pairs.of_one_dense(MODELS[:2]))
     assert radar.normalisation == "ratio"
     assert radar.axes == ("accuracy", "ece")
     assert radar.values[MODELS[0]] == (1.0, 1.0)
@@ -35,7 +35,7 @@ def test_two_models_are_ratios_to_dense_oriented_outwards() -> None:
 def test_ratios_of_negative_values_and_by_zero_are_undefined(
     dense: float, sparse: float, up: bool, expected: float | None
 ) -> None:
-    radar = normalise([make_metric(values=(dense, sparse), higher_is_better=up)], MODELS[:2])
+    radar = normalise([make_metric(values=(dense, sparse), higher_is_better=up)], Pairs.of_one_dense(MODELS[:2]))
     assert radar.values[MODELS[1]] == (expected,)
 
 
@@ -45,7 +45,7 @@ def test_three_models_are_spread_between_worst_and_best() -> None:
         make_metric("ece", (0.02, 0.05, 0.03), higher_is_better=False),
         make_metric("nll", (0.3, 0.3, 0.3)),
     ]
-    radar = normalise(metrics, MODELS)
+    radar = normalise(metrics, Pairs.of_one_dense(MODELS))
     assert radar.normalisation == "minmax"
     assert radar.values[MODELS[0]] == (1.0, 1.0, 1.0)
     assert radar.values[MODELS[1]] == (pytest.approx(0.5), 0.0, 1.0)
@@ -59,11 +59,11 @@ def test_axes_are_verdict_metrics_measured_on_every_model() -> None:
         make_metric("composition", (None, None)),
         make_metric("ood_auroc", (0.9, None)),
     ]
-    assert normalise(metrics, MODELS[:2]).axes == ("accuracy",)
+    assert normalise(metrics, Pairs.of_one_dense(MODELS[:2])).axes == ("accuracy",)
 
 
 def test_no_interval_is_no_band() -> None:
-    radar = normalise([make_metric(half_width=None)], MODELS[:2])
+    radar = normalise([make_metric(half_width=None)], Pairs.of_one_dense(MODELS[:2]))
     assert radar.bands[MODELS[1]] == (None,)
 
 
@@ -80,11 +80,11 @@ def test_bands_are_those_of_the_paired_comparison() -> None:
             "differences": {candidate: Difference(value=0.0, interval=(0.0, 0.0), standard_error=0.0)},
         }
     )
-    radar = normalise([twin], [dense, candidate])
+    radar = normalise([twin], Pairs.of_one_dense([dense, candidate]))
     assert radar.bands == {dense: (None,), candidate: ((1.0, 1.0),)}
     spread = twin.model_copy(
         update={"differences": {candidate: Difference(value=0.0, interval=(-0.1 * value, 0.2 * value))}}
     )
-    (band,) = normalise([spread], [dense, candidate]).bands[candidate]
+    (band,) = normalise([spread], Pairs.of_one_dense([dense, candidate])).bands[candidate]
     expected = (0.9, 1.2) if metric.higher_is_better else (1 / 1.2, 1 / 0.9)
     assert band == pytest.approx(expected)
