@@ -21,7 +21,9 @@ def run(page: str, names: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_method_of_ones_own(small_network: nn.Module) -> None:
     names = {"model": small_network, "batches": [(torch.rand(4, 3, 8, 8), torch.tensor([0, 1, 2, 3]))]}
-    assert run("add-a-pruning-method.md", names)[-1]["mask"].method == "fisher"
+    _, lamp, fisher = run("add-a-pruning-method.md", names)
+    assert lamp["mask"].method == "lamp" and abs(lamp["mask"].sparsity - 0.9) < 1e-2
+    assert fisher["mask"].method == "fisher" and abs(fisher["mask"].sparsity - 0.8) < 1e-2
 
 
 def test_ones_own_loop(small_network: nn.Module) -> None:

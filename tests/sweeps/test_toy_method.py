@@ -168,7 +168,7 @@ def test_several_names_and_what_they_are_for(file: Path) -> None:
         (
             "lamp.py:lamp",
             "other.py:lamp",
-        ): "lamp.py:lamp and other.py:lamp are both called lamp. Rename one of the functions",
+        ): "lamp.py:lamp and other.py:lamp are both called lamp. Rename one",
         ("named.py:small",): "A method cannot be called small, as that is the name of another network's folder",
         ("none.py:lamp",): "Expected a Python file at none.py",
     }.items():
