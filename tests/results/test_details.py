@@ -11,7 +11,7 @@ from written import written
 
 from sparsescope.errors import InputError
 from sparsescope.reporting import report
-from sparsescope.results import Evaluation, Pair
+from sparsescope.results import Evaluation, Pairs
 from sparsescope.results.details import READABLE, AccuracyDetails, EceDetails, OodDetails
 from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
@@ -129,7 +129,7 @@ def test_other_metrics_may_have_details_of_any_form(tmp_path: Path) -> None:
     verdicts = {
         MODELS[1]: decide([metric], Pair(dense=MODELS[0], candidate=MODELS[1]), confidence=0.95, complete=False)
     }
-    evaluation = make_evaluation(metrics=(metric,), verdicts=verdicts, radar=normalise([metric], MODELS[:2]))
+    evaluation = make_evaluation(metrics=(metric,), verdicts=verdicts, radar=normalise([metric], pairs))
     assert "share" in report(evaluation, tmp_path)["report.md"].read_text()
 
 

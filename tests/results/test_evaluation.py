@@ -11,7 +11,7 @@ import pytest
 from fake_evaluation import MODELS, make_evaluation, make_metric
 
 from sparsescope.errors import InputError
-from sparsescope.results import Evaluation, MetricValue, Pair, Radar, json_schema, plain
+from sparsescope.results import Evaluation, MetricValue, Pairs, Radar, json_schema, plain
 from sparsescope.verdict import decide
 
 
