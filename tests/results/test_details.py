@@ -126,9 +126,8 @@ def test_other_metrics_may_have_details_of_any_form(tmp_path: Path) -> None:
     details = {MODELS[0]: {"reliability": "high", "sets": 3, "changed": [None]}, MODELS[1]: {"share": 0.25}}
     metric = make_metric("own", details=details)
     assert metric.read(MODELS[0]) is None
-    verdicts = {
-        MODELS[1]: decide([metric], Pair(dense=MODELS[0], candidate=MODELS[1]), confidence=0.95, complete=False)
-    }
+    pairs = Pairs.of_one_dense(MODELS[:2])
+    verdicts = {MODELS[1]: decide([metric], pairs.of(MODELS[1]), confidence=0.95, complete=False)}
     evaluation = make_evaluation(metrics=(metric,), verdicts=verdicts, radar=normalise([metric], pairs))
     assert "share" in report(evaluation, tmp_path)["report.md"].read_text()
 

@@ -43,9 +43,8 @@ def test_nan_and_infinity_become_null_and_load_as_equal(tmp_path: Path) -> None:
     assert (value.value, value.interval, value.standard_error) == (None, None, None)
     metric = metric.model_copy(update={"values": {**metric.values, MODELS[1]: value}})
     radar = Radar(normalisation="ratio", axes=("accuracy",), values=dict.fromkeys(MODELS[:2], (math.nan,)))
-    verdicts = {
-        MODELS[1]: decide([metric], Pair(dense=MODELS[0], candidate=MODELS[1]), confidence=0.95, complete=False)
-    }
+    pairs = Pairs.of_one_dense(MODELS[:2])
+    verdicts = {MODELS[1]: decide([metric], pairs.of(MODELS[1]), confidence=0.95, complete=False)}
     evaluation = make_evaluation(metrics=(metric,), radar=radar, verdicts=verdicts)
     evaluation.save(tmp_path / "evaluation.json")
     text = (tmp_path / "evaluation.json").read_text()
