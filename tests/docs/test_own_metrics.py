@@ -3,9 +3,9 @@
 import copy
 import importlib
 import json
-import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -20,7 +20,7 @@ from scipy.special import softmax
 from torch import nn
 
 import sparsescope as ss
-from sparsescope import metrics
+from sparsescope import metrics, usercode
 from sparsescope.architectures import resolve
 from sparsescope.checkpoints import save_checkpoint
 from sparsescope.classifier import Classifier
@@ -60,7 +60,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
         code = blocks(page)[0]
         assert code.startswith(f"# {name}.py\n")
         (tmp_path / f"{name}.py").write_text(code)
-        os.utime(tmp_path / f"{name}.py", (0, 0))  # written before Python began, as one's own file is
+        monkeypatch.setattr(usercode, "_STARTED", time.time() + 60)  # as if Python had begun after that
         monkeypatch.delitem(sys.modules, name, raising=False)
         return importlib.import_module(name)
 
