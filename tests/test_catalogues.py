@@ -15,15 +15,24 @@ from sparsescope.datasets import SOURCES
 from sparsescope.datasets.probes import PROBES
 from sparsescope.devices import DEVICES, Precision
 from sparsescope.lime import SUPERPIXELS
+from sparsescope.metrics import CATALOGUE as METRICS
 from sparsescope.metrics.ood_auroc import SCORES
 from sparsescope.presets import preset_names
+from sparsescope.pruning import CATALOGUE as METHODS
 from sparsescope.reporting.formats import FORMATS
+from sparsescope.results import DIMENSIONS
+from sparsescope.training import recipe_names
 from sparsescope.verdict import GATES
 
 PACKAGE = Path(sparsescope.__file__).parent
 
 # What it lists -> its members, and the file that lists them.
 CATALOGUES = {
+    # What is measured under corruption has three of its quantities in common with the metrics.
+    "metrics": (METRICS.keys() - {"ece", "sce", "nll"}, "metrics/__init__.py"),
+    "dimensions": (DIMENSIONS, "results/records.py"),
+    "pruning methods": (METHODS, "pruning/catalogue.py"),
+    "training recipes": (recipe_names(), ""),
     "data sources": (SOURCES, "datasets/__init__.py"),
     "probe sets": (PROBES, "datasets/probes/__init__.py"),
     "stored corrupted sets": (STORED_SETS, "corruptions/__init__.py"),
