@@ -13,6 +13,7 @@ from sparsescope.plots.style import (
     PAPER,
     new_axes,
     plain_axes,
+    short_number,
     shortened,
 )
 from sparsescope.results import DIMENSIONS, Evaluation, MetricResult, Outcome
@@ -119,5 +120,5 @@ def _draw_beyond(ax: Axes, height: int, value: float, limit: float, colour: str)
     right = value > 0
     edge = limit if right else -limit
     ax.plot([edge], [height], marker=">" if right else "<", markersize=8, color=colour, clip_on=False, zorder=3)
-    text = f"{value:+.0f}".replace("-", "−")
+    text = short_number(value, "+.0f").replace("-", "−")
     ax.text(0.965 * edge, height - 0.1, text, fontsize=8.5, color=colour, ha="right" if right else "left", va="bottom")

@@ -22,6 +22,7 @@ from sparsescope.plots.style import (
     colours,
     new_axes,
     png,
+    short_number,
     shortened,
     svg,
     top_figure,
@@ -169,7 +170,17 @@ def _mark_outlier(ax: Axes, position: int, count: int, value: float, colour: str
     ax.plot([x], [y], marker=(3, 0, -360 * position / count), markersize=10, color=colour, zorder=5)
     x, y = _at(position, count, 0.87)
     box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour, "linewidth": 0.8}
-    ax.text(x, y, f"{value:.1f}×", fontsize=8, color="#000000", ha="center", va="center", bbox=box, zorder=7)
+    ax.text(
+        x,
+        y,
+        f"{short_number(value, '.1f')}×",
+        fontsize=8,
+        color="#000000",
+        ha="center",
+        va="center",
+        bbox=box,
+        zorder=7,
+    )
 
 
 def _fill(ax: Axes, inner: list[Point | None], outer: list[Point | None], colour: str, alpha: float) -> None:

@@ -3,7 +3,16 @@
 from matplotlib.axes import Axes
 
 from sparsescope.plots.radar_scale import Scale
-from sparsescope.plots.style import DIMENSION_COLOURS, INK, MUTED, colours, new_axes, plain_axes, shortened
+from sparsescope.plots.style import (
+    DIMENSION_COLOURS,
+    INK,
+    MUTED,
+    colours,
+    new_axes,
+    plain_axes,
+    short_number,
+    shortened,
+)
 from sparsescope.results import Evaluation
 
 __all__ = ["radar_bars"]
@@ -22,7 +31,12 @@ def radar_bars(evaluation: Evaluation, scale: Scale, ax: Axes | None) -> Axes:
         ax.barh(places, widths, height=height * 0.88, color=palette[name], label=shortened(name))
         for place, width, value in zip(places, widths, values, strict=True):
             ax.text(
-                width, place, "  undefined" if value is None else f"  {value:.2f}", va="center", fontsize=9, color=INK
+                width,
+                place,
+                "  undefined" if value is None else f"  {short_number(value, '.2f')}",
+                va="center",
+                fontsize=9,
+                color=INK,
             )
     ax.set_yticks(range(len(scale.axes)), [shortened(evaluation[axis].label) for axis in scale.axes])
     plain_axes(ax, grid="x")

@@ -27,6 +27,7 @@ __all__ = [
     "new_axes",
     "plain_axes",
     "png",
+    "short_number",
     "shortened",
     "svg",
     "top_figure",
@@ -105,6 +106,11 @@ def shortened(name: str, length: int = 34) -> str:
         tail = (length - 1) // 2
         name = f"{name[: length - 1 - tail]}…{name[-tail:]}"
     return name.replace("$", r"\$")
+
+
+def short_number(value: float, spec: str) -> str:
+    """Return a number by its format `spec`, such as `+.0f`, or in powers of ten where that would be very long."""
+    return f"{value:{spec}}" if abs(value) < 1e6 else f"{value:{spec[:-2]}1e}"
 
 
 def svg(figure: Figure, *, text: Literal["none", "path"] = "path", transparent: bool = False) -> bytes:

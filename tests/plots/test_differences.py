@@ -3,7 +3,8 @@ from fake_evaluation import MODELS, make_evaluation, make_metric
 from matplotlib.axes import Axes
 
 from sparsescope.errors import InputError
-from sparsescope.plots import differences
+from sparsescope.plots import differences, png
+from sparsescope.plots.style import top_figure
 from sparsescope.results import Evaluation, MetricResult, Pair
 from sparsescope.verdict import decide
 
@@ -76,3 +77,10 @@ def test_errors_name_what_is_there() -> None:
         differences(make_evaluation(), "nobody")
     with pytest.raises(InputError, match="at least one metric in the verdict"):
         differences(evaluation_of(make_metric(in_verdict=False)), MODELS[1])
+
+
+def test_a_margin_near_nothing_leaves_room_for_the_plot() -> None:
+    metrics = tuple(metric.model_copy(update={"margin": 1e-200}) for metric in make_evaluation().metrics)
+    ax = differences(make_evaluation(metrics=metrics), MODELS[1])
+    assert max(len(text.get_text()) for text in ax.texts) < 20
+    png(top_figure(ax))

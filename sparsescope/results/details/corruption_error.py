@@ -44,7 +44,7 @@ class CorruptionDetails(Details):
         if len(set(self.severities)) < len(self.severities):
             raise ValueError(f"expected different severities, but got {list(self.severities)}")
         for name, row in self.corruptions.items():
-            for quantity in ("error", "ece", "sce", "nll"):
+            for quantity in UnderCorruption.model_fields:
                 if (values := row.values(quantity)) is not None:
                     same_lengths(**{"severities": self.severities, f"{quantity} under {name}": values})
         return self
