@@ -127,7 +127,9 @@ def _image_set(name: str, images: ImageSetInfo) -> dict[str, str]:
 
 def _measured(metric: MetricResult) -> dict[str, str]:
     n = dict.fromkeys(count(entry.n) for entry in metric.values.values() if entry.n is not None)
-    options = ", ".join(f"{key} = {_option(value)}" for key, value in metric.options.items())
+    options = ", ".join(
+        f"{key} = {_unset(key) if value is None else _option(value)}" for key, value in metric.options.items()
+    )
     return {"label": metric.label, "n": " / ".join(n) or "–", "options": options or "none"}
 
 
@@ -144,12 +146,17 @@ def _beside(evaluation: Evaluation, metric: MetricResult) -> list[dict[str, Any]
     return found
 
 
+def _unset(option: str) -> str:
+    """What an option of None means: all images, else whatever is usual."""
+    return "all" if "image" in option else "default"
+
+
 def _option(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_option(item) for item in value) + "]"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return "all" if value is None else str(value)
+    return "–" if value is None else str(value)
 
 
 def _facts(evaluation: Evaluation) -> dict[str, str]:

@@ -218,3 +218,14 @@ def test_full_disk_leaves_the_older_report_whole(tmp_path: Path, monkeypatch: py
     monkeypatch.undo()
     assert paths["report.html"].read_bytes() == before["report.html"]
     assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+
+
+def test_what_is_not_set_and_what_is_not_known(tmp_path: Path) -> None:
+    details = {MODELS[0]: {"temperature": 1.5}, MODELS[1]: {"temperature": None}}
+    metric = make_metric("own", details=details, options={"images": None, "step": None, "bins": 3})
+    pairs = Pairs.of_one_dense(MODELS[:2])
+    verdicts = {MODELS[1]: decide([metric], pairs.of(MODELS[1]), confidence=0.95, complete=False)}
+    evaluation = make_evaluation(metrics=(metric,), verdicts=verdicts, radar=normalise([metric], pairs))
+    text = report(evaluation, tmp_path)["report.md"].read_text()
+    assert "images = all, step = default, bins = 3" in text
+    assert re.search(r"temperature \| 1\.5 \| – \|", text)
