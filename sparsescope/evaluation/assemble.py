@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 
 import numpy as np
+from pydantic import ValidationError
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
+from sparsescope.errors import InputError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate, without_spread
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
@@ -25,6 +27,7 @@ from sparsescope.results import (
     SparsityInfo,
     plain,
 )
+from sparsescope.results.reading import explained
 from sparsescope.units import Estimate, FloatArray, Units
 
 __all__ = ["benchmark_info", "metric_results", "model_infos"]
@@ -116,7 +119,16 @@ class _Judged:
         return self.metric.warnings(self.units[name], self.estimates[name]) if name in self.estimates else ()
 
     def result(self, settings: Settings, pairs: Pairs, results: Results) -> MetricResult:
-        """Return the metric's result."""
+        """Return the metric's result; raises InputError where an evaluation cannot hold what a user's metric gives."""
+        try:
+            return self._result(settings, pairs, results)
+        except ValidationError as error:
+            raise InputError(
+                f"The metric {self.metric.name} gives what an evaluation cannot hold: {explained(error.errors()[0])}. "
+                "Details are plain numbers, texts, lists and dicts; those of a built-in metric's name follow its type."
+            ) from error
+
+    def _result(self, settings: Settings, pairs: Pairs, results: Results) -> MetricResult:
         metric, margin = self.metric, settings.margins[self.metric.name]
         return MetricResult(
             name=metric.name,

@@ -12,7 +12,7 @@ from torch import nn
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import OptionError
+from sparsescope.errors import InputError, OptionError
 from sparsescope.evaluation import Execution, ModelOptions, evaluate, evaluate_task, open_models, open_task, resolve
 from sparsescope.metrics.accuracy import Accuracy
 from sparsescope.metrics.base import OPTIONS
@@ -144,3 +144,16 @@ def test_the_three_steps_are_evaluate(dense: Classifier, sparse: Classifier, ben
     assert steps.metrics == whole.metrics
     assert steps.verdicts == whole.verdicts
     assert steps.seed == whole.seed == 3
+
+
+@pytest.mark.parametrize("details", [{"set": {1, 2}}, {"object": object()}])
+def test_details_that_no_file_can_hold_are_refused(
+    dense: Classifier,
+    sparse: Classifier,
+    benchmark: Benchmark,
+    details: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(OtherAccuracy, "details", lambda self, units: details)
+    with pytest.raises(InputError, match=r"The metric other_accuracy gives what an evaluation cannot hold: details"):
+        evaluate(dense, sparse, benchmark, metrics=OtherAccuracy(), cache=False)
