@@ -9,8 +9,9 @@
 Public names are resolved on first use, so importing the package imports neither torch nor anything else that is heavy.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sparsescope.lazy import lazy
 
 if TYPE_CHECKING:
     from sparsescope import corruptions, lime, metrics, plots, pruning
@@ -66,24 +67,19 @@ _HOMES = {
     "ProbeSet": "benchmark",
     "Units": "units",
     "Verdict": "results",
+    "corruptions": "corruptions",
     "evaluate": "evaluation",
+    "lime": "lime",
     "load_classifier": "checkpoints",
+    "metrics": "metrics",
     "open_benchmark": "datasets",
     "open_images": "datasets",
     "open_probe": "datasets",
+    "plots": "plots",
     "prune": "pruning",
+    "pruning": "pruning",
     "report": "reporting",
     "save_checkpoint": "checkpoints",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    if name in __all__:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -6,12 +6,13 @@ package's networks are a function `(name) -> Architecture` and a line in `LIBRAR
 torch.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sparsescope.architectures.architecture import Architecture
 from sparsescope.architectures.catalogue import BUILT_IN, LIBRARIES
 from sparsescope.architectures.preprocessing import IMAGENET, Preprocessing
 from sparsescope.architectures.spec import is_known_code, resolve
+from sparsescope.lazy import lazy
 
 if TYPE_CHECKING:
     from sparsescope.architectures.matching import Comparison, fitting_options, match
@@ -29,10 +30,6 @@ __all__ = [
     "resolve",
 ]
 
+_HOMES = {"Comparison": "matching", "fitting_options": "matching", "match": "matching"}
 
-def __getattr__(name: str) -> Any:
-    if name in ("Comparison", "fitting_options", "match"):
-        from sparsescope.architectures import matching
-
-        return getattr(matching, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy(__name__, _HOMES)

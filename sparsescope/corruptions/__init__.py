@@ -22,9 +22,10 @@ Stored sets have a catalogue: to add a layout, write a `CorruptedSet` in a file 
 `(folder, test images, SPEC)`, and add its line to `STORED_SETS`. Importing this package imports no torch.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sparsescope.corruptions.tables import EXTRA, SEVERITIES, STANDARD
+from sparsescope.lazy import lazy
 from sparsescope.specs import Catalogue, Entry
 
 if TYPE_CHECKING:
@@ -49,15 +50,7 @@ STORED_SETS = Catalogue(
     },
 )
 
+_HOMES = {"Corruption": "transform", "corrupt": "engine"}
+# Resolved on first use, so that reading the catalogue (for help texts) imports nothing heavy.
 
-def __getattr__(name: str) -> Any:
-    # Resolved on first use, so that reading the catalogue (for help texts) imports nothing heavy.
-    if name == "corrupt":
-        from sparsescope.corruptions.engine import corrupt
-
-        return corrupt
-    if name == "Corruption":
-        from sparsescope.corruptions.transform import Corruption
-
-        return Corruption
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -9,8 +9,9 @@ own: `probes/`.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sparsescope.lazy import lazy
 from sparsescope.specs import USER_FORMS, Catalogue, Entry
 
 if TYPE_CHECKING:
@@ -142,14 +143,7 @@ def usual_recipe(spec: str) -> str | None:
     return SOURCES.find(spec)[0].recipe
 
 
-def __getattr__(name: str) -> Any:
-    # Resolved on first use, so that reading the catalogue (for help texts) does not import torch.
-    if name in ("open_benchmark", "open_images"):
-        from sparsescope.datasets import open as module
+_HOMES = {"open_benchmark": "open", "open_images": "open", "open_probe": "probes.open"}
+# Resolved on first use, so that reading the catalogue (for help texts) does not import torch.
 
-        return getattr(module, name)
-    if name == "open_probe":
-        from sparsescope.datasets.probes.open import open_probe
-
-        return open_probe
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -9,8 +9,9 @@ Catalogue:
 Importing this package imports no torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sparsescope.lazy import lazy
 
 if TYPE_CHECKING:
     from sparsescope.lime.engine import Fitted, explain_images
@@ -32,8 +33,4 @@ _HOMES = {
     "segment": "superpixels",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -12,9 +12,9 @@ packages add theirs by an entry point of the group `"sparsescope.pruning_methods
 Public names are resolved on first use, so reading the catalogue does not import torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sparsescope.lazy import lazy
 from sparsescope.pruning.catalogue import CATALOGUE, find, help_lines, names
 from sparsescope.pruning.method import Method
 
@@ -54,12 +54,4 @@ _HOMES = {
     "score": "methods",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOMES)

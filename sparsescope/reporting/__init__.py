@@ -23,7 +23,9 @@ To add a format: write one file with a function `(evaluations) -> bytes`, and ad
 (docs/how-to/add-an-output-format.md).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sparsescope.lazy import lazy
 
 if TYPE_CHECKING:
     from sparsescope.reporting.sweep import write_sweep_report
@@ -31,15 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["report", "write_sweep_report"]
 
+_HOMES = {"report": "writer", "write_sweep_report": "sweep"}
+# Resolved on first use, so that reading the list of formats (for help texts) imports nothing heavy.
 
-def __getattr__(name: str) -> Any:
-    # Resolved on first use, so that reading the list of formats (for help texts) imports nothing heavy.
-    if name == "report":
-        from sparsescope.reporting.writer import report
-
-        return report
-    if name == "write_sweep_report":
-        from sparsescope.reporting.sweep import write_sweep_report
-
-        return write_sweep_report
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy(__name__, _HOMES)
