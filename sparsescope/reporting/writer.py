@@ -1,6 +1,6 @@
 """Writes the report's files."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from sparsescope.errors import InputError
@@ -37,8 +37,8 @@ def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path
         >>> ss.prune("omp", dense, sparsity=0.8).apply(sparse)
         >>> benchmark = ss.open_benchmark("digits")
         >>> evaluation = ss.evaluate(dense, [sparse], benchmark, metrics=["accuracy"], cache=False)
-        >>> sorted(ss.report(evaluation, "out"))
-        ['evaluation.json', 'junit.xml', 'radar.png', 'radar.svg', 'report.html', 'report.md']
+        >>> ss.report(evaluation, "out")["report.html"].as_posix()
+        'out/report.html'
     """
     found = [evaluations] if isinstance(evaluations, Evaluation) else list(evaluations)
     if not found:
@@ -48,13 +48,32 @@ def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"Cannot make the folder {directory}: {error.strerror}.") from error
-    paths = {}
+    paths: dict[str, Path] = {}
+    failures: list[Exception] = []
     for name, place in FORMATS.items():
-        content: Content = load(place)(found)
-        for file, data in ({name: content} if isinstance(content, bytes) else content).items():
+        try:
+            made = _made(name, place, found, paths)
+        except Exception as error:  # of a format's own code: it costs that format alone
+            error.add_note(f"This came while {name} was made ({place}); the other files of the report are written.")
+            failures.append(error)
+            continue
+        for file, data in made.items():
+            write_atomically(directory / file, data)
             paths[file] = directory / file
-            write_atomically(paths[file], data)
+    if failures:
+        raise failures[0]
     return paths
+
+
+def _made(name: str, place: str, evaluations: list[Evaluation], there: Collection[str]) -> Mapping[str, bytes]:
+    """Return the files of one format; raises TypeError where that is not what a format gives."""
+    content: Content = load(place)(evaluations)
+    files = {name: content} if isinstance(content, bytes) else content
+    if not isinstance(files, Mapping) or not all(isinstance(data, bytes) for data in files.values()):
+        raise TypeError(f"Expected the format {name} to give bytes, or bytes by file name, but got {content!r:.60}.")
+    if twice := [file for file in files if file in there]:
+        raise TypeError(f"The format {name} gives {', '.join(twice)}, which another format has written.")
+    return files
 
 
 def evaluation_json(evaluations: list[Evaluation]) -> Content:

@@ -2,14 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from sparsescope.datasets import open_benchmark, open_images
+from sparsescope.datasets import SOURCES, open_benchmark, open_images
 from sparsescope.errors import DataError, OptionError
 
-_FORMS = (
-    "Expected one of: digits, letters, cifar10:DIR, cifar100:DIR, folder:DIR, imagenet:DIR, "
-    "imagenet-a:DIR, imagenet-r:DIR, imagenet-o:DIR, noise:KIND, textures, npz:FILE, "
-    "FILE.py:function, package"
-)
+_FORMS = f"Expected one of: {', '.join(SOURCES.forms())}"
 
 
 def _npz(path, n=4, shape=(8, 8, 3), **others):

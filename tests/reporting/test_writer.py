@@ -10,6 +10,7 @@ from report_files import FILES
 
 from sparsescope.errors import InputError
 from sparsescope.reporting import report
+from sparsescope.reporting.formats import FORMATS
 from sparsescope.results import Evaluation, Pair, Pairs
 from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
@@ -229,3 +230,25 @@ def test_what_is_not_set_and_what_is_not_known(tmp_path: Path) -> None:
     text = report(evaluation, tmp_path)["report.md"].read_text()
     assert "images = all, step = default, bins = 3" in text
     assert re.search(r"temperature \| 1\.5 \| – \|", text)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("text", "Expected the format mine.txt to give bytes, or bytes by file name, but got 'text'"),
+        ({"mine.txt": "text"}, "Expected the format mine.txt to give bytes"),
+        ({"report.md": b"x"}, r"The format mine.txt gives report.md, which another format has written"),
+    ],
+)
+def test_a_format_that_fails_costs_no_other(
+    given: Any, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparsescope.reporting.junit.mine", lambda evaluations: given, raising=False)
+    places = [*FORMATS.items()]
+    places.insert(3, ("mine.txt", "sparsescope.reporting.junit:mine"))
+    monkeypatch.setattr("sparsescope.reporting.writer.FORMATS", dict(places))
+    with pytest.raises(TypeError, match=text) as caught:
+        report(make_light_evaluation(), tmp_path)
+    assert "while mine.txt was made" in caught.value.__notes__[0]
+    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+    assert (tmp_path / "report.md").read_text() != "x"
