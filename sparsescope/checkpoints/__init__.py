@@ -13,7 +13,7 @@ in a file also where it cannot be used.
 """
 
 from sparsescope.checkpoints.describe import Description, describe
-from sparsescope.checkpoints.load import load_classifier, stored_data_spec, stored_size
+from sparsescope.checkpoints.load import StoredTask, load_classifier, stored_size, stored_task
 from sparsescope.checkpoints.native import save_checkpoint
 
-__all__ = ["Description", "describe", "load_classifier", "save_checkpoint", "stored_data_spec", "stored_size"]
+__all__ = ["Description", "StoredTask", "describe", "load_classifier", "save_checkpoint", "stored_size", "stored_task"]

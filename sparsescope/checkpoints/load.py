@@ -1,6 +1,7 @@
 """From a path to a Classifier."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sparsescope.architectures import Preprocessing
@@ -10,7 +11,7 @@ from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings,
 from sparsescope.classifier import Classifier, Origin
 from sparsescope.errors import ArtefactError, OptionError
 
-__all__ = ["load_classifier", "normalisation", "stored_data_spec", "stored_size"]
+__all__ = ["StoredTask", "load_classifier", "normalisation", "stored_size", "stored_task"]
 
 
 def load_classifier(
@@ -79,16 +80,34 @@ def load_classifier(
     return classifier
 
 
-def stored_data_spec(path: str | Path) -> str | None:
-    """Return the data specification that our own checkpoint names; None where the file is another or names none.
+@dataclass(frozen=True)
+class StoredTask:
+    """What our own checkpoint says of its data; None for what it does not say.
 
-    It may name code: `evaluation.task.stored_data` refuses to run it.
+    Args:
+        data: data specification. It may name code: `evaluation.task.stored_data` refuses to run it.
+        resize: pixels of the shorter side to which its images were resized.
+        crop: side of the centre crop, pixels.
+    """
+
+    data: str | None = None
+    resize: int | None = None
+    crop: int | None = None
+
+
+def stored_task(path: str | Path) -> StoredTask:
+    """Return what our own checkpoint says of its data; nothing where the file is another.
 
     Raises:
-        ArtefactError: the file cannot be read.
+        ArtefactError: the file cannot be read, or a size in it is none.
     """
-    spec = open_artefact(path).details.task.get("data")
-    return None if spec is None else str(spec)
+    task = open_artefact(path).details.task
+    sizes = {name: task[name] for name in ("resize", "crop") if task.get(name) is not None}
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ArtefactError(f"{path}: expected the task's {name} to be a number of pixels, but got {size!r}.")
+    data = task.get("data")
+    return StoredTask(None if data is None else str(data), **sizes)
 
 
 def stored_size(path: str | Path) -> int | None:

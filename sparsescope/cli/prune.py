@@ -212,7 +212,10 @@ def _workshop(
             "Give --rewind-epoch, such as 0, or more --epochs."
         )
     network = None if dense is None else load_classifier(dense, arch=arch)
-    benchmark = open_data(spec, network, DataOptions(train=train, resize=resize, crop=crop))
+    images = DataOptions(train=train, resize=resize, crop=crop)
+    if data is None and dense is not None:
+        images = images.sized_as(dense)
+    benchmark = open_data(spec, network, images)
     if benchmark.train is None:
         raise DataError(f"{spec} has no training images. Say where they are: --train SPEC.")
     return Workshop(
@@ -221,6 +224,8 @@ def _workshop(
         benchmark.train,
         chosen,
         data=spec,
+        resize=images.resize,
+        crop=images.crop,
         classes=benchmark.classes,
         parent=dense,
         test=benchmark.test,

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparsescope.benchmark import Benchmark, ImageSet
-from sparsescope.checkpoints import stored_data_spec
+from sparsescope.checkpoints import stored_size, stored_task
 from sparsescope.classifier import Classifier
 from sparsescope.corruptions.stored import open_corrupted
 from sparsescope.datasets import open_benchmark, open_images, open_probe, runs_user_code
-from sparsescope.errors import ArtefactError, OptionError
+from sparsescope.errors import ArtefactError, DataError, OptionError
 from sparsescope.evaluation.models import Model, ModelOptions, open_models
 
 __all__ = ["DataOptions", "Task", "data_spec", "images_of", "open_data", "open_task", "stored_data"]
@@ -34,6 +34,13 @@ class DataOptions:
     probe: str | None = None
     resize: int | None = None
     crop: int | None = None
+
+    def sized_as(self, dense: Model) -> "DataOptions":
+        """Return the options with the sizes that the dense checkpoint states, unless others are asked for."""
+        if self.resize is not None or self.crop is not None or not isinstance(dense, str | Path):
+            return self
+        stored = stored_task(dense)
+        return replace(self, resize=stored.resize, crop=stored.crop)
 
     def check_fit_for_benchmark(self) -> None:
         """Raise OptionError for options that a Benchmark, whose sets are open already, would ignore in silence."""
@@ -96,10 +103,30 @@ def open_task(
         InputError: a model or data that cannot be used; the text names the file and the cause.
     """
     classifiers = open_models(dense, candidates, models)
-    benchmark = open_data(data if data is not None else data_spec(dense, None), classifiers[0], images)
+    benchmark = _own_data(dense, classifiers[0], images) if data is None else open_data(data, classifiers[0], images)
+    _warn_of_other_size(classifiers[0], dense, benchmark)
     if benchmark.outputs is not None:
         classifiers = [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
     return Task(tuple(classifiers), benchmark)
+
+
+def _own_data(dense: Model, classifier: Classifier, images: DataOptions | None) -> Benchmark:
+    """Return the data that the dense checkpoint names, in the size that it states."""
+    spec = data_spec(dense, None)
+    try:
+        return open_data(spec, classifier, (images or DataOptions()).sized_as(dense))
+    except DataError as error:
+        raise DataError(f"{error} ({dense} says that {spec} is its data: give --data if that is elsewhere.)") from error
+
+
+def _warn_of_other_size(classifier: Classifier, dense: Model, benchmark: Benchmark) -> None:
+    """Many networks take images of any size, and answer worse where it is not the one they were trained on."""
+    size = stored_size(dense) if isinstance(dense, str | Path) else None
+    if size is not None and size != benchmark.test.shape[1]:
+        classifier.warnings += (
+            f"was trained on images of {size} px, but these have {benchmark.test.shape[1]} px: give --resize and "
+            "--crop as in its training",
+        )
 
 
 def data_spec(dense: Model | None, spec: str | None) -> str:
@@ -117,7 +144,7 @@ def stored_data(path: str | Path) -> str | None:
     Raises:
         ArtefactError: the file cannot be read, it names code, which is not run unasked, or data of an unknown form.
     """
-    spec = stored_data_spec(path)
+    spec = stored_task(path).data
     if spec is None:
         return None
     try:

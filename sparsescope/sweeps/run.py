@@ -108,6 +108,8 @@ def make_workshop(
         recipe.training_recipe(),
         seed=seed,
         data=recipe.data,
+        resize=recipe.resize,
+        crop=recipe.crop,
         classes=benchmark.classes,
         rewind=recipe.rewind,
         scope=recipe.scope,

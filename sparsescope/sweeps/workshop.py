@@ -42,6 +42,8 @@ class Workshop:
         recipe: how everything is trained.
         seed: of initialisation, order, augmentation and random masks.
         data: specification of the data, kept in checkpoints.
+        resize: pixels of the shorter side to which its images were resized, kept likewise.
+        crop: side of their centre crop, kept likewise.
         classes: class names; none: counted from the labels.
         mean: of the normalisation; default: the architecture's.
         std: likewise.
@@ -67,6 +69,8 @@ class Workshop:
     recipe: Recipe
     seed: int = 0
     data: str | None = None
+    resize: int | None = None
+    crop: int | None = None
     classes: tuple[str, ...] = ()
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -144,7 +148,8 @@ class Workshop:
     def run(self, name: str) -> RunFolder:
         """Return the folder of a run."""
         origin = self._initial.origin.architecture
-        task = {"data": self.data, "classes": list(self.classes)} if self.data is not None else {}
+        sizes = {name: size for name, size in (("resize", self.resize), ("crop", self.crop)) if size is not None}
+        task = {"data": self.data, "classes": list(self.classes), **sizes} if self.data is not None else {}
         return RunFolder(self.folder / name, architecture=origin or "", size=self.images.shape[1], task=task)
 
     def train(

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sparsescope.architectures import resolve
-from sparsescope.checkpoints import load_classifier, save_checkpoint, stored_data_spec
+from sparsescope.checkpoints import StoredTask, load_classifier, save_checkpoint, stored_task
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, InputError
 from sparsescope.mask import Mask, prunable_weights
@@ -49,7 +49,7 @@ def test_round_trip(tmp_path: Path, sparse: Classifier) -> None:
     assert again.origin.architecture == "digits_cnn" and again.name == "sparse"
     for name, tensor in again.module.state_dict().items():
         assert torch.equal(tensor, sparse.module.state_dict()[name])
-    assert stored_data_spec(path) == "digits"
+    assert stored_task(path).data == "digits"
 
 
 def test_the_format_is_the_published_one(tmp_path: Path, sparse: Classifier) -> None:
@@ -153,7 +153,7 @@ def test_code_that_a_file_names_is_not_run(tmp_path: Path, sparse: Classifier) -
     save_checkpoint(path, sparse, architecture=spec, task={"data": spec})
     with pytest.raises(ArtefactError, match=r"its architecture is .*evil\.py:net, .* not run unasked.*give --arch"):
         load_classifier(path)
-    assert stored_data_spec(path) == spec
+    assert stored_task(path).data == spec
     changed(path, architecture="os:system", architecture_options={"command": f"touch {target}"})
     with pytest.raises(ArtefactError, match=r"its architecture is os:system"):
         load_classifier(path)
@@ -175,4 +175,12 @@ def test_options_of_the_users_own_architecture_are_passed_on(tmp_path: Path) -> 
 def test_no_data_is_stored(tmp_path: Path, sparse: Classifier) -> None:
     save_checkpoint(tmp_path / "a.pt", sparse, architecture="digits_cnn")
     torch.save(sparse.module.state_dict(), tmp_path / "b.pt")
-    assert stored_data_spec(tmp_path / "a.pt") is None and stored_data_spec(tmp_path / "b.pt") is None
+    assert stored_task(tmp_path / "a.pt") == stored_task(tmp_path / "b.pt") == StoredTask()
+
+
+@pytest.mark.parametrize("size", [0, -3, "32", True, 2.5])
+def test_a_size_that_is_none(tmp_path: Path, sparse: Classifier, size: Any) -> None:
+    path = tmp_path / "a.pt"
+    save_checkpoint(path, sparse, architecture="digits_cnn", task={"data": "digits", "resize": size})
+    with pytest.raises(ArtefactError, match="expected the task's resize to be a number of pixels, but got"):
+        stored_task(path)

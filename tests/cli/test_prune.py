@@ -49,6 +49,26 @@ def test_a_ticket_its_mask_and_its_dense_parent(folder: Path) -> None:
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_a_ticket_remembers_the_size_of_its_images(folder: Path) -> None:
+    wanted = ["prune", "omp", "--arch", "digits_cnn_small", *COMMON, "--sparsity", "0.5", "--rewind-epoch", "1"]
+    assert run(*wanted, "--resize", "10", "--crop", "8", "--out", "t.pt").exit_code == 0
+    dense = "t.runs/dense/checkpoint.pt"
+    for more, size, warned in (([], 8, False), (["--resize", "12"], 12, True), (["--data", "npz:test.npz"], 12, True)):
+        done = run("evaluate", dense, "t.pt", "--metric", "accuracy", "--out", "report", *more)
+        assert done.exit_code == 0, done.output
+        sets = json.loads(Path("report/evaluation.json").read_text())["benchmark"]["sets"]
+        assert sets["test"]["shape"] == [1, size, size]
+        assert (f"was trained on images of 8 px, but these have {size} px" in done.stderr) == warned
+    again = run(
+        "prune", "omp", "--dense", dense, "--sparsity", "0.9", "--no-train", "--recipe", "digits", "--out", "u.pt"
+    )
+    assert again.exit_code == 2 and "has no training images" in again.stderr  # of the data that the checkpoint names
+    Path("test.npz").rename("elsewhere.npz")
+    moved = run("evaluate", dense, "t.pt", "--metric", "accuracy", "--out", "report")
+    assert moved.exit_code == 2
+    assert f"({dense} says that npz:test.npz is its data: give --data if that is elsewhere.)" in moved.stderr
+
+
 def test_a_common_folder_trains_the_dense_network_once(folder: Path) -> None:
     common = ["--arch", "digits_cnn_small", *COMMON, "--runs", "runs", "--sparsity", "0.5"]
     assert run("prune", "omp", *common, "--out", "a.pt").exit_code == 0
