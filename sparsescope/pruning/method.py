@@ -23,7 +23,8 @@ class Method:
             rounds it has the signature of `lth`; of one that trains while it prunes, that of `RigL`.
         help: one sentence.
         start: the dense network's weights that it prunes, `"trained"` or `"initial"`.
-        looks_at: what of the training data it needs: `"nothing"`, `"shapes"` (the shape of an image) or `"images"`.
+        looks_at: what of the training data it needs: `"nothing"`, `"shapes"` (the shape of an image) or `"images"`,
+            the default, which is right for all and costs reading some.
         trains: when its ticket is trained: `"afterwards"`, once the mask is there; `"in rounds"`, with a sparser mask
             each; or `"while it prunes"`, as the mask moves.
         scope: which weights compete by default, see `make_mask`; N:M fixes the sparsity.
@@ -38,7 +39,7 @@ class Method:
     function: str | Callable[..., Any]
     help: str
     start: Literal["trained", "initial"] = "trained"
-    looks_at: Literal["nothing", "shapes", "images"] = "nothing"
+    looks_at: Literal["nothing", "shapes", "images"] = "images"
     trains: Literal["afterwards", "in rounds", "while it prunes"] = "afterwards"
     scope: str = "global"
     steps: int = 1
