@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Literal
@@ -31,6 +31,7 @@ class Method:
         structured: whether it removes whole channels.
         shared: keyword arguments that are no options of its own: they are asked for all methods alike.
         check: `"module:function"` that raises OptionError if one of the options it takes is out of range.
+        recipes: training recipes of its own, by the one that is usual for the data, such as `cifar`.
         code: SHA-256 of the files of a user's function, else None: part of a ticket's identity.
     """
 
@@ -45,6 +46,7 @@ class Method:
     structured: bool = False
     shared: tuple[str, ...] = ("scope", "prune_head", "skip_first")
     check: str | None = None
+    recipes: Mapping[str, str] = field(default_factory=dict, hash=False)
     code: str | None = None
 
     @property
