@@ -54,6 +54,10 @@ class Method:
         """Whether a pattern N:M says how many weights go, so that no sparsity is needed."""
         return ":" in self.scope
 
+    def recipe_for(self, usual: str | None) -> str | None:
+        """Return the training recipe for the method on data whose usual recipe this is, if that has one."""
+        return None if usual is None else self.recipes.get(usual, usual)
+
     def load(self) -> Callable[..., Any]:
         """Return the function, imported now if need be."""
         return _loaded(self.function) if isinstance(self.function, str) else self.function

@@ -1,9 +1,9 @@
 """The table `training` of a sweep's recipe: how all networks are trained, and methods with a recipe of their own.
 
-    [training]                    dense, small twin and every method
-    recipe = "cifar"
-    [training.methods.rigl]       this method's tickets; without `recipe`, values here change the table above
-    recipe = "cifar-rigl"
+[training]                    dense, small twin and every method
+recipe = "cifar"
+[training.methods.rigl]       this method's tickets; without `recipe`, values here change the table above
+recipe = "cifar-rigl"
 """
 
 from collections.abc import Collection, Mapping
@@ -29,12 +29,12 @@ def own(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def name(table: Mapping[str, Any], method: str | None = None) -> str:
     """Return the name, or path, of the recipe that trains a method's tickets; without a method, all else."""
-    return str(own(table).get(method, {}).get("recipe", table["recipe"]))
+    return str(own(table).get(method or "", {}).get("recipe", table["recipe"]))
 
 
 def recipe(table: Mapping[str, Any], method: str | None = None) -> Recipe:
     """Return how a method's tickets are trained; without a method, how all else is."""
-    values = own(table).get(method)
+    values = own(table).get(method or "")
     if values is None:
         return _changed(load_recipe(table["recipe"]), shared(table))
     return _changed(load_recipe(values["recipe"]) if "recipe" in values else recipe(table), values)
