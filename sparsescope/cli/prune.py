@@ -21,14 +21,13 @@ from sparsescope.cli.parameters import (
     targets,
 )
 from sparsescope.cli.progress import progress_bar
-from sparsescope.cli.prune_choices import check_choices
+from sparsescope.cli.prune_choices import check_choices, choose_recipe
 from sparsescope.errors import OptionError
 
 if TYPE_CHECKING:
     from sparsescope.classifier import Classifier
     from sparsescope.pruning import Method
     from sparsescope.sweeps import Workshop
-    from sparsescope.training import Recipe
 
 __all__ = ["prune"]
 
@@ -55,7 +54,9 @@ __all__ = ["prune"]
     "rewind to.",
 )
 @click.option(
-    "--recipe", metavar="NAME|FILE", help="How to train: cifar, imagenet, digits or a TOML file. Default: by --data."
+    "--recipe",
+    metavar="NAME|FILE",
+    help="How to train: cifar, imagenet, digits or a TOML file. Default: by --data and METHOD, as cifar-rigl for rigl.",
 )
 @click.option(
     "--epochs", type=click.IntRange(0), help="Of a whole training, instead of the recipe's; 0: see --no-train."
@@ -130,7 +131,7 @@ def run(
     runs = options.pop("runs") or out.with_suffix(".runs")
     with targets(files, runs if training else None):
         with progress_bar(quiet=quiet) as progress:
-            workshop = _workshop(chosen, epochs or None, training, runs, _label(progress), **options)
+            workshop, recipe = _workshop(chosen, epochs or None, training, runs, _label(progress), **options)
             if training:
                 checkpoint = make_ticket(workshop, method, sparsity)
                 ticket = load_classifier(checkpoint, arch=workshop.architecture or None)
@@ -140,7 +141,7 @@ def run(
         workshop.write(out, ticket, history)
         if mask_out is not None and ticket.mask is not None:
             ticket.mask.save(mask_out)
-        click.echo(_summary(workshop, chosen.name, out, ticket, history))
+        click.echo(_summary(workshop, chosen.name, recipe, out, ticket, history))
         if removed_out is not None:
             click.echo(_write_removed(workshop, removed_out, ticket, history))
 
@@ -156,21 +157,6 @@ def _write_removed(workshop: "Workshop", out: Path, ticket: "Classifier", histor
         f"{out}: the same without the removed channels, {smaller.sparsity.parameters:,} of "
         f"{ticket.sparsity.parameters:,} parameters"
     )
-
-
-def _recipe(recipe: str | None, data: str, epochs: int | None, rewind_epoch: int | None) -> "Recipe":
-    """Return how to train: the recipe asked for, or the usual one of the data, with other lengths."""
-    from sparsescope.datasets import usual_recipe
-    from sparsescope.specs import listed
-    from sparsescope.training import load_recipe, recipe_names
-
-    name = recipe or usual_recipe(data)
-    if name is None:
-        raise OptionError(f"Expected --recipe for {data}: {listed(recipe_names())}, or a TOML file.")
-    chosen = load_recipe(name)
-    if epochs is not None:
-        chosen = chosen.scaled(epochs)
-    return chosen if rewind_epoch is None else chosen.changed(rewind_epoch=rewind_epoch)
 
 
 def _workshop(
@@ -191,7 +177,8 @@ def _workshop(
     assignments: tuple[str, ...],
     device: str,
     **settings: Any,
-) -> "Workshop":
+) -> tuple["Workshop", str]:
+    """Return where the ticket is made, and the name of the recipe that trains it."""
     from sparsescope.checkpoints import load_classifier
     from sparsescope.devices import pick_device
     from sparsescope.errors import DataError
@@ -203,7 +190,7 @@ def _workshop(
     if arch is None and dense is None:
         raise OptionError("Expected --arch SPEC, such as resnet20s, or --dense FILE.")
     spec = data_spec(dense, data)
-    chosen = _recipe(recipe, spec, epochs, rewind_epoch)
+    name, chosen = choose_recipe(recipe, method, spec, epochs, rewind_epoch)
     own = parse_assignments(f"{method.name}.{assignment}" for assignment in assignments)
     method.check_options(own.get(method.name, {}))
     if training and method.start == "trained" and chosen.rewind_epoch >= chosen.epochs:
@@ -218,7 +205,7 @@ def _workshop(
     benchmark = open_data(spec, network, images)
     if benchmark.train is None:
         raise DataError(f"{spec} has no training images. Say where they are: --train SPEC.")
-    return Workshop(
+    workshop = Workshop(
         runs,
         arch or "",
         benchmark.train,
@@ -234,6 +221,7 @@ def _workshop(
         told=told,
         **settings,
     )
+    return workshop, name
 
 
 def _label(progress: Any) -> Any:
@@ -243,12 +231,15 @@ def _label(progress: Any) -> Any:
     return lambda run, fraction, line: progress(fraction, 1.0, f"{run}: {line}")
 
 
-def _summary(workshop: "Workshop", method: str, out: Path, ticket: "Classifier", history: list[Any]) -> str:
+def _summary(
+    workshop: "Workshop", method: str, recipe: str, out: Path, ticket: "Classifier", history: list[Any]
+) -> str:
     sparsity = ticket.sparsity
     trained = "not trained"
     if history:
         last = history[-1]
-        trained = f"{len(history)} epochs trained, test accuracy {last['test_accuracy']:.1%}"
+        epochs = f"{len(history)} epoch{'' if len(history) == 1 else 's'}"
+        trained = f"trained for {epochs} by the recipe {recipe}, test accuracy {last['test_accuracy']:.1%}"
     parent = workshop.dense_checkpoint
     dense = f"; dense network: {parent}" if parent.exists() else ""
     return (

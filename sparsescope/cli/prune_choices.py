@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparsescope.errors import OptionError
 from sparsescope.pruning import CATALOGUE, Method
 
-__all__ = ["check_choices"]
+if TYPE_CHECKING:
+    from sparsescope.training import Recipe
+
+__all__ = ["check_choices", "choose_recipe"]
 
 
 def check_choices(
@@ -40,3 +43,20 @@ def check_choices(
         prune_head=options["prune_head"],
         skip_first=options["skip_first"],
     )
+
+
+def choose_recipe(
+    recipe: str | None, method: Method, data: str, epochs: int | None, rewind_epoch: int | None
+) -> tuple[str, "Recipe"]:
+    """Return how to train: the recipe asked for, or the usual one of data and method, with other lengths."""
+    from sparsescope.datasets import usual_recipe
+    from sparsescope.specs import listed
+    from sparsescope.training import load_recipe, recipe_names
+
+    name = recipe or method.recipe_for(usual_recipe(data))
+    if name is None:
+        raise OptionError(f"Expected --recipe for {data}: {listed(recipe_names())}, or a TOML file.")
+    chosen = load_recipe(name)
+    if epochs is not None:
+        chosen = chosen.scaled(epochs)
+    return name, chosen if rewind_epoch is None else chosen.changed(rewind_epoch=rewind_epoch)

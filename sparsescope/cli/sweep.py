@@ -133,6 +133,7 @@ def _show_plan(recipe: "SweepRecipe", out: Path, resources: "Resources") -> None
         "seeds": ", ".join(map(str, recipe.seeds)),
         "training": f"{cost.trainings} runs, {cost.epochs:,} epochs; a whole run has {schedule.epochs}, "
         f"rewinding goes back to {schedule.rewind_epoch}",
+        "trained by": _trained_by(recipe),
         "training passes": f"{cost.training_images:,} images forward and backward",
         "evaluations": f"{cost.evaluations}, about {cost.evaluation_passes:,.0f} passes of an image "
         "(in forward passes)",
@@ -148,6 +149,17 @@ def _show_plan(recipe: "SweepRecipe", out: Path, resources: "Resources") -> None
     for name, line in lines.items():
         click.echo(textwrap.fill(line, width, initial_indent=f"  {name:<16}", subsequent_indent=18 * " "))
     click.echo(f"Nothing was trained or written. Without --dry-run it goes to {out}.")
+
+
+def _trained_by(recipe: "SweepRecipe") -> str:
+    """Return which networks each training recipe is for, and methods whose own one is not used."""
+    by: dict[str, list[str]] = {}
+    for name, how in recipe.trained().items():
+        by.setdefault(f"{how.recipe}, {how.epochs} epochs", []).append(name)
+    found = [f"{how}: {', '.join(names)}" for how, names in by.items()]
+    if unused := recipe.unused_recipes:
+        found.append(f"not used, as they are not among the methods: the recipes of {', '.join(unused)}")
+    return "; ".join(found)
 
 
 def _gigabytes(number: int) -> str:

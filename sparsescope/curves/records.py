@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sparsescope.results import MetricResult, Outcome
+from sparsescope.results import MetricResult, Outcome, Trained
 
 __all__ = [
     "READINGS",
@@ -174,6 +174,7 @@ class SweepSummary:
         missing: networks that the sweep should have and has not: method, target, seed.
         unevaluated: metrics of the policy that were evaluated nowhere; the ranges leave them out and say so.
         partial: whether the ranges cover less than the full LTH-PASS policy.
+        trained: how networks were trained: `dense`, `small` and methods; empty where the record does not say.
     """
 
     name: str
@@ -189,6 +190,7 @@ class SweepSummary:
     missing: tuple[tuple[str, float | None, int], ...] = ()
     unevaluated: tuple[str, ...] = ()
     partial: bool = False
+    trained: Mapping[str, Trained] = field(default_factory=dict)
 
     @property
     def judged(self) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ def summarise(sweep: Sweep, evaluations: Evaluations, *, paper_tolerance: float 
         small=small,
         missing=grid.missing,
         unevaluated=unevaluated,
+        trained={name: sweep.trained[name] for name in ("dense", SMALL, *grid.methods) if name in sweep.trained},
         partial=bool(unevaluated) or any(_partial(evaluation) for evaluation in evaluations.values()),
     )
 

@@ -70,6 +70,7 @@ CATALOGUE: dict[str, Method] = {
             trains="while it prunes",
             scope="erk",
             check="sparsescope.pruning.rigl:check_rigl",
+            recipes={"cifar": "cifar-rigl", "imagenet": "imagenet-rigl"},
         ),
         Method(
             "n_m",

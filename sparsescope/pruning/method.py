@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Literal
@@ -32,6 +32,7 @@ class Method:
         structured: whether it removes whole channels.
         shared: keyword arguments that are no options of its own: they are asked for all methods alike.
         check: `"module:function"` that raises OptionError if one of the options it takes is out of range.
+        recipes: training recipes of its own, by the one that is usual for the data, such as `cifar`.
         code: SHA-256 of the files of a user's function, else None: part of a ticket's identity.
     """
 
@@ -46,12 +47,17 @@ class Method:
     structured: bool = False
     shared: tuple[str, ...] = ("scope", "prune_head", "skip_first")
     check: str | None = None
+    recipes: Mapping[str, str] = field(default_factory=dict, hash=False)
     code: str | None = None
 
     @property
     def fixes_sparsity(self) -> bool:
         """Whether a pattern N:M says how many weights go, so that no sparsity is needed."""
         return ":" in self.scope
+
+    def recipe_for(self, usual: str | None) -> str | None:
+        """Return the training recipe for the method on data whose usual recipe this is, if that has one."""
+        return None if usual is None else self.recipes.get(usual, usual)
 
     def load(self) -> Callable[..., Any]:
         """Return the function, imported now if need be."""

@@ -33,7 +33,7 @@ from sparsescope.results.records import (
     SparsityInfo,
     Verdict,
 )
-from sparsescope.results.sweep import SWEEP_SCHEMA, Sweep, SweepPoint
+from sparsescope.results.sweep import SWEEP_SCHEMA, Sweep, SweepPoint, Trained
 
 __all__ = [
     "DIMENSIONS",
@@ -61,6 +61,7 @@ __all__ = [
     "SparsityInfo",
     "Sweep",
     "SweepPoint",
+    "Trained",
     "Verdict",
     "json_schema",
     "plain",

@@ -10,7 +10,7 @@ from sparsescope.results.base import PlainDict, Share
 from sparsescope.results.evaluation import Evaluation
 from sparsescope.results.reading import read_record
 
-__all__ = ["SWEEP_SCHEMA", "Sweep", "SweepPoint"]
+__all__ = ["SWEEP_SCHEMA", "Sweep", "SweepPoint", "Trained"]
 
 SWEEP_SCHEMA: Literal["sparsescope.sweep/1"] = "sparsescope.sweep/1"
 
@@ -40,6 +40,22 @@ class SweepPoint(BaseModel):
     checkpoint: str
 
 
+class Trained(BaseModel):
+    """How a network was trained.
+
+    Args:
+        recipe: name of the training recipe, or its file.
+        epochs: of a whole training by it.
+        first: epoch that it began with: of a rewound ticket, the one it was rewound to.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str
+    epochs: Annotated[int, Field(gt=0)]
+    first: Annotated[int, Field(ge=0)] = 0
+
+
 class Sweep(BaseModel):
     """A sweep's evaluated networks, in the order of methods, sparsities and seeds.
 
@@ -49,6 +65,7 @@ class Sweep(BaseModel):
         created: ISO 8601.
         recipe: the recipe, as plain values.
         points: what has been evaluated so far.
+        trained: how, by method as curves call it, `dense` and `small`; older records do not have it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -59,6 +76,7 @@ class Sweep(BaseModel):
     created: str
     recipe: PlainDict
     points: tuple[SweepPoint, ...] = ()
+    trained: dict[str, Trained] = {}
 
     def save(self, folder: str | Path) -> None:
         """Write sweep.json into the sweep's folder, atomically."""

@@ -9,8 +9,9 @@ A new sweep is one TOML file in `recipes/`.
 """
 
 from sparsescope.sweeps.account import Account
+from sparsescope.sweeps.load import load_sweep, sweep_names
 from sparsescope.sweeps.plan import Cost, Point, Speed, estimate, measure_speed, points
-from sparsescope.sweeps.recipe import SweepRecipe, load_sweep, sweep_names
+from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.record import Failure
 from sparsescope.sweeps.run import Outcome, Resources, make_workshop, open_data, run_sweep
 from sparsescope.sweeps.tickets import make_ticket, run_name, untrained_ticket

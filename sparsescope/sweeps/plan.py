@@ -10,12 +10,13 @@ from torch.nn import functional
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.evaluation.plan import make_plan
-from sparsescope.pruning import CATALOGUE, find
+from sparsescope.pruning import CATALOGUE
 from sparsescope.pruning.iterative import round_sparsities
 from sparsescope.results import Pairs
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.tickets import run_name, snapped
 from sparsescope.sweeps.workshop import Workshop
+from sparsescope.userfiles import object_name
 
 __all__ = [
     "BACKWARD",
@@ -96,12 +97,11 @@ def chain(point: Point) -> list[str]:
 
 def trainings(recipe: SweepRecipe) -> dict[str, int]:
     """Return the epochs of every training run of one seed, by name."""
-    schedule = recipe.training_recipe()
-    runs = {"dense": schedule.epochs}
+    trained = recipe.trained()
+    runs = {"dense": trained["dense"].epochs}
     for point in points(recipe):
-        rewound = point.target is not None and find(point.method).start == "trained"
-        first = schedule.rewind_epoch if rewound else 0
-        runs |= dict.fromkeys(chain(point), schedule.epochs - first)
+        how = trained[object_name(point.method)]
+        runs |= dict.fromkeys(chain(point), how.epochs - how.first)
     return runs
 
 

@@ -1,7 +1,6 @@
 """SweepRecipe: everything that a sweep is made of. The recipes of the package are TOML files in `recipes/`."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -9,12 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.pruning import find, names
-from sparsescope.sweeps.requests import check_request
+from sparsescope.results import Trained
+from sparsescope.sweeps import schedules
+from sparsescope.sweeps.requests import check_own_recipe, check_request
 from sparsescope.sweeps.workshop import Rewind
-from sparsescope.training import Recipe, load_recipe
-from sparsescope.training.recipe import read_toml, toml_names, validated
+from sparsescope.training import Recipe
+from sparsescope.userfiles import object_name
 
-__all__ = ["EvaluationRecipe", "SweepRecipe", "load_sweep", "sweep_names"]
+__all__ = ["EvaluationRecipe", "SweepRecipe"]
 
 _GRID = ("name", "description", "source", "small", "methods", "sparsities", "rounds", "seeds")
 
@@ -65,7 +66,9 @@ class SweepRecipe(BaseModel):
         sparsities: fractions removed; instead of `rounds`.
         rounds: n of the sparsities 1 - 0.8^n.
         seeds: of initialisation and training; each has its own dense network.
-        training: `recipe`, a name or a TOML file, and values that replace its own; other `epochs` move milestones.
+        training: `recipe`, a name or a TOML file, and values that replace its own; other `epochs` move milestones. In
+            its table `methods` the same by method, for methods that start from the initial weights; without a `recipe`
+            of its own such a table changes the sweep's.
         rewind: what goes back to the recipe's rewind epoch, of omp and lth: `"weights"` or `"learning_rate"`.
         scope: which weights compete; default: that of the method.
         prune_head: prune the classification head too.
@@ -130,8 +133,7 @@ class SweepRecipe(BaseModel):
         for what, values in {"methods": self.methods, "the grid": grid, "seeds": self.seeds}.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"expected {what} without repetitions, but got {list(values)}")
-        if "recipe" not in self.training:
-            raise ValueError('expected training.recipe, such as "cifar", "imagenet", "digits" or a .toml file')
+        schedules.check(self.training)
         recipe = self.training_recipe()
         if recipe.rewind_epoch >= recipe.epochs:
             raise ValueError(
@@ -146,13 +148,30 @@ class SweepRecipe(BaseModel):
         """The sparsities, rising, without the digits in which 1 - 0.8**3 and 0.488 differ."""
         return tuple(sorted(round(s, 9) for s in self.sparsities or (1 - 0.8**n for n in self.rounds)))
 
-    def training_recipe(self) -> Recipe:
-        """Return how networks are trained."""
-        changes = {name: value for name, value in self.training.items() if name != "recipe"}
-        recipe = load_recipe(self.training["recipe"])
-        if isinstance(changes.get("epochs"), int) and changes["epochs"] > 0 and "milestones" not in changes:
-            recipe = recipe.scaled(changes["epochs"])
-        return recipe.changed(**changes)
+    @property
+    def own_recipes(self) -> dict[str, Recipe]:
+        """How tickets are trained by methods that have a recipe of their own, as `methods` names them."""
+        return {name: self.training_recipe(name) for name in schedules.own(self.training) if name in self.methods}
+
+    @property
+    def unused_recipes(self) -> list[str]:
+        """Methods that have a recipe of their own and are not among `methods`."""
+        return [name for name in schedules.own(self.training) if name not in self.methods]
+
+    def training_recipe(self, method: str | None = None) -> Recipe:
+        """Return how a method's tickets are trained; without a method how everything else is, the dense network too."""
+        return schedules.recipe(self.training, method)
+
+    def trained(self) -> dict[str, Trained]:
+        """Return by which recipe, and over which epochs of it, each network is trained: `dense`, `small`, methods."""
+        shared = Trained(recipe=schedules.name(self.training), epochs=self.training_recipe().epochs)
+        found = {"dense": shared} | ({"small": shared} if self.small is not None else {})
+        for method in self.methods:
+            recipe = self.training_recipe(method)
+            first = recipe.rewind_epoch if find(method).start == "trained" else 0
+            recipe_name = schedules.name(self.training, method)
+            found[object_name(method)] = Trained(recipe=recipe_name, epochs=recipe.epochs, first=first)
+        return found
 
     def check_methods(self) -> None:
         """Import the methods' functions and check what is asked of them; a record is read without that.
@@ -163,6 +182,8 @@ class SweepRecipe(BaseModel):
         """
         for method, options in self.options.items():
             find(method).check_options(options)
+        for method in schedules.own(self.training):
+            check_own_recipe(find(method))
         called: dict[str, str] = {}
         for method in self.methods:
             chosen = find(method)
@@ -182,73 +203,16 @@ class SweepRecipe(BaseModel):
         both = {
             name: tuple(dict.fromkeys((*getattr(self, name), *getattr(other, name)))) for name in ("methods", "seeds")
         }
-        return self.model_copy(update={**grid, **both, "small": self.small or other.small})
+        training = schedules.joined(self.training, other.training, self.methods)
+        return self.model_copy(update={**grid, **both, "small": self.small or other.small, "training": training})
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Return the keys, beside those of the grid, in which another recipe's plain values differ from this one's."""
-        mine = self.model_dump(mode="json")
+        """Return the keys, beside those of the grid, in which another recipe's plain values differ from this one's.
+
+        Recipes that methods have of their own are not compared: each ticket's `ticket.json` has the one that made it.
+        """
+        mine, other = self.model_dump(mode="json"), dict(other)
+        for values in (mine, other):
+            values["training"] = schedules.shared(values.get("training") or {})
         grown = {*_GRID} if self.small is None or other.get("small") is None else {*_GRID} - {"small"}
         return [name for name in mine if name not in grown and mine[name] != other.get(name)]
-
-
-def sweep_names() -> list[str]:
-    """Return the names of the sweeps that come with the package."""
-    return toml_names("sparsescope.sweeps")
-
-
-def load_sweep(source: str | Path, /, **changes: Any) -> SweepRecipe:
-    """Return a sweep of the package by name, or of a TOML file by path (`.toml`); its name is by default the file's.
-
-    A file may start from another recipe, `base = "cifar10-resnet20s"` or a path seen from the file's folder: tables
-    (`training`, `evaluation`, `options`) are merged, everything else is replaced.
-
-    Args:
-        source: one of `sweep_names()`, or a path.
-        changes: values that replace the file's; tables are merged.
-
-    Raises:
-        OptionError: no such recipe, not TOML, an unknown key or method, a value out of range, or recipes that start
-            from each other; the text names it.
-        InputError: the file or module of a scoring function cannot be imported.
-
-    Example:
-        >>> from sparsescope.sweeps import load_sweep
-        >>> recipe = load_sweep("digits-mini", seeds=[0])
-        >>> recipe.grid, recipe.seeds
-        ((0.488, 0.7902848, 0.914100654), (0,))
-    """
-    where = f"the recipe {source}"
-    recipe = validated(SweepRecipe, {"name": Path(source).stem, **_merged(_read(source), changes)}, where)
-    try:
-        recipe.check_methods()
-    except OptionError as error:
-        raise OptionError(f"In {where}: methods: {error}") from error
-    return recipe
-
-
-def _read(source: str | Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the values of a file on top of those of its base."""
-    if str(source) in above:
-        raise OptionError(f"The recipe {above[0]} starts from itself: {' → '.join((*above, str(source)))}.")
-    values = read_toml(source, "sparsescope.sweeps")
-    base = values.pop("base", None)
-    if base is None:
-        return values
-    if not isinstance(base, str):
-        raise OptionError(f"In the recipe {source}: expected base to be a recipe's name or path, but got {base!r}.")
-    found = str(Path(source).parent / base) if base.endswith(".toml") else base
-    below = _read(found, (*above, str(source)))
-    below.pop("name", None)
-    return _merged(below, values)
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values over others: tables key by key, and one grid, `rounds` or `sparsities`, for the other."""
-    if above.get("rounds") or above.get("sparsities"):
-        below = {name: value for name, value in below.items() if name not in ("rounds", "sparsities")}
-    tables = {
-        name: _merged(below[name], value)
-        for name, value in above.items()
-        if isinstance(value, Mapping) and isinstance(below.get(name), Mapping)
-    }
-    return {**below, **above, **tables}

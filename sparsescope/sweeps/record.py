@@ -22,7 +22,7 @@ from sparsescope.pruning import find
 from sparsescope.results import Evaluation, Sweep, SweepPoint
 from sparsescope.sweeps.plan import Point, chain, points
 from sparsescope.sweeps.recipe import SweepRecipe
-from sparsescope.sweeps.requests import check_code
+from sparsescope.sweeps.requests import check_made
 from sparsescope.userfiles import object_name
 
 __all__ = [
@@ -121,6 +121,7 @@ def open_record(recipe: SweepRecipe, folder: Path) -> Sweep:
         version=sparsescope.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         recipe=recipe.model_dump(mode="json"),
+        trained=recipe.trained(),
     )
 
 
@@ -130,11 +131,18 @@ def _clashes(method: str, recipe: SweepRecipe) -> bool:
     return mine.get(object_name(method).casefold(), method) != method
 
 
-def check_tickets(recipe: SweepRecipe, folder: Path) -> None:
-    """Raise OptionError if a ticket in the folder was made by other code than a method's file holds now."""
-    for point in points(recipe):
-        if point.target is not None:
-            check_code(folder / f"seed-{point.seed}", find(point.method), point.name)
+def check_tickets(recipe: SweepRecipe, whole: SweepRecipe, folder: Path) -> None:
+    """Raise OptionError if a ticket in the folder was made by other code or another training than its method's now.
+
+    Args:
+        recipe: of this command: tickets of its methods are checked.
+        whole: with what else the folder's record lists.
+        folder: of the sweep.
+    """
+    for point in points(whole):
+        if point.target is not None and point.method in recipe.methods:
+            schedule = recipe.training_recipe(point.method)
+            check_made(folder / f"seed-{point.seed}", find(point.method), point.name, schedule)
 
 
 def save_record(recipe: SweepRecipe, done: Mapping[Point, SweepPoint], folder: Path, *, check: bool = False) -> Sweep:
@@ -153,7 +161,9 @@ def save_record(recipe: SweepRecipe, done: Mapping[Point, SweepPoint], folder: P
         lost = {point for point in every if check and point not in done and finished(folder, point) is None}
         found = tuple(every[point] for point in points(whole) if point in every and point not in lost)
         plain = whole.model_dump(mode="json")
-        updated = record.model_copy(update={"name": whole.name, "recipe": plain, "points": found})
+        trained = record.trained | recipe.trained()
+        changes = {"name": whole.name, "recipe": plain, "points": found, "trained": trained}
+        updated = record.model_copy(update=changes)
         if updated != record or not (folder / "sweep.json").exists():
             updated.save(folder)
         return updated

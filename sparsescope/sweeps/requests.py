@@ -1,18 +1,23 @@
 """What a ticket is asked to be: refused before anything is trained, and kept beside it as `ticket.json`."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sparsescope.curves.records import SMALL
 from sparsescope.errors import OptionError
-from sparsescope.pruning import Method
+from sparsescope.pruning import CATALOGUE, Method
 from sparsescope.pruning.masking import check_scope
 from sparsescope.sweeps.workshop import Workshop
+from sparsescope.training import Recipe
 
-__all__ = ["check_code", "check_request", "checked_settings", "settings_file"]
+__all__ = ["check_made", "check_own_recipe", "check_request", "checked_settings", "settings_file"]
 
 _TAKEN = ("dense", SMALL)  # folders of a workshop
+_TEXTS = {"description", "source"}  # of a training recipe: they decide no weight
+_LATER = Recipe(epochs=1).model_dump(mode="json", exclude={"epochs", *_TEXTS})
+"""What older files do not note of a training recipe is what it was before it could be chosen."""
 
 
 def check_request(
@@ -47,6 +52,16 @@ def check_request(
         )
 
 
+def check_own_recipe(chosen: Method) -> None:
+    """Raise OptionError for a training recipe of a method's own where its tickets are the dense network, rewound."""
+    if chosen.start == "trained":
+        able = ", ".join(name for name, method in CATALOGUE.items() if method.start == "initial")
+        raise OptionError(
+            f"{chosen.name} cannot have a training recipe of its own: it prunes the trained dense network and rewinds "
+            f"that network's training. Methods that start from the initial weights can: {able}."
+        )
+
+
 def settings_file(folder: Path, name: str) -> Path:
     """Return where the settings of a training run are noted."""
     return folder / name / "ticket.json"
@@ -61,7 +76,7 @@ def checked_settings(workshop: Workshop, chosen: Method, name: str) -> dict[str,
         name: of the training run.
     """
     mine: dict[str, Any] = {
-        **workshop.recipe.model_dump(mode="json", exclude={"description", "source"}),
+        **_plain(workshop.recipe),
         "seed": workshop.seed,
         "architecture": workshop.architecture,
         "mean": workshop.mean and list(workshop.mean),
@@ -75,32 +90,46 @@ def checked_settings(workshop: Workshop, chosen: Method, name: str) -> dict[str,
         "score_images": workshop.score_images,
         "options": workshop.options_of(chosen),
     }
-    check_code(workshop.folder, chosen, name)
-    path = settings_file(workshop.folder, name)
-    theirs = _noted(path) or mine
+    _check_noted(workshop.folder, chosen, name, mine)
+    return mine if chosen.code is None else {**mine, "code": chosen.code}
+
+
+def check_made(folder: Path, chosen: Method, name: str, recipe: Recipe) -> None:
+    """Raise OptionError if a ticket was made by other code than the method's of today, or by another training recipe.
+
+    Args:
+        folder: of the workshop.
+        chosen: the method.
+        name: of the training run.
+        recipe: that trains the method's tickets.
+    """
+    _check_noted(folder, chosen, name, _plain(recipe))
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    """Return the values of a training recipe that decide weights."""
+    return recipe.model_dump(mode="json", exclude=_TEXTS)
+
+
+def _check_noted(folder: Path, chosen: Method, name: str, mine: Mapping[str, Any]) -> None:
+    """Raise OptionError if the settings noted in a run's folder are of other code, or differ from these."""
+    noted = _noted(settings_file(folder, name))
+    if noted is None:
+        return
+    if noted.get("code") != chosen.code:
+        raise OptionError(
+            f"{folder / name} holds a ticket of other code: the file of {chosen.name} has changed since. Remove that "
+            "folder, or choose another one."
+        )
+    theirs = {**_LATER, **noted}
     differing = [
         f"{key} is {theirs[key]!r:.40} there and {mine[key]!r:.40} here"
         for key in mine
         if key in theirs and theirs[key] != mine[key]
     ]
     if differing:
-        raise OptionError(f"{path.parent} holds another ticket: {'; '.join(differing)}. Choose another folder.")
-    return mine if chosen.code is None else {**mine, "code": chosen.code}
-
-
-def check_code(folder: Path, chosen: Method, name: str) -> None:
-    """Raise OptionError if the ticket in a run's folder was made by other code than the method's of today.
-
-    Args:
-        folder: of the workshop.
-        chosen: the method.
-        name: of the training run.
-    """
-    noted = _noted(settings_file(folder, name))
-    if noted is not None and noted.get("code") != chosen.code:
         raise OptionError(
-            f"{folder / name} holds a ticket of other code: the file of {chosen.name} has changed since. Remove that "
-            "folder, or choose another one."
+            f"{folder / name} holds another ticket: {'; '.join(differing)}. Remove that folder, or choose another one."
         )
 
 

@@ -116,6 +116,7 @@ def make_workshop(
         prune_head=recipe.prune_head,
         skip_first=recipe.skip_first,
         options={object_name(method): recipe.options.get(method, {}) for method in recipe.methods},
+        recipes={object_name(method): schedule for method, schedule in recipe.own_recipes.items()},
         score_images=recipe.score_images,
         device=resources.device,
         precision=resources.precision,
@@ -146,14 +147,15 @@ def run_sweep(
         benchmark: the recipe's data, if they are open already.
 
     Raises:
-        OptionError: the folder holds the sweep of another recipe or tickets of other code, or a method is unknown.
+        OptionError: the folder holds the sweep of another recipe, or tickets of other code or another training, or a
+            method is unknown.
         InputError: data that cannot be used, or files that cannot be written.
     """
     resources = resources or Resources()
     recipe.check_methods()
     record = open_record(recipe, folder)
-    check_tickets(recipe, folder)
     whole = recipe.joined(SweepRecipe.model_validate(record.recipe))
+    check_tickets(recipe, whole, folder)
     done = {point: found for point in points(whole) if (found := finished(folder, point)) is not None}
     save_record(recipe, done, folder, check=True)
     for point in points(recipe):

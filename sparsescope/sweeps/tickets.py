@@ -3,15 +3,16 @@
 How a ticket comes about follows from its method's record (`pruning.Method`):
 
 start trained           the dense network's trained weights are pruned; the rest is rewound to epoch K and trained,
-                        like a single round of LTH. For one-shot magnitude pruning Chen et al. 2022 cite Han et al.
-                        2015, where weights stay as they are; what they train from could not be checked in the paper.
-                        Job scripts of the same group run it as one round of their LTH program, with rewinding
-                        (VITA-Group's main_imp.py: --pruning_times 2 --rate 0.8323 --prune_type rewind_lt), so that is
-                        the default. `rewind="learning_rate"` keeps the trained weights, and the schedule alone goes
-                        back to epoch K (Renda et al. 2020).
-start initial           scored on the initial weights of the dense network and trained from there, by the whole recipe
+                        like a single round of LTH. One-shot magnitude pruning in Chen et al. 2022 removes the globally
+                        smallest weights of the trained network, beside LTH and with the same training; job scripts of
+                        the same group run it as one round of their LTH program, with rewinding (VITA-Group's
+                        main_imp.py: --pruning_times 2 --rate 0.8323 --prune_type rewind_lt). With
+                        `rewind="learning_rate"` the trained weights stay, and the schedule alone goes back to epoch K
+                        (Renda et al. 2020).
+start initial           scored on the initial weights of the dense network and trained from there, by the whole recipe,
+                        or by one of the method's own (`Workshop.recipes`)
 trains in rounds        20 % of what is left goes per round, each rewound to epoch K and trained; see `pruning.lth`
-trains while it prunes  trained from the initial weights while the mask moves, by the whole recipe
+trains while it prunes  trained from the initial weights while the mask moves, by the whole recipe, likewise
 structured              pruned and rewound as trained weights are; removed channels keep their place, at zero
 """
 
@@ -33,7 +34,7 @@ from sparsescope.pruning import Method, Ticket, find, prune
 from sparsescope.pruning.iterative import round_sparsities
 from sparsescope.randomness import generator
 from sparsescope.sweeps.moving_mask import MovingMask
-from sparsescope.sweeps.requests import check_request, checked_settings, settings_file
+from sparsescope.sweeps.requests import check_own_recipe, check_request, checked_settings, settings_file
 from sparsescope.sweeps.workshop import Workshop
 from sparsescope.training import StepHook
 from sparsescope.training.batches import steps_per_epoch
@@ -75,7 +76,7 @@ def make_ticket(workshop: Workshop, method: str, sparsity: float | None) -> Path
         OptionError: an unknown method or option, a value out of range, or a folder that holds another run.
         InputError: no weights to rewind to, nothing to prune, or training diverged.
     """
-    chosen, sparsity = _checked(workshop, method, sparsity)
+    workshop, chosen, sparsity = _checked(workshop, method, sparsity)
     if chosen.trains == "in rounds":
         return _iterative(workshop, chosen, sparsity)
     name = run_name(chosen.name, sparsity)
@@ -98,19 +99,22 @@ def untrained_ticket(workshop: Workshop, method: str, sparsity: float | None) ->
     Raises:
         OptionError: a method that trains between its rounds, or while it prunes.
     """
-    chosen, sparsity = _checked(workshop, method, sparsity)
+    workshop, chosen, sparsity = _checked(workshop, method, sparsity)
     if chosen.trains != "afterwards":
         raise OptionError(f"{chosen.name} cannot be left untrained: it prunes while it trains.")
     return _pruned(workshop, chosen, sparsity)
 
 
-def _checked(workshop: Workshop, method: str, sparsity: float | None) -> tuple[Method, float | None]:
+def _checked(workshop: Workshop, method: str, sparsity: float | None) -> tuple[Workshop, Method, float | None]:
+    """Return the workshop with the recipe that trains the method's tickets, its record, and the exact sparsity."""
     chosen = find(method)
     chosen.check_options(workshop.options_of(chosen))
     check_request(
         chosen, sparsity, scope=workshop.scope, prune_head=workshop.prune_head, skip_first=workshop.skip_first
     )
-    return chosen, None if sparsity is None else snapped(sparsity)
+    if chosen.name in workshop.recipes:
+        check_own_recipe(chosen)
+    return workshop.for_method(chosen), chosen, None if sparsity is None else snapped(sparsity)
 
 
 def _pruned(workshop: Workshop, chosen: Method, sparsity: float | None) -> Classifier:

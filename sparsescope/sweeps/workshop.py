@@ -55,6 +55,8 @@ class Workshop:
         prune_head: prune the classification head too.
         skip_first: leave the first layer alone.
         options: keywords of the methods' own, by the methods' names.
+        recipes: how tickets are trained by methods with a recipe of their own, by the methods' names: methods that
+            start from the initial weights.
         score_images: training images that scores look at, a stratified sample; default 10 per class.
         test: labelled images to look at after every epoch; nothing depends on them.
         device: where to compute.
@@ -80,6 +82,7 @@ class Workshop:
     prune_head: bool = False
     skip_first: bool = False
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
     score_images: int | None = None
     test: ImageSet | None = None
     device: str = "cpu"
@@ -122,6 +125,11 @@ class Workshop:
     def rewinds_weights(self) -> bool:
         """Whether weights go back to epoch K, or the schedule alone."""
         return self._kept(self.recipe.rewind_epoch) is not None if self.rewind is None else self.rewind == "weights"
+
+    def for_method(self, method: Method) -> "Workshop":
+        """Return this workshop with the recipe that trains the method's tickets as the recipe."""
+        own = self.recipes.get(method.name)
+        return self if own is None else dataclasses.replace(self, recipe=own)
 
     def options_of(self, method: Method) -> dict[str, Any]:
         """Return the keywords of a method's own that were asked for."""

@@ -33,7 +33,7 @@ def test_a_ticket_its_mask_and_its_dense_parent(folder: Path) -> None:
     result = run(*wanted, "--out", "made/ticket.pt", "--mask-out", "made/mask.safetensors")
     assert result.exit_code == 0, result.output
     assert "made/ticket.pt: omp, 75.00% of the prunable weights removed, " in result.stdout
-    assert "1 epochs trained, test accuracy " in result.stdout
+    assert "trained for 1 epoch by the recipe digits, test accuracy " in result.stdout
     assert "dense network: made/ticket.runs/dense/checkpoint.pt" in result.stdout and result.stdout.count("\n") == 1
     document = torch.load("made/ticket.pt", weights_only=True)
     assert "training" not in document and document["task"]["data"] == "npz:test.npz"

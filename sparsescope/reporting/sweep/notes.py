@@ -31,6 +31,7 @@ def sweep_warnings(
         found.append("Not every metric of the full verdict counts here: the ranges are partial, and no LTH-PASS.")
     if len(summary.seeds) == 1:
         found.append("One seed: no standard deviation, and the outcomes hold for these networks, not for the methods.")
+    found += _trained_otherwise(summary)
     found += [
         f"{method} at {percent_removed(point.target)} % has {percent_removed(point.sparsity)} % in truth."
         for method, row in summary.curves.items()
@@ -38,6 +39,17 @@ def sweep_warnings(
         if point.target is not None and abs(point.sparsity - point.target) > OFF
     ]
     return found + _incomparable(evaluations)
+
+
+def _trained_otherwise(summary: SweepSummary) -> list[str]:
+    """Return which methods have another training than their dense parents."""
+    dense = summary.trained.get("dense")
+    return [
+        f"{method} was trained by the recipe {how.recipe} ({how.epochs} epochs), its dense parents by {dense.recipe} "
+        f"({dense.epochs} epochs): the difference to them comes from both pruning and training."
+        for method, how in summary.trained.items()
+        if dense is not None and (how.recipe, how.epochs) != (dense.recipe, dense.epochs)
+    ]
 
 
 def _missing(summary: SweepSummary, failures: Sequence[FailedNetwork]) -> list[str]:

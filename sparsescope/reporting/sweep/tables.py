@@ -14,7 +14,7 @@ __all__ = ["sweep_tables"]
 CURVES = (
     "method", "metric", "dimension", "unit", "higher_is_better", "target", "sparsity", "mean", "sd", "seeds",
     "dense_mean", "dense_sd", "dense_seeds", "difference", "difference_sd", "lower", "upper", "margin", "margin_kind",
-    "outcome", "outcome_paper", "region", "region_paper", "reason",
+    "outcome", "outcome_paper", "region", "region_paper", "reason", "trained_by", "epochs", "first_epoch",
 )  # fmt: skip
 EXTREMES = ("reading", "method", "metric", "extreme_sparsity", "next_outcome", "passes_again")
 RANGES = ("reading", "method", "from", "to", "extreme_sparsity", "next_outcome", "metrics", "partial")
@@ -63,8 +63,13 @@ def _point(summary: SweepSummary, method: str, metric: str, point: CurvePoint, r
         point.sparsity, value.mean, value.sd, value.n, dense.mean, dense.sd, dense.n, difference.mean, difference.sd,
         *(point.interval or (None, None)), result.margin, result.margin_kind,
         *(point.outcomes[reading] if result.in_verdict else _aside(point.outcomes[reading]) for reading in READINGS),
-        *regions, point.reason,
+        *regions, point.reason, *_trained(summary, method),
     )  # fmt: skip
+
+
+def _trained(summary: SweepSummary, method: str) -> Sequence[Any]:
+    how = summary.trained.get(method)
+    return ("", "", "") if how is None else (how.recipe, how.epochs, how.first)
 
 
 def _aside(outcome: Outcome) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparsescope.curves import READINGS, SweepSummary
-from sparsescope.curves.records import CurvePoint, MetricFacts, Reading, Spread, TwinRow
+from sparsescope.curves.records import SMALL, CurvePoint, MetricFacts, Reading, Spread, TwinRow
 from sparsescope.plots.extreme_sparsities import extreme_text
 from sparsescope.plots.pass_ranges import runs_text
 from sparsescope.plots.sweep_curves import drawable_metrics
@@ -52,6 +52,14 @@ def sweep_view(
         "reading": [
             *({"label": label, "text": text} for label, text in sweep_reading(summary)),
             *({"label": facts.result.label, "text": how_to_read(facts.result)} for facts in summary.metrics.values()),
+        ],
+        "trained": [
+            {
+                "method": SMALL_LABEL if method == SMALL else method,
+                "recipe": how.recipe,
+                "epochs": count(how.epochs) + (f", from epoch {how.first} on" if how.first else ""),
+            }
+            for method, how in summary.trained.items()
         ],
         "facts": _facts(sweep, summary, evaluations),
     }
