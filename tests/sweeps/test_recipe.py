@@ -69,7 +69,7 @@ def test_a_method_with_a_recipe_of_its_own(make_recipe: Callable[..., Any]) -> N
     }  # fmt: skip
     changed = make_recipe(methods=["snip"], training={**training, "methods": {"snip": {"weight_decay": 0.0}}})
     assert changed.training_recipe("snip") == changed.training_recipe().changed(weight_decay=0.0)
-    assert changed.trained()["snip"].recipe == "cifar"
+    assert changed.trained()["snip"].recipe == "cifar (weight_decay = 0.0)"
 
 
 def test_changes_replace_values_and_merge_the_evaluation() -> None:
