@@ -44,7 +44,7 @@ class Trained(BaseModel):
     """How a network was trained.
 
     Args:
-        recipe: name of the training recipe, or its file.
+        recipe: name of the training recipe, or its file, with the values that were changed in it.
         epochs: of a whole training by it.
         first: epoch that it began with: of a rewound ticket, the one it was rewound to.
     """

@@ -15,6 +15,7 @@ from sparsescope.training import Recipe, load_recipe
 __all__ = ["check", "joined", "name", "own", "recipe", "shared"]
 
 _METHODS = "methods"
+_SAID = ("recipe", "epochs", "rewind_epoch")  # they stand beside the name
 
 
 def shared(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,8 +29,15 @@ def own(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def name(table: Mapping[str, Any], method: str | None = None) -> str:
-    """Return the name, or path, of the recipe that trains a method's tickets; without a method, all else."""
-    return str(own(table).get(method or "", {}).get("recipe", table["recipe"]))
+    """Return the name, or path, of the recipe that trains a method's tickets, and what is changed in it but lengths.
+
+    Without a method it is that of everything else.
+    """
+    values = own(table).get(method or "", {})
+    if "recipe" not in values:
+        values = {**shared(table), **values}
+    changed = ", ".join(f"{key} = {value}" for key, value in values.items() if key not in _SAID)
+    return f"{values['recipe']} ({changed})" if changed else str(values["recipe"])
 
 
 def recipe(table: Mapping[str, Any], method: str | None = None) -> Recipe:

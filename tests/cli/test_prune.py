@@ -1,6 +1,7 @@
 """`sparsescope prune`: tickets that the other commands read."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from sparsescope.checkpoints import load_classifier
 from sparsescope.cli.group import sparsescope
+from sparsescope.datasets import SOURCES
 
 COMMON = ["--data", "npz:test.npz", "--train", "npz:train.npz", "--recipe", "digits", "--epochs", "2", "--quiet"]
 
@@ -199,3 +201,16 @@ def test_places_that_cannot_be_written_are_found_before_any_work(
     result = run("prune", "omp", "--arch", "digits_cnn", *COMMON, "--sparsity", "0.5", "--out", "a.pt", *arguments)
     assert result.exit_code == 2 and message in result.stderr and result.stderr.count("\n") == 1
     assert sorted(folder.rglob("*")) == before
+
+
+def test_the_recipe_follows_data_and_method(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SOURCES, "npz", replace(SOURCES["npz"], recipe="cifar"))
+    common = [*COMMON[:4], *COMMON[6:], "--arch", "digits_cnn_small", "--sparsity", "0.5", "--rewind-epoch", "0"]
+    for method, chosen, recipe in (
+        ("rigl", ["--set", "every=1"], "cifar-rigl"),
+        ("random", [], "cifar"),
+        ("rigl", ["--set", "every=1", "--recipe", "digits"], "digits"),
+    ):
+        result = run("prune", method, *common, *chosen, "--out", f"{method}-{recipe}.pt")
+        assert result.exit_code == 0, result.output
+        assert f"trained for 2 epochs by the recipe {recipe}, test accuracy " in result.stdout

@@ -95,3 +95,16 @@ def test_bad_recipes_and_data(folder: Path) -> None:
     result = run("sweep", "own.toml", "--data", "npz:none.npz", "--out", "out")
     assert result.exit_code == 2 and "none.npz" in result.stderr and not (folder / "out").exists()
     assert "In the recipe own.toml: methods: " in run("sweep", "own.toml", "--method", "obd").stderr
+
+
+def test_the_plan_and_the_page_say_which_recipe_trains_which_method(folder: Path) -> None:
+    own = '[training.methods.random]\nrecipe = "cifar-rigl"\nepochs = 3\n[training.methods.rigl]\nepochs = 1\n'
+    Path("own.toml").write_text(RECIPE.replace("[evaluation]", own + "[evaluation]").replace("[1, 3]", "[1]"))
+    plan = " ".join(run("sweep", "own.toml", "--dry-run", "--out", "out").stdout.split())
+    assert "3 runs, 7 epochs; a whole run has 2" in plan
+    assert "trained by digits, 2 epochs: dense, omp; cifar-rigl, 3 epochs: random; not used, as they are not" in plan
+    assert "among the methods: the recipes of rigl" in plan
+    result = run("sweep", "own.toml", "--out", "out", "--quiet")
+    assert result.exit_code == 0, result.output
+    page = Path("out/sweep.md").read_text()
+    assert "| random | cifar-rigl | 3 |" in page and "| omp | digits | 2 |" in page

@@ -24,7 +24,9 @@ def test_cost_by_hand(make_recipe: Make) -> None:
 
 
 def test_the_plan_is_what_is_trained_and_the_account_ends_at_its_total(make_recipe: Make) -> None:
-    recipe = make_recipe(rounds=[2], small="digits_cnn_small")
+    training = {"recipe": "digits", "epochs": 2, "rewind_epoch": 1, "methods": {"random": {"epochs": 3}}}
+    recipe = make_recipe(rounds=[2], small="digits_cnn_small", methods=["omp", "lth", "random"], training=training)
+    assert trainings(recipe)["random-0.36"] == 3 and estimate(recipe, open_data(recipe), 1).epochs == 10
     benchmark = open_data(recipe)
     told: list[tuple[float, float, str]] = []
     runs: set[str] = set()
@@ -38,7 +40,7 @@ def test_the_plan_is_what_is_trained_and_the_account_ends_at_its_total(make_reci
     assert runs == set(trainings(recipe))
     done = [line[0] for line in told]
     assert done == sorted(done) and done[-1] == pytest.approx(told[-1][1])
-    assert told[-1][1] == 3 * 40 * sum(trainings(recipe).values()) + 3 * evaluation_passes(recipe, benchmark)
+    assert told[-1][1] == 3 * 40 * sum(trainings(recipe).values()) + 4 * evaluation_passes(recipe, benchmark)
     assert told[0][2].startswith("seed 0, dense: epoch 1/2, loss ")
 
 

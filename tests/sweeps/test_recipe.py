@@ -10,6 +10,7 @@ import torch
 from sparsescope.architectures import resolve
 from sparsescope.datasets import SOURCES
 from sparsescope.errors import OptionError
+from sparsescope.pruning import CATALOGUE
 from sparsescope.sweeps import load_sweep, points, sweep_names
 
 STUDY = ("omp", "lth", "random", "snip", "grasp", "synflow", "rigl")
@@ -36,9 +37,16 @@ def test_built_in_recipes_are_well_formed(name: str) -> None:
     schedule = recipe.training_recipe()
     if name != "digits-mini":
         assert len(recipe.seeds) == 3 and recipe.grid[:3] == (0.2, 0.36, 0.488)
-        assert recipe.grid[-1] == pytest.approx(1 - 0.8 ** (10 if name.startswith("imagenet") else 21))
+        rounds = 12 if name.startswith("imagenet") else 24
+        assert recipe.grid[-1] == pytest.approx(1 - 0.8**rounds) and f"{rounds} sparsities" in recipe.description
         assert schedule.rewind_epoch == (15 if name.startswith("imagenet") else 3)
-        assert "could not be checked" in recipe.source.replace("\n", " ")
+        rigl = recipe.training_recipe("rigl")
+        assert (rigl.epochs, rigl.batch_size) == ((100, 128) if name.startswith("imagenet") else (250, 128))
+        shared = recipe.trained()["lth"]
+        assert recipe.trained()["rigl"].recipe == CATALOGUE["rigl"].recipe_for(shared.recipe) != shared.recipe
+        assert recipe.options == {"rigl": {"every": 4000, "alpha": 0.5, "until": 1.0}}
+    else:
+        assert recipe.own_recipes == {}
     assert len(points(recipe)) == (len(recipe.grid) * 7 + 1) * len(recipe.seeds)
 
 
@@ -48,6 +56,20 @@ def test_another_length_moves_the_milestones(make_recipe: Callable[..., Any]) ->
     assert schedule.learning_rate == 0.2
     own = make_recipe(training={"recipe": "cifar", "epochs": 20, "milestones": [12]}).training_recipe()
     assert own.milestones == (12,)
+
+
+def test_a_method_with_a_recipe_of_its_own(make_recipe: Callable[..., Any]) -> None:
+    training = {"recipe": "cifar", "epochs": 20, "methods": {"rigl": {"recipe": "cifar-rigl", "epochs": 50}}}
+    recipe = make_recipe(methods=["lth", "rigl"], training=training)
+    rigl, lth = recipe.training_recipe("rigl"), recipe.training_recipe("lth")
+    assert (rigl.epochs, rigl.milestones, rigl.weight_decay) == (50, (25, 37), 5e-4)
+    assert lth == recipe.training_recipe() and (lth.epochs, lth.weight_decay) == (20, 1e-4)
+    assert {name: (how.recipe, how.epochs, how.first) for name, how in recipe.trained().items()} == {
+        "dense": ("cifar", 20, 0), "lth": ("cifar", 20, 3), "rigl": ("cifar-rigl", 50, 0),
+    }  # fmt: skip
+    changed = make_recipe(methods=["snip"], training={**training, "methods": {"snip": {"weight_decay": 0.0}}})
+    assert changed.training_recipe("snip") == changed.training_recipe().changed(weight_decay=0.0)
+    assert changed.trained()["snip"].recipe == "cifar (weight_decay = 0.0)"
 
 
 def test_changes_replace_values_and_merge_the_evaluation() -> None:
@@ -71,6 +93,26 @@ def test_changes_replace_values_and_merge_the_evaluation() -> None:
         ),
         ({"seeds": [-1]}, "seeds: .*whole numbers that are not negative"),
         ({"training": {"epochs": 3}}, "expected training.recipe, such as"),
+        (
+            {"training": {"recipe": "cifar", "methods": {"rigl": "cifar-rigl"}}},
+            "expected training.methods to hold a table for each method, but got {'rigl': 'cifar-rigl'}",
+        ),
+        (
+            {"training": {"recipe": "cifar", "methods": {"rigl": {"recipe": "rigl"}}}},
+            r"training\.methods\.rigl: Expected a recipe of cifar, cifar-rigl, .*but got 'rigl'",
+        ),
+        (
+            {"training": {"recipe": "cifar", "methods": {"rigl": {"epoch": 3}}}},
+            r"training\.methods\.rigl: In the changed recipe: epoch: .*Known are epochs",
+        ),
+        (
+            {"training": {"recipe": "cifar", "methods": {"rigi": {"recipe": "cifar-rigl"}}}},
+            "There is no pruning method 'rigi'. Did you mean rigl",
+        ),
+        (
+            {"training": {"recipe": "cifar", "methods": {"omp": {"epochs": 9}}}},
+            "omp cannot have a training recipe of its own: it prunes the trained dense network .* can: random, snip",
+        ),
         ({"training": {"recipe": "cifra"}}, "Expected a recipe of cifar, cifar-rigl, digits, imagenet"),
         ({"training": {"recipe": "cifar", "epochs": 3}}, "rewind_epoch below training.epochs, but got 3 and 3"),
         ({"training": {"recipe": "digits", "epochs": -2}}, "In the changed recipe: epochs: .*greater than 0"),

@@ -1,6 +1,7 @@
 """A sweep: complete, resumed to the same numbers, and honest about what failed."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,3 +140,52 @@ def test_data_without_training_images(make_recipe: Make, task: Path) -> None:
     )
     with pytest.raises(DataError, match=r"own\.py:make has no training images\. Say where they are: train = SPEC"):
         run_sweep(make_recipe(data="own.py:make", train=None), OUT)
+
+
+def test_a_methods_own_recipe_trains_its_tickets_and_no_other(make_recipe: Make) -> None:
+    def recipe(methods: list[str], **own: Any) -> Any:
+        training = {"recipe": "digits", "epochs": 2, "rewind_epoch": 1, "batch_size": 16, "methods": own}
+        return make_recipe(methods=methods, rounds=[1], training=training)
+
+    both = recipe(["random", "snip"], snip={"epochs": 3, "label_smoothing": 0.1})
+    outcome = run_sweep(both, OUT)
+    settings = {
+        name: json.loads((OUT / f"seed-0/{name}-0.2/ticket.json").read_text(encoding="utf-8"))
+        for name in ("random", "snip")
+    }
+    assert {name: (each["epochs"], each["label_smoothing"]) for name, each in settings.items()} == {
+        "random": (2, 0.0), "snip": (3, 0.1),
+    }  # fmt: skip
+    assert {name: how.epochs for name, how in outcome.sweep.trained.items()} == {"dense": 2, "random": 2, "snip": 3}
+    parts: set[str] = set()
+
+    def told(point: Any, part: str, fraction: float, line: str) -> None:
+        parts.update({part} if line.startswith("seed 0, ") else ())
+
+    run_sweep(recipe(["random"]), OUT, told=told)  # nothing is asked of snip
+    assert parts == set() and Sweep.load(OUT).trained == outcome.sweep.trained
+    assert Sweep.load(OUT).recipe["training"]["methods"] == {"snip": {"epochs": 3, "label_smoothing": 0.1}}
+    changed = recipe(["random", "snip"], snip={"epochs": 2})
+    refused = (
+        r"snip-0\.2 holds another ticket: epochs is 3 there and 2 here; label_smoothing is 0\.1 there and 0\.0 here"
+    )
+    with pytest.raises(OptionError, match=refused):
+        run_sweep(changed, OUT)
+    (OUT / "sweep.json").unlink()
+    with pytest.raises(OptionError, match=refused):
+        run_sweep(changed, OUT)
+    shutil.rmtree(OUT / "seed-0/snip-0.2")
+    assert run_sweep(changed, OUT, told=told).sweep.trained["snip"].epochs == 2
+    assert parts == {"snip-0.2", "evaluation"}
+
+
+def test_an_older_record_without_its_trainings_grows(make_recipe: Make) -> None:
+    run_sweep(make_recipe(methods=["random"], rounds=[1]), OUT)
+    content = json.loads((OUT / "sweep.json").read_text(encoding="utf-8"))
+    del content["trained"]
+    (OUT / "sweep.json").write_text(json.dumps(content), encoding="utf-8")
+    assert Sweep.load(OUT).trained == {}
+    training = {**content["recipe"]["training"], "methods": {"snip": {"epochs": 1}}}
+    grown = run_sweep(make_recipe(methods=["snip"], rounds=[1], training=training), OUT)
+    assert [point.model for point in grown.sweep.points] == ["snip-0.2", "random-0.2"]
+    assert grown.sweep.trained["snip"].epochs == 1 and "random" not in grown.sweep.trained

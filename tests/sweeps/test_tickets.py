@@ -268,3 +268,23 @@ def test_a_ticket_pruned_otherwise_needs_another_folder(make_workshop: Make, met
     if method == "rigl":
         with pytest.raises(OptionError, match=r"options is \{'every': 2\} there and \{'every': 3\} here"):
             make_ticket(make_workshop(options={"rigl": {"every": 3}}), method, sparsity)
+
+
+def test_a_recipe_of_a_methods_own_counts_its_steps_and_its_scoring_batches(
+    make_workshop: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Recipe(epochs=2, batch_size=8, learning_rate=0.05)
+    workshop = make_workshop(recipes={"rigl": own, "grasp": own, "omp": own})
+    made = torch.load(make_ticket(workshop, "rigl", 0.4), weights_only=True)
+    assert made["training"]["state"]["hook"]["steps"] == 2 * 5 and len(made["history"]) == 2
+    seen: list[int] = []
+
+    def watching(method: str, model: Any, batches: Any, *options: Any, **more: Any) -> Mask:
+        seen.extend(len(images) for images, _ in batches)
+        return Mask({})
+
+    monkeypatch.setattr("sparsescope.sweeps.tickets.prune", watching)
+    untrained_ticket(dataclasses.replace(workshop, score_images=15), "grasp", 0.5)
+    assert seen == [8, 7]
+    with pytest.raises(OptionError, match="omp cannot have a training recipe of its own"):
+        make_ticket(workshop, "omp", 0.5)

@@ -15,7 +15,7 @@ from sparsescope.reporting import write_sweep_report
 from sparsescope.reporting.sweep.failures import FailedNetwork, load_failures
 from sparsescope.reporting.sweep.figures import FIGURES
 from sparsescope.reporting.sweep.notes import sweep_warnings
-from sparsescope.results import Sweep
+from sparsescope.results import Sweep, Trained
 
 LEFT_OUT = (*(("grasp", SPARSITIES[2], seed) for seed in range(3)), ("snip", SPARSITIES[4], 1))
 LIGHT = ("accuracy",)
@@ -214,3 +214,32 @@ def test_nothing_evaluated_or_unreadable_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Cannot read .*0-0\.json"):
         write_sweep_report(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"sweep.json", "evaluations"}
+
+
+def test_the_page_and_the_tables_say_how_methods_were_trained(tmp_path: Path) -> None:
+    made = make_sweep(tmp_path, methods=("lth", "rigl"), sparsities=(0.2,), seeds=(0, 1), metrics=LIGHT)
+    write_sweep_report(tmp_path)
+    assert {row["trained_by"] for row in rows(tmp_path, "curves.csv")} == {""}  # an older record
+    assert "How it was trained" not in (tmp_path / "index.html").read_text()
+    cifar = Trained(recipe="cifar", epochs=182)
+    trained = {
+        "rigl": Trained(recipe="cifar-rigl", epochs=250),
+        "lth": Trained(recipe="cifar", epochs=182, first=3),
+        "small": cifar,
+        "dense": cifar,
+    }
+    made.model_copy(update={"trained": trained}).save(tmp_path)
+    write_sweep_report(tmp_path)
+    table = {
+        (row["method"], row["trained_by"], row["epochs"], row["first_epoch"]) for row in rows(tmp_path, "curves.csv")
+    }
+    assert table == {("lth", "cifar", "182", "3"), ("rigl", "cifar-rigl", "250", "0"), ("small", "cifar", "182", "0")}
+    text = Page((tmp_path / "index.html").read_text()).text
+    assert "dense cifar 182 small dense cifar 182 lth cifar 182, from epoch 3 on rigl cifar-rigl 250" in text
+    markdown = (tmp_path / "sweep.md").read_text()
+    assert "| lth | cifar | 182, from epoch 3 on |\n| rigl | cifar-rigl | 250 |" in markdown
+    said = (
+        "rigl was trained by the recipe cifar-rigl (250 epochs), its dense parents by cifar (182 epochs): the "
+        "difference to them comes from both pruning and training."
+    )
+    assert said in text and said in markdown and "lth was trained by" not in text
