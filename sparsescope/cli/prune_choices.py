@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sparsescope.errors import OptionError
-from sparsescope.pruning import CATALOGUE, Method
+import rich_click as click
+from click.core import ParameterSource
 
-__all__ = ["check_choices"]
+from sparsescope.errors import OptionError
+from sparsescope.pruning import CATALOGUE, Method, find
+
+__all__ = ["check_choices", "check_effect"]
 
 
 def check_choices(
@@ -40,3 +43,26 @@ def check_choices(
         prune_head=options["prune_head"],
         skip_first=options["skip_first"],
     )
+
+
+_OF_TRAINING = ("epochs", "rewind", "rewind_epoch", "runs", "precision", "workers")
+
+
+def check_effect(context: click.Context) -> None:
+    """Raise OptionError for options of `prune` that were given and would have no effect."""
+    asked = context.params
+    method, untrained = find(asked["method"]), asked["no_train"] or asked["epochs"] == 0
+    reason = ""
+    useless: tuple[str, ...] = ()
+    if untrained and (asked["dense"] is not None or method.start == "initial"):
+        reason, useless = "nothing is trained", _OF_TRAINING
+    elif untrained:
+        reason, useless = "the ticket is not trained, and nothing goes back", ("rewind",)
+    elif method.start == "initial":
+        reason, useless = (
+            f"{method.name} starts from initial weights, and nothing goes back",
+            ("rewind", "rewind_epoch"),
+        )
+    given = [name for name in useless if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    if found := [f"--{name.replace('_', '-')}" for name in given if asked[name] != 0 or name != "epochs"]:
+        raise OptionError(f"{', '.join(found)} would have no effect: {reason}. Leave it out.")

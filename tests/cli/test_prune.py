@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 from sparsescope.checkpoints import load_classifier
 from sparsescope.cli.group import sparsescope
 
-COMMON = ["--data", "npz:test.npz", "--train", "npz:train.npz", "--recipe", "digits", "--epochs", "2", "--quiet"]
+UNTRAINED = ["--data", "npz:test.npz", "--train", "npz:train.npz", "--recipe", "digits", "--quiet"]
+COMMON = [*UNTRAINED, "--epochs", "2"]
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_mask_alone_from_a_given_network(folder: Path) -> None:
         == 0
     )
     for switch in (["--no-train"], ["--epochs", "0"]):
-        result = run("prune", "omp", "--dense", "a.pt", *COMMON, "--sparsity", "0.6", "--out", "b.pt", *switch)
+        result = run("prune", "omp", "--dense", "a.pt", *UNTRAINED, "--sparsity", "0.6", "--out", "b.pt", *switch)
         assert result.exit_code == 0, result.output
         assert (
             "60.00% of the prunable weights removed" in result.stdout
@@ -77,7 +78,15 @@ def test_a_mask_alone_from_a_given_network(folder: Path) -> None:
 
 def test_progress_tells_of_every_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sparsescope.cli.progress.LINE_EVERY", 0.0)
-    arguments = ["--arch", "digits_cnn_small", *COMMON[:-1], "--sparsity", "0.36", "--out", "a.pt"]
+    arguments = [
+        "--arch",
+        "digits_cnn_small",
+        *[part for part in COMMON if part != "--quiet"],
+        "--sparsity",
+        "0.36",
+        "--out",
+        "a.pt",
+    ]
     result = run("prune", "lth", *arguments)
     assert "dense: epoch 1/2, loss " in result.stderr and "lth-0.36: epoch 2/2, loss " in result.stderr
     assert "sparsity 36.0%, about " in result.stderr and " left" in result.stderr
@@ -105,7 +114,7 @@ def test_progress_tells_of_every_run(folder: Path, monkeypatch: pytest.MonkeyPat
             "OPTION=VALUE, such as every=50, but got 'every'",
         ),
         (["rigl", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "every=a"], "every='a'"),
-        (["random", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "seed=a", "--no-train"], "but got seed='a'"),
+        (["random", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "seed=a"], "but got seed='a'"),
         (
             ["channels", "--arch", "digits_cnn", "--sparsity", "0.5", "--prune-head"],
             "prune_head cannot go with channels, which removes whole channels. Its own options: skip.",
@@ -158,7 +167,7 @@ def test_the_network_without_its_channels(folder: Path) -> None:
     for metric in json.loads(Path("report/evaluation.json").read_text(encoding="utf-8"))["metrics"]:
         values = metric["values"]
         assert values["small"]["value"] == pytest.approx(values["masked"]["value"], rel=1e-3), metric["name"]
-    again = ["prune", "omp", "--dense", "made/small.pt", *COMMON, "--sparsity", "0.5", "--no-train", "--out", "c.pt"]
+    again = ["prune", "omp", "--dense", "made/small.pt", *UNTRAINED, "--sparsity", "0.5", "--no-train", "--out", "c.pt"]
     assert run(*again).exit_code == 0
     assert load_classifier("c.pt").sparsity.parameters == small.sparsity.parameters
 
@@ -179,3 +188,42 @@ def test_places_that_cannot_be_written_are_found_before_any_work(
     result = run("prune", "omp", "--arch", "digits_cnn", *COMMON, "--sparsity", "0.5", "--out", "a.pt", *arguments)
     assert result.exit_code == 2 and message in result.stderr and result.stderr.count("\n") == 1
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["snip", "--rewind", "weights"], "--rewind would have no effect: snip starts from initial weights, and"),
+        (["rigl", "--rewind-epoch", "1"], "--rewind-epoch would have no effect: rigl starts from initial weights"),
+        (["omp", "--no-train", "--rewind", "weights"], "--rewind would have no effect: the ticket is not trained"),
+        (["omp", "--epochs", "0", "--rewind", "weights"], "--rewind would have no effect: the ticket is not trained"),
+        (["random", "--no-train", "--runs", "runs"], "--runs would have no effect: nothing is trained. Leave it out."),
+        (["random", "--no-train", "--epochs", "3"], "--epochs would have no effect: nothing is trained"),
+        (
+            ["random", "--epochs", "0", "--workers", "1", "--precision", "float16"],
+            "--precision, --workers would have no",
+        ),
+        (
+            ["omp", "--dense", "a.pt", "--no-train", "--rewind-epoch", "1"],
+            "--rewind-epoch would have no effect: nothing",
+        ),
+    ],
+)
+def test_options_without_effect(folder: Path, arguments: list[str], message: str) -> None:
+    result = run("prune", *arguments, "--arch", "digits_cnn", *UNTRAINED, "--sparsity", "0.5", "--out", "made/b.pt")
+    assert result.exit_code == 2 and message in result.stderr
+    assert not (folder / "made").exists()
+
+
+def test_the_dense_network_is_not_replaced(folder: Path) -> None:
+    made = run(
+        "prune", "random", "--arch", "digits_cnn", *UNTRAINED, "--sparsity", "0.1", "--no-train", "--out", "a.pt"
+    )
+    assert made.exit_code == 0, made.output
+    before = (folder / "a.pt").read_bytes()
+    for option, other in (("--out", "--mask-out"), ("--mask-out", "--out")):
+        wanted = ["omp", "--dense", "./a.pt", *UNTRAINED, "--sparsity", "0.5", "--no-train", option, "a.pt", other, "b"]
+        result = run("prune", *wanted)
+        assert result.exit_code == 2
+        assert f"{option} is a.pt, which is read and would be replaced. Choose another place." in result.stderr
+    assert (folder / "a.pt").read_bytes() == before
