@@ -13,6 +13,7 @@ from sparsescope.errors import InputError, OptionError
 from sparsescope.identity import Fingerprint, Identity
 from sparsescope.mask import Mask, Sparsity, account, weight_tensors
 from sparsescope.userfiles import file_digests
+from sparsescope.values import is_number, is_whole, per_channel
 
 __all__ = ["Classifier", "Origin", "Passes"]
 
@@ -77,12 +78,23 @@ class Classifier:
     outputs: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        sizes = [*self.mean, *self.std]
-        if len(self.mean) != len(self.std) or not self.mean or min(self.std) <= 0 or not max(map(abs, sizes)) <= 1:
+        if not isinstance(self.module, nn.Module):
+            raise OptionError(f"Expected module to be an nn.Module, but got a {type(self.module).__name__}.")
+        self.mean, self.std = per_channel(self.mean), per_channel(self.std)
+        fitting = all(is_number(value) and abs(value) <= 1 for value in (*self.mean, *self.std))
+        if len(self.mean) != len(self.std) or not self.mean or not fitting or min(self.std) <= 0:
             raise OptionError(
                 "Expected mean and std of one length in [0, 1] units, std > 0, but got "
                 f"mean={list(self.mean)}, std={list(self.std)}. Divide by 255 what is meant for levels 0 to 255."
             )
+        if not (isinstance(self.output, str) or is_whole(self.output)):
+            raise OptionError(
+                "Expected output to be 'logits', 'probabilities', or the index or key of the logits, but got "
+                f"{self.output!r}."
+            )
+        kept = self.outputs
+        if kept is not None and not (len(set(kept)) == len(kept) >= 2 and all(is_whole(n) and n >= 0 for n in kept)):
+            raise OptionError(f"Expected outputs to be two or more different indices, but got {kept!r}.")
         if self.mask is None:
             self.mask = Mask.from_zeros(weight_tensors(self.module))
         self.mask.check(self.module)

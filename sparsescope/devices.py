@@ -41,8 +41,10 @@ def pick_device(device: str) -> str:
         OptionError: a device that is not there.
     """
     there = [name for name, is_there in DEVICES.items() if is_there()]
-    if device == AUTO:
+    asked = str(device)  # a torch.device says its name
+    if asked == AUTO:
         return there[0]
-    if device.partition(":")[0] not in there:
-        raise OptionError(f"Expected a device of {', '.join(there)} (or {AUTO}), but got {device!r}.")
-    return device
+    name, colon, number = asked.partition(":")
+    if name not in there or (colon and (name == "cpu" or not number.isdecimal())):
+        raise OptionError(f"Expected a device of {', '.join(there)} (or {AUTO}), but got {asked!r}.")
+    return asked

@@ -1,5 +1,6 @@
 """Identity: a SHA-256 of values and of the code behind them, which says when two results must be the same."""
 
+import argparse
 import enum
 import functools
 import hashlib
@@ -7,13 +8,14 @@ import weakref
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import PurePath
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sparsescope.sources import is_fixed
+from sparsescope.namesread import functions_in, is_users_module, values_read
+from sparsescope.sources import is_fixed, known_as
 from sparsescope.usercode import Code
 
 __all__ = ["Fingerprint", "Identity"]
@@ -39,12 +41,16 @@ class Identity:
 
 
 class Fingerprint:
-    """Takes up values one after the other. Objects count by class and attributes, functions by code and closure."""
+    """Takes up values one after the other.
+
+    Objects count by class and attributes, functions by code, closure and the values of the names that they read.
+    """
 
     def __init__(self) -> None:
         self._digest, self._code = hashlib.sha256(), Code()
         self._unread: list[str] = []
         self._within: list[int] = []  # ids of the objects that are being taken up, for those that hold themselves
+        self._read: dict[int, object] = {}  # functions and classes whose names have been looked up
 
     @property
     def identity(self) -> Identity:
@@ -107,19 +113,20 @@ class Fingerprint:
     def _add_class(self, kind: type) -> None:
         """Add a class: its code, and what its functions and plain attributes were given where it was made."""
         self._code.add_class(kind)
-        self._digest.update(f"{kind.__module__}.{kind.__qualname__}".encode())
+        self._digest.update(f"{known_as(kind.__module__)}.{kind.__qualname__}".encode())
         for base in kind.__mro__:
-            for name, member in sorted(vars(base).items()) if self._code.is_users(base) else ():
-                function = getattr(member, "__func__", member)
-                if isinstance(function, FunctionType):
+            for name, member in sorted(vars(base).items()) if is_users_module(base.__module__) else ():
+                for function in functions_in(member):
                     self._add_given(function)
-                elif isinstance(member, _PLAIN) and not name.startswith("__"):
+                    self._add_read(function)
+                if not name.startswith("__") and _is_value(member):
                     self.add(name, member)
 
     def _add_function(self, function: FunctionType) -> None:
         self._code.add_function(function)
-        self._digest.update(f"{function.__module__}.{function.__qualname__}".encode())
+        self._digest.update(f"{known_as(str(function.__module__))}.{function.__qualname__}".encode())
         self._add_given(function)
+        self._add_read(function)
 
     def _add_given(self, function: FunctionType) -> None:
         """Add what a function was given when it was made: the values that it closes over, and its defaults.
@@ -131,6 +138,36 @@ class Fingerprint:
             cells = [value for value in cells if isinstance(value, FunctionType | MethodType)]
         if (given := (cells, function.__defaults__, function.__kwdefaults__)) != ([], None, None):
             self.add(*given)
+
+    def _add_read(self, function: FunctionType) -> None:
+        """Add the values of the names that a user's function reads, and what functions and classes among them read."""
+        if id(function) in self._read or not is_users_module(str(function.__globals__.get("__name__"))):
+            return
+        self._read[id(function)] = function
+        for name, value in values_read(function):
+            if isinstance(value, type | FunctionType):
+                if id(value) not in self._read and is_users_module(str(value.__module__)):
+                    if isinstance(value, type):
+                        self._read[id(value)] = value
+                    self.add(name, value)
+            elif _is_value(value):
+                self.add(name, value)
+
+
+def _is_value(value: object, depth: int = 8) -> bool:
+    """Return whether numbers can depend on a named object: data, networks, and objects of the user's own classes.
+
+    Of others, such as loggers and locks, nothing can be said.
+    """
+    if isinstance(value, (*_PLAIN, Tensor, np.ndarray, torch.nn.Module, enum.Enum)):
+        return True
+    if isinstance(value, argparse.Namespace | SimpleNamespace):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        value = [item for pair in value.items() for item in pair]
+    if isinstance(value, list | tuple | Set):
+        return depth > 0 and all(_is_value(item, depth - 1) for item in value)
+    return not callable(value) and is_users_module(type(value).__module__)
 
 
 def _is_filled(cell: object) -> bool:

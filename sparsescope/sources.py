@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Literal
 
-__all__ = ["imported_by", "is_fixed", "owner", "read_source"]
+__all__ = ["imported_by", "is_fixed", "known_as", "owner", "read_source"]
 
 Owner = Literal["python", "installed", "sparsescope", "user"]
 
@@ -37,6 +37,11 @@ def is_fixed(module: str) -> bool:
     """Return whether a module is Python's or torch's, which are taken as they are."""
     top, file = module.partition(".")[0], getattr(sys.modules.get(module), "__file__", None)
     return top == "torch" or (owner(file) == "python" if file else top in sys.stdlib_module_names)
+
+
+def known_as(module: str) -> str:
+    """Return a module's name in any process: where Python starts another one, the script has another name there."""
+    return "__main__" if module == "__mp_main__" else module
 
 
 def imported_by(file: str, name: str, *, loaded: bool = True) -> tuple[str, ...]:

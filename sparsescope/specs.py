@@ -76,6 +76,8 @@ class Catalogue(dict[str, E], Generic[E]):
             OptionError: an unknown form (the text has what is close, and lists all), a scheme without the argument it
                 needs, or an entry point that leads elsewhere.
         """
+        if not isinstance(spec, str):
+            raise OptionError(f"Expected {self.what} as a text, one of: {', '.join(self.forms())}; but got {spec!r}.")
         scheme, _, argument = spec.partition(":")
         entry = self.get(scheme) or self._of_another_package(scheme)
         if entry is not None:

@@ -9,13 +9,13 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import FunctionType
 
-from sparsescope.sources import imported_by, is_fixed, owner, read_source
+from sparsescope.namesread import functions_in
+from sparsescope.sources import imported_by, is_fixed, known_as, owner, read_source
 
 __all__ = ["LOADED", "Code"]
 
@@ -41,24 +41,18 @@ class Code:
         """SHA-256 over the names and sources of everything added; where the files lie does not matter."""
         return hashlib.sha256(repr((sorted(self._names), sorted(self._files.values()))).encode()).hexdigest()
 
-    @staticmethod
-    def is_users(kind: type) -> bool:
-        """Return whether a class is the user's: not of Python, torch, sparsescope or an installed package."""
-        file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-        return not is_fixed(kind.__module__) and (file is None or owner(file) == "user")
-
     def add_class(self, kind: type) -> None:
         """Add a class, its bases, and the functions in them, wherever they were defined."""
         for base in kind.__mro__:
             if id(base) in self._seen:
                 continue
             self._seen.add(id(base))
-            self._names.add(f"{base.__module__}.{base.__qualname__}")
+            self._names.add(f"{known_as(base.__module__)}.{base.__qualname__}")
             if is_fixed(base.__module__):
                 continue
             self.add_module(base.__module__, base.__qualname__)
             for member in vars(base).values():
-                for function in _functions(member):
+                for function in functions_in(member):
                     self.add_function(function)
 
     def add_function(self, function: FunctionType) -> None:
@@ -67,7 +61,7 @@ class Code:
             return
         self._seen.add(id(function))
         name = str(function.__globals__.get("__name__"))
-        self._names.add(f"{name}.{function.__qualname__}")
+        self._names.add(f"{known_as(name)}.{function.__qualname__}")
         if isinstance(wrapped := getattr(function, "__wrapped__", None), FunctionType):
             self.add_function(wrapped)
         generated = function.__code__.co_filename.startswith("<") and function.__name__.startswith("__")
@@ -117,14 +111,6 @@ def _version(package: str) -> str:
         return f"{package} {metadata.version(package)}"
     except metadata.PackageNotFoundError:
         return f"{package} {getattr(sys.modules.get(package), '__version__', '')}"
-
-
-def _functions(member: object) -> Iterator[FunctionType]:
-    """Yield the functions in a class's attribute: methods, properties, static and class methods."""
-    for name in ("", "__func__", "fget", "fset", "func"):
-        function = getattr(member, name, None) if name else member
-        if isinstance(function, FunctionType):
-            yield function
 
 
 def _same(one: str, two: str) -> bool:

@@ -1,15 +1,20 @@
 """Identities: equal for equal things, different for different ones, and honest about what cannot be read."""
 
+import argparse
 import copy
 import enum
 import functools
+import logging
+import sys
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -94,6 +99,64 @@ def test_what_cannot_be_read_is_named() -> None:
         "Typed is not defined in a file that can be read",
         "Typed.f is not defined in a file that can be read",
     )
+
+
+LEVEL, TABLE, LAYER = 1.0, {"a": [1, np.ones(2)]}, nn.Linear(2, 2)
+ARGUMENTS = argparse.Namespace(scale=1.0)
+LOGGER = logging.getLogger(__name__)
+
+
+def from_helper():
+    return LEVEL
+
+
+class Reader:
+    table: ClassVar[list[int]] = [1]
+
+    def from_table(self):
+        return [TABLE for _ in range(2)]
+
+    @property
+    def from_layer(self):
+        LOGGER.debug("read")
+        return LAYER
+
+    def from_arguments(self):
+        def inner():
+            return ARGUMENTS.scale
+
+        return inner()
+
+
+def through_helper(x):
+    return x * from_helper()
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [
+        (sys.modules[__name__], "LEVEL", 2.0),
+        (sys.modules[__name__], "TABLE", {"a": [1, np.zeros(2)]}),
+        (sys.modules[__name__], "LAYER", nn.Linear(2, 2)),
+        (ARGUMENTS, "scale", 2.0),
+        (Reader, "table", [2]),
+        (Reader, "from_table", through_helper),
+    ],
+)
+def test_what_code_reads_by_name_is_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, place: object, name: str, value: object
+) -> None:
+    """A constant that was set from outside, or an argument of the script: the source stays the same."""
+    before = identity(Reader, through_helper)
+    assert before == identity(Reader, through_helper) and not before.unread
+    monkeypatch.setattr(place, name, value)
+    assert identity(Reader, through_helper) != before
+
+
+def test_what_code_does_not_read_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = identity(through_helper)
+    monkeypatch.setattr(sys.modules[__name__], "TABLE", 3)
+    assert identity(through_helper) == before
 
 
 class Net(nn.Module):

@@ -1,6 +1,7 @@
 """Benchmark: the image sets of one task."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -63,6 +64,14 @@ class Benchmark:
     probe: ProbeSet | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.ood, Mapping):
+            raise DataError(f"Expected ood to be image sets by name, but got a {type(self.ood).__name__}.")
+        for name, images in self.sets.items():
+            if not isinstance(images, ImageSet):
+                raise DataError(
+                    f"Expected {name} to be an ImageSet, such as ArrayImages(images, labels), but got a "
+                    f"{type(images).__name__}."
+                )
         for name, group in self.ood_groups.items():
             if name not in self.ood or group not in get_args(OodGroup):
                 raise DataError(

@@ -10,6 +10,7 @@ from sparsescope.checkpoints.network import Network, copied, find_network, fits
 from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
 from sparsescope.classifier import Classifier, Origin
 from sparsescope.errors import ArtefactError, OptionError
+from sparsescope.values import per_channel
 
 __all__ = ["StoredTask", "load_classifier", "normalisation", "stored_size", "stored_task"]
 
@@ -65,7 +66,7 @@ def load_classifier(
         _fill(network, artefact)
     preprocessing, noticed = normalisation(artefact, network, dense)
     if mean is not None and std is not None:
-        preprocessing, noticed = Preprocessing(tuple(mean), tuple(std)), ()
+        preprocessing, noticed = Preprocessing(per_channel(mean), per_channel(std)), ()
     classifier = Classifier(
         network.module,
         preprocessing.mean,

@@ -3,7 +3,15 @@
 import rich_click as click
 
 from sparsescope.cli.choices import spec_option
-from sparsescope.cli.parameters import arch_option, mean_option, seed_option, std_option
+from sparsescope.cli.parameters import (
+    arch_option,
+    crop_option,
+    mean_option,
+    output_option,
+    resize_option,
+    seed_option,
+    std_option,
+)
 
 __all__ = ["crosscheck"]
 
@@ -14,6 +22,9 @@ __all__ = ["crosscheck"]
 @arch_option
 @mean_option
 @std_option
+@resize_option
+@crop_option
+@output_option
 @click.option("--images", type=click.IntRange(2), default=200, show_default=True, help="Images to compare on.")
 @seed_option
 @click.pass_context
@@ -25,6 +36,9 @@ def crosscheck(
     arch: str | None,
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
+    resize: int | None,
+    crop: int | None,
+    model_output: str | int | None,
     images: int,
     seed: int,
 ) -> None:
@@ -35,10 +49,11 @@ def crosscheck(
     from rich.console import Console
     from rich.table import Table
 
-    from sparsescope.evaluation import ModelOptions, open_task
+    from sparsescope.evaluation import DataOptions, ModelOptions, open_task
     from sparsescope.workflows.crosscheck import crosscheck as compare
 
-    task = open_task(model, (), data, models=ModelOptions(arch, mean, std))
+    options = ModelOptions(arch, mean, std, model_output)
+    task = open_task(model, (), data, models=options, images=DataOptions(resize=resize, crop=crop))
     checks = compare(task.dense, task.benchmark, images=images, seed=seed)
     table = Table("quantity", "ours", "theirs", "package", "", "how", box=None, pad_edge=False)
     words = {True: "agree", False: "DISAGREE", None: "not compared"}

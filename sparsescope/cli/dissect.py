@@ -11,6 +11,7 @@ from sparsescope.cli.parameters import (
     device_option,
     folder,
     mean_option,
+    output_option,
     quiet_option,
     seed_option,
     std_option,
@@ -39,6 +40,7 @@ __all__ = ["dissect"]
 )
 @mean_option
 @std_option
+@output_option
 @click.option(
     "--fraction",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -77,6 +79,7 @@ def dissect(
     size: int | None,
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
+    model_output: str | int | None,
     fraction: float,
     length: int,
     beam: int,
@@ -102,7 +105,7 @@ def dissect(
     if data is not None and size is not None:
         raise OptionError("Expected --data or --size, but got both.")
     settings = DissectionSettings(layer, fraction, length, beam)
-    models = open_models(model, more, ModelOptions(arch, mean, std))
+    models = open_models(model, more, ModelOptions(arch, mean, std, model_output))
     images = open_probe(probe, input_shape(model, models[0], data, size))
     place = pick_device(device)
     size_of_batch = pick_batch_size(batch_size, images.shape, place)

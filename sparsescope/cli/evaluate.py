@@ -15,7 +15,7 @@ from sparsescope.cli.parameters import (
     device_option,
     make_folder,
     mean_option,
-    output,
+    output_option,
     quiet_option,
     resize_option,
     seed_option,
@@ -67,12 +67,7 @@ def _gates() -> list[str]:
 @std_option
 @resize_option
 @crop_option
-@click.option(
-    "--model-output",
-    callback=output,
-    metavar="WHAT",
-    help="What the networks return: logits, probabilities, or the index or key of the logits in it.  [default: logits]",
-)
+@output_option
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Measure only this metric (repeatable).")
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave this metric out (repeatable).")
 @click.option(

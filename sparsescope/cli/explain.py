@@ -10,10 +10,12 @@ from sparsescope.cli.parameters import (
     arch_option,
     crop_option,
     mean_option,
+    output_option,
     quiet_option,
     resize_option,
     seed_option,
     std_option,
+    targets,
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
@@ -68,6 +70,7 @@ def _superpixels() -> tuple[str, ...]:
 @std_option
 @resize_option
 @crop_option
+@output_option
 @seed_option
 @click.option(
     "--out",
@@ -90,13 +93,14 @@ def explain(
     std: tuple[float, ...] | None,
     resize: int | None,
     crop: int | None,
+    model_output: str | int | None,
     seed: int,
     out: Path,
     quiet: bool,
 ) -> None:
     """Draw what each model looks at: LIME heat maps of the same images, dense and sparse side by side.
 
-    Red superpixels speak for the explained class, blue ones against it; superpixels, perturbations and colour scale of
+    Red superpixels speak for the explained class, blue ones against it; superpixels, perturbations and color scale of
     an image are the same for all models.
     """
     from sparsescope.evaluation import DataOptions, ModelOptions, open_task
@@ -107,10 +111,14 @@ def explain(
     if out.suffix not in (".png", ".svg"):
         raise OptionError(f"Expected --out to end in .png or .svg, but got {out}.")
     task = open_task(
-        dense, sparse, data, models=ModelOptions(arch, mean, std), images=DataOptions(resize=resize, crop=crop)
+        dense,
+        sparse,
+        data,
+        models=ModelOptions(arch, mean, std, model_output),
+        images=DataOptions(resize=resize, crop=crop),
     )
     chosen = list(indices) or first_images(task.classifiers, task.benchmark.test)
-    with progress_bar(quiet=quiet) as progress:
+    with targets({"--out": out}), progress_bar(quiet=quiet) as progress:
         rows = explain_side_by_side(
             task.classifiers,
             task.benchmark.test,
@@ -121,6 +129,6 @@ def explain(
             seed=seed,
             progress=progress,
         )
-    picture = figure(rows, task.benchmark.classes)
-    write_atomically(out, png(picture) if out.suffix == ".png" else svg(picture))
+        picture = figure(rows, task.benchmark.classes)
+        write_atomically(out, png(picture) if out.suffix == ".png" else svg(picture))
     click.echo(f"Written: {out} (test images {', '.join(map(str, chosen))})")

@@ -63,21 +63,24 @@ def make_folder(out: Path) -> None:
 
 
 @contextlib.contextmanager
-def targets(files: Mapping[str, Path | None], runs: Path | None = None) -> Iterator[None]:
+def targets(files: Mapping[str, Path | None], runs: Path | None = None, *, read: Path | None = None) -> Iterator[None]:
     """Make the folders of the files that options name, before any work is done; new ones do not stay empty.
 
     Args:
         files: option -> file; None where it was not given.
         runs: a folder that is needed as well.
+        read: a file that is read, which none of them may replace.
 
     Raises:
-        OptionError: a path is a folder, cannot be written to, or is named twice.
+        OptionError: a path is a folder, cannot be written to, is named twice, or is the file that is read.
     """
     named = {option: path for option, path in files.items() if path is not None}
     seen = {} if runs is None else {runs.absolute(): "--runs"}
     for option, path in named.items():
         if path.is_dir():
             raise OptionError(f"Expected {option} to be a file, but {path} is a folder. Name a file in it.")
+        if read is not None and path.resolve() == read.resolve():
+            raise OptionError(f"{option} is {path}, which is read and would be replaced. Choose another place.")
         if (first := seen.setdefault(path.absolute(), option)) != option:
             raise OptionError(f"{first} and {option} both are {path}. Give each a place of its own.")
     with contextlib.ExitStack() as stack:
@@ -97,6 +100,12 @@ mean_option = click.option(
     "--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalization, in [0, 1] units."
 )
 std_option = click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalization.")
+output_option = click.option(
+    "--model-output",
+    callback=output,
+    metavar="WHAT",
+    help="What the networks return: logits, probabilities, or the index or key of the logits in it.  [default: logits]",
+)
 resize_option = click.option(
     "--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side."
 )

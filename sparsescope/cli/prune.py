@@ -21,7 +21,7 @@ from sparsescope.cli.parameters import (
     targets,
 )
 from sparsescope.cli.progress import progress_bar
-from sparsescope.cli.prune_choices import check_choices, choose_recipe
+from sparsescope.cli.prune_choices import check_choices, choose_recipe, warn_of_no_effect
 from sparsescope.errors import OptionError
 
 if TYPE_CHECKING:
@@ -93,8 +93,9 @@ __all__ = ["prune"]
 @precision_option
 @click.option("--workers", type=click.IntRange(0), default=1, show_default=True, help="Threads that load images.")
 @quiet_option
+@click.pass_context
 @kept("Training is kept up to the last whole epoch: the same command goes on from there.")
-def prune(method: str, **options: Any) -> None:
+def prune(context: click.RichContext, /, method: str, **options: Any) -> None:
     """Make a sparse network (a ticket) by METHOD.
 
     METHOD is a name, or a scoring function of your own, FILE.py:function or package.module:function:
@@ -104,6 +105,7 @@ def prune(method: str, **options: Any) -> None:
     Trains the dense network where METHOD needs it, prunes, trains the ticket, and writes a checkpoint that `evaluate`
     and `inspect` read.
     """
+    warn_of_no_effect(context)
     run(method, **options)
 
 
@@ -129,7 +131,7 @@ def run(
     check_choices(chosen, sparsity, files, options)
     training = not no_train and epochs != 0
     runs = options.pop("runs") or out.with_suffix(".runs")
-    with targets(files, runs if training else None):
+    with targets(files, runs if training else None, read=options["dense"]):
         with progress_bar(quiet=quiet) as progress:
             workshop, recipe = _workshop(chosen, epochs or None, training, runs, _label(progress), **options)
             if training:

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import rich_click as click
+from click.core import ParameterSource
+
 from sparsescope.errors import OptionError
-from sparsescope.pruning import CATALOGUE, Method
+from sparsescope.pruning import CATALOGUE, Method, find
 
 if TYPE_CHECKING:
     from sparsescope.training import Recipe
 
-__all__ = ["check_choices", "choose_recipe"]
+__all__ = ["check_choices", "choose_recipe", "warn_of_no_effect"]
 
 
 def check_choices(
@@ -60,3 +63,26 @@ def choose_recipe(
     if epochs is not None:
         chosen = chosen.scaled(epochs)
     return name, chosen if rewind_epoch is None else chosen.changed(rewind_epoch=rewind_epoch)
+
+
+_OF_TRAINING = ("epochs", "rewind", "rewind_epoch", "runs", "precision", "workers")
+
+
+def warn_of_no_effect(context: click.Context) -> None:
+    """Say which options of `prune` were given and have no effect; scripts give one set of options to all methods."""
+    asked = context.params
+    method, untrained = find(asked["method"]), asked["no_train"] or asked["epochs"] == 0
+    reason = ""
+    useless: tuple[str, ...] = ()
+    if untrained and (asked["dense"] is not None or method.start == "initial"):
+        reason, useless = "nothing is trained", _OF_TRAINING
+    elif untrained:
+        reason, useless = "the ticket is not trained, and nothing goes back", ("rewind",)
+    elif method.start == "initial":
+        reason, useless = (
+            f"{method.name} starts from initial weights, and nothing goes back",
+            ("rewind", "rewind_epoch"),
+        )
+    given = [name for name in useless if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    if found := [f"--{name.replace('_', '-')}" for name in given if asked[name] != 0 or name != "epochs"]:
+        click.echo(f"Warning: {', '.join(found)} has no effect: {reason}.", err=True)

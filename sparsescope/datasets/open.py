@@ -50,7 +50,7 @@ def open_images(
 def open_benchmark(
     data: str,
     *,
-    ood: Sequence[str] = (),
+    ood: str | Sequence[str] = (),
     train: str | None = None,
     probe: str | None = None,
     resize: int | None = None,
@@ -119,7 +119,7 @@ def _probe(spec: str | None, own: ProbeSet | None, shape: Shape) -> ProbeSet | N
 
 
 def _out_of_distribution(
-    specs: Sequence[str], resizing: Resizing, test: Source, cut: tuple[int, ...] | None, shape: Shape
+    specs: str | Sequence[str], resizing: Resizing, test: Source, cut: tuple[int, ...] | None, shape: Shape
 ) -> tuple[dict[str, ImageSet], dict[str, OodGroup], dict[str, tuple[int, ...]]]:
     """Return the sets, their groups, and the model outputs that those with outputs of their own are judged on.
 
@@ -128,7 +128,7 @@ def _out_of_distribution(
     sets: dict[str, ImageSet] = {}
     groups: dict[str, OodGroup] = {}
     outputs: dict[str, tuple[int, ...]] = {}
-    for spec in specs:
+    for spec in (specs,) if isinstance(specs, str) else specs:
         source = _open_source(spec, resizing)
         if source.outputs is not None and (source.classes != test.classes or cut is not None):
             raise DataError(

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from sparsescope.benchmark import ImageSet
 from sparsescope.errors import DataError, OptionError
+from sparsescope.values import is_whole
 
 __all__ = ["ResizedImages", "Resizing", "resized"]
 
@@ -40,8 +41,8 @@ class Resizing:
 
     def __post_init__(self) -> None:
         for option, size in (("--resize", self.resize), ("--crop", self.crop)):
-            if size is not None and size < 1:
-                raise OptionError(f"Expected {option} to be at least 1 pixel, but got {size}.")
+            if size is not None and not (is_whole(size) and size >= 1):
+                raise OptionError(f"Expected {option} to be at least 1 pixel, a whole number, but got {size!r}.")
 
     def __bool__(self) -> bool:
         return self.resize is not None or self.crop is not None

@@ -17,6 +17,7 @@ from sparsescope.evaluation.plan import Shard
 from sparsescope.files import replacing
 from sparsescope.identity import Fingerprint, Identity
 from sparsescope.measurements.base import Measurement
+from sparsescope.namesread import replaced_in
 from sparsescope.units import Arrays
 from sparsescope.userfiles import file_digests
 
@@ -35,7 +36,8 @@ def default_directory() -> Path:
 def measurement_key(measurement: Measurement, benchmark: Benchmark, seed: int, models: Sequence[Identity]) -> Identity:
     """Return the identity of a measurement's numbers: of everything that decides them.
 
-    Of sparsescope's own measurements that is their kind and version; of others also the whole file that defines the
+    Of sparsescope's own measurements that is their kind and version, and what was put in the place of their methods; of
+    others also the whole file that defines the
     class, the user's modules which that imports, and the files imported by path.
 
     Args:
@@ -52,6 +54,8 @@ def measurement_key(measurement: Measurement, benchmark: Benchmark, seed: int, m
     found.add([model.digest for model in models])
     if kind.__module__.partition(".")[0] != "sparsescope":
         found.add(kind, file_digests())
+    else:
+        found.add(*replaced_in(kind))
     unread = [f"{kind.__name__}: {phrase}" for phrase in found.identity.unread]
     return Identity(found.identity.digest, (*unread, *(phrase for model in models for phrase in model.unread)))
 

@@ -40,7 +40,9 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise OptionError(f"The configuration {path} is not TOML: {error}.") from error
     if path.name != "pyproject.toml":
         return content
-    section: dict[str, Any] = content.get("tool", {}).get("sparsescope", {})
+    section: dict[str, Any] | None = content.get("tool", {}).get("sparsescope")
+    if section is None:
+        raise OptionError(f"Expected [tool.sparsescope] in {path}, but there is no such table.")
     return section
 
 
@@ -74,8 +76,8 @@ def parse_document(content: Mapping[str, Any], where: str) -> Document:
         return Document.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
         raise OptionError(
-            f"In {where}: {place}: {first['msg']}. Expected preset, verdict, margins, metrics, confidence, replicates "
+            f"In {where}: {place}{first['msg']}. Expected preset, verdict, margins, metrics, confidence, replicates "
             "and paper_tolerance."
         ) from error

@@ -10,6 +10,7 @@ import torch
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.cache import Cache, default_directory
 from sparsescope.evaluation.measure import Progress
+from sparsescope.values import is_whole
 
 __all__ = ["Execution", "environment", "pick_batch_size"]
 
@@ -33,8 +34,12 @@ class Execution:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise OptionError(f"Expected workers >= 1, but got workers={self.workers}.")
+        if not (is_whole(self.workers) and self.workers >= 1):
+            raise OptionError(f"Expected a whole number of workers >= 1, but got workers={self.workers!r}.")
+        if not isinstance(self.cache, bool | str | Path) or self.cache == "":
+            raise OptionError(f"Expected cache to be True, False or a folder, but got cache={self.cache!r}.")
+        if self.progress is not None and not callable(self.progress):
+            raise OptionError(f"Expected progress to be a function, but got progress={self.progress!r}.")
 
     def open_cache(self) -> Cache:
         """Return the cache that is asked for."""
@@ -57,8 +62,8 @@ def pick_batch_size(batch_size: int | str, shape: tuple[int, int, int], device: 
     Raises:
         OptionError: something else.
     """
-    if isinstance(batch_size, int) and batch_size > 0:
-        return batch_size
+    if is_whole(batch_size) and int(batch_size) > 0:
+        return int(batch_size)
     if batch_size != "auto":
         raise OptionError(f"Expected a batch size >= 1 or auto, but got {batch_size!r}.")
     _, height, width = shape

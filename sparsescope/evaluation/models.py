@@ -10,6 +10,7 @@ from sparsescope.checkpoints import load_classifier
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, InputError, OptionError, raise_together
 from sparsescope.mask import refuse_computed_weights
+from sparsescope.values import per_channel
 
 __all__ = ["Model", "ModelOptions", "open_models"]
 
@@ -32,6 +33,12 @@ class ModelOptions:
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
     output: str | int | None = None
+
+    def __post_init__(self) -> None:
+        """An iterator is read once, for several models."""
+        for name in ("mean", "std"):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, per_channel(given))
 
     def check_used_by(self, models: Sequence[Model]) -> None:
         """Raise OptionError for an option that none of the models takes, which would be ignored in silence."""

@@ -1,6 +1,6 @@
 """Settings of an evaluation: a preset, a configuration and single options, each overriding the one before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +9,7 @@ from sparsescope.errors import OptionError
 from sparsescope.evaluation.config import Document, parse_document, read_config, read_preset
 from sparsescope.metrics import CATALOGUE, create, metric_class
 from sparsescope.metrics.base import Metric
+from sparsescope.values import is_number, is_whole
 
 __all__ = ["Margin", "Settings", "resolve"]
 
@@ -78,19 +79,21 @@ def resolve(
     Raises:
         OptionError: an unknown preset, metric or option, a value outside its range, or two metrics of one name.
     """
-    if not 0 <= seed < 2**64:
-        raise OptionError(f"Expected 0 <= seed < 2**64, but got seed={seed}.")
+    if not (is_whole(seed) and 0 <= seed < 2**64):
+        raise OptionError(f"Expected a whole number 0 <= seed < 2**64, but got seed={seed!r}.")
+    if options and not (isinstance(options, Mapping) and all(isinstance(each, Mapping) for each in options.values())):
+        raise OptionError(f'Expected options such as {{"ece": {{"n_bins": 10}}}}, but got {options!r}.')
     content = read_config(config) if isinstance(config, str | Path) else config
     user = parse_document(content or {}, "the configuration")
-    name = preset or user.preset or "standard"
+    name = preset if preset is not None else user.preset or "standard"
     base = read_preset(name)
-    wanted = None if metrics is None else _several(metrics)
+    wanted = None if metrics is None else _several("metrics", metrics)
     own = _objects(wanted or (), (user.metrics, options or {}))
     merged, margins = _merged(base, user, options or {}, own)
     verdict = user.verdict if user.verdict is not None else base.verdict
     named = {*user.metrics, *(options or {}), *(verdict or ())}
     usual = [name for name in CATALOGUE if name in named or not metric_class(name).on_request]
-    chosen = _chosen(usual if wanted is None else wanted, _several(skip), merged, own)
+    chosen = _chosen(usual if wanted is None else wanted, _several("skip", skip), merged, own)
     default_verdict = {metric for metric in CATALOGUE if metric_class(metric).in_verdict}
     if verdict is None:
         counted = default_verdict | {metric.name for metric in own.values() if metric.in_verdict}
@@ -104,14 +107,18 @@ def resolve(
         in_verdict=frozenset(counted & present),
         complete=default_verdict <= (counted & present),
         customised=bool(margins) or verdict is not None,
-        seed=seed,
+        seed=int(seed),
     )
     return _with_numbers(settings, base, user, confidence, replicates)
 
 
-def _several(given: str | Metric | Sequence[Any]) -> tuple[Any, ...]:
+def _several(argument: str, given: str | Metric | Iterable[Any]) -> tuple[Any, ...]:
     """One name, or one metric, stands for a list of it: a text is never taken apart into letters."""
-    return (given,) if isinstance(given, str | Metric) else tuple(given)
+    if isinstance(given, str | Metric):
+        return (given,)
+    if not isinstance(given, Iterable):
+        raise OptionError(f"Expected {argument} to be names of metrics, but got {given!r}.")
+    return tuple(given)
 
 
 def _objects(wanted: Sequence[str | Metric], layers: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Metric]:
@@ -172,6 +179,9 @@ def _chosen(
 ) -> list[Metric]:
     """Return the metrics to measure: named ones in the order of the catalogue, then objects in the order given."""
     named = dict.fromkeys(name for name in wanted if isinstance(name, str))
+    for name in skip:
+        if not isinstance(name, str):
+            raise OptionError(f"Expected skip to be names of metrics, but got {name!r}.")
     for name in (*named, *(name for name in skip if name not in own)):
         metric_class(name)
     order = list(CATALOGUE)
@@ -188,6 +198,8 @@ def _margin(metric: Metric, text: float | str | None) -> Margin:
     if text is None:
         return Margin(metric.margin, metric.margin_kind)
     try:
+        if isinstance(text, bool):
+            raise TypeError
         if isinstance(text, str) and text.strip().endswith("%"):
             margin = Margin(float(text.strip()[:-1]) / 100, "relative")
         else:
@@ -211,8 +223,10 @@ def _with_numbers(
     level = last(settings.confidence, base.confidence, user.confidence, confidence)
     draws = last(settings.replicates, base.replicates, user.replicates, replicates)
     tolerance = last(settings.paper_tolerance, base.paper_tolerance, user.paper_tolerance)
-    if not 0.5 <= level < 1:
-        raise OptionError(f"Expected a confidence level between 0.5 and 1, such as 0.95, but got {level}.")
-    if draws < 100:
-        raise OptionError(f"Expected at least 100 bootstrap replicates, but got {draws}.")
-    return replace(settings, confidence=level, replicates=draws, paper_tolerance=tolerance)
+    if not (is_number(level) and 0.5 <= level < 1):
+        raise OptionError(f"Expected a confidence level between 0.5 and 1, such as 0.95, but got {level!r}.")
+    if not (is_whole(draws) and draws >= 100):
+        raise OptionError(f"Expected at least 100 bootstrap replicates, a whole number, but got {draws!r}.")
+    if not (is_number(tolerance) and tolerance >= 0):
+        raise OptionError(f"Expected paper_tolerance to be a number >= 0, but got {tolerance!r}.")
+    return replace(settings, confidence=float(level), replicates=int(draws), paper_tolerance=tolerance)

@@ -50,7 +50,7 @@ class DataOptions:
             "resize": "test=… with images of that size",
             "crop": "test=… with images of that size",
         }
-        given = [name for name in instead if getattr(self, name) not in (None, ())]
+        given = [name for name in instead if (value := getattr(self, name)) is not None and (name != "ood" or value)]
         if given:
             raise OptionError(
                 f"The benchmark is a Benchmark, whose image sets are open already: leave out {', '.join(given)}, or "

@@ -13,6 +13,9 @@ import torch
 
 from sparsescope.errors import InputError, OptionError
 from sparsescope.evaluation.jobs import Answer, Begun, Job, Setting, one_blas_thread, perform
+from sparsescope.identity import Fingerprint
+from sparsescope.namesread import is_users_module, replaced_in
+from sparsescope.sources import known_as
 from sparsescope.userfiles import import_file, imported_files
 
 __all__ = ["WorkerExecutor"]
@@ -35,9 +38,25 @@ def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
     _worker_setting = setting
 
 
-def _perform_in_worker(job: Job) -> Answer:
+def _perform_in_worker(job: Job, code: str) -> Answer:
     assert _worker_setting is not None
+    if _code(_worker_setting, type(job.measurement)) != code:
+        raise OptionError(
+            f"Worker processes import your files anew, and there {type(job.measurement).__name__} or a network is not "
+            "what it is here: something was changed after the import, such as a constant or a method. Use --workers 1, "
+            "or make the change in the file itself."
+        )
     return perform(job, _worker_setting)
+
+
+def _code(setting: Setting, measurement: type) -> str:
+    """Return a digest of the user's code behind the models and a measurement, with the values that it reads by name."""
+    networks = {type(child) for classifier in setting.classifiers for child in classifier.module.modules()}
+    users = [kind for kind in {measurement, *networks} if is_users_module(kind.__module__)]
+    found = Fingerprint()
+    found.add(*sorted(users, key=lambda kind: (known_as(kind.__module__), kind.__qualname__)))
+    found.add(*(() if measurement in users else replaced_in(measurement)))
+    return found.identity.digest
 
 
 @contextlib.contextmanager
@@ -63,11 +82,11 @@ class WorkerExecutor:
     Where the block ends by an exception, Ctrl-C included, jobs under way are not waited for.
 
     Raises:
-        OptionError: a model or data set cannot be sent to another process.
+        OptionError: a model or data set cannot be sent to another process, or the user's code is another one there.
     """
 
     def __init__(self, setting: Setting, workers: int) -> None:
-        self._workers = workers
+        self._setting, self._workers = setting, workers
         try:
             pickled = pickle.dumps(setting)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -92,12 +111,13 @@ class WorkerExecutor:
     def run(self, jobs: Sequence[Job], begun: Begun) -> Iterator[Answer]:
         """Yield the answers as they come; only a few jobs are under way at once, so memory stays bounded."""
         waiting = list(reversed(jobs))
+        code = {kind: _code(self._setting, kind) for kind in {type(job.measurement) for job in jobs}}
         running: dict[Future[Answer], Job] = {}
         while waiting or running:
             while waiting and len(running) < 2 * self._workers:
                 job = waiting.pop()
                 with _without_interrupts():
-                    running[self._pool.submit(_perform_in_worker, job)] = job
+                    running[self._pool.submit(_perform_in_worker, job, code[type(job.measurement)])] = job
             begun(next(iter(running.values())))
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 del running[future]

@@ -10,6 +10,7 @@ from sparsescope.architectures.narrow import take_sizes
 from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask
 from sparsescope.pruning.channel_graph import InnerLayer, inner_layers
+from sparsescope.values import is_number
 
 __all__ = ["channel_mask", "remove_channels"]
 
@@ -41,7 +42,7 @@ def channel_mask(module: nn.Module, fraction: float, *, skip: Collection[str] = 
         >>> int(mask["0.weight"].flatten(1).any(1).sum())
         4
     """
-    if not 0 <= fraction < 1:
+    if not (is_number(fraction) and 0 <= fraction < 1):
         raise OptionError(f"Expected a fraction of channels of at least 0 and below 1, but got {fraction}.")
     if isinstance(skip, str):
         raise OptionError(f"Expected skip to be names in a list, but got {skip!r}.")

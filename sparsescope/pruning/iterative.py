@@ -14,6 +14,7 @@ from sparsescope.pruning.collapse import warn_of_collapse
 from sparsescope.pruning.masking import make_mask
 from sparsescope.pruning.n_m import pattern
 from sparsescope.pruning.subject import candidates
+from sparsescope.values import is_number
 
 __all__ = ["Ticket", "Train", "lth", "round_sparsities"]
 
@@ -64,8 +65,8 @@ def round_sparsities(sparsity: float, rate: float = 0.2) -> list[float]:
         >>> [round(sparsity, 3) for sparsity in round_sparsities(0.5, rate=0.2)]
         [0.2, 0.36, 0.488, 0.5]
     """
-    if not (0 <= sparsity < 1 and 0 < rate < 1):
-        raise OptionError(f"Expected 0 <= sparsity < 1 and 0 < rate < 1, but got sparsity={sparsity}, rate={rate}.")
+    if not (is_number(sparsity) and is_number(rate) and 0 <= sparsity < 1 and 0 < rate < 1):
+        raise OptionError(f"Expected 0 <= sparsity < 1 and 0 < rate < 1, but got sparsity={sparsity!r}, rate={rate!r}.")
     rounds: list[float] = []
     while (reached := 1 - (1 - rate) ** (len(rounds) + 1)) < sparsity - 1e-9:  # 0.488 is 1 - 0.8^3 but for rounding
         rounds.append(reached)

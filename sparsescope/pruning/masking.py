@@ -12,6 +12,7 @@ from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask
 from sparsescope.pruning.n_m import n_m_mask, pattern
 from sparsescope.pruning.quotas import quotas
+from sparsescope.values import is_number
 
 __all__ = ["check_scope", "make_mask"]
 
@@ -59,11 +60,12 @@ def make_mask(
 
 def check_scope(scope: str, sparsity: float | None) -> tuple[int, int] | None:
     """Return (N, M) where the scope is N:M, else None; OptionError if it is unknown, or not that of `sparsity`."""
-    n_m = pattern(scope)
+    n_m = pattern(scope) if isinstance(scope, str) else None
     if n_m is None and scope not in ("global", "layerwise", "erk"):
         raise OptionError(f"Expected scope 'global', 'layerwise', 'erk' or N:M such as '2:4', but got {scope!r}.")
-    if n_m is not None and sparsity is not None and abs(sparsity - (1 - n_m[0] / n_m[1])) > 1e-9:
-        raise OptionError(f"Scope {scope} removes {1 - n_m[0] / n_m[1]:g} of the weights, not {sparsity:g}.")
+    fixed = None if n_m is None else 1 - n_m[0] / n_m[1]
+    if fixed is not None and sparsity is not None and not (is_number(sparsity) and abs(sparsity - fixed) <= 1e-9):
+        raise OptionError(f"Scope {scope} removes {fixed:g} of the weights, not {sparsity!r}.")
     return n_m
 
 
@@ -90,8 +92,8 @@ def _lowered(scores: Mapping[str, Tensor], within: Mask | None) -> dict[str, Ten
 def _number_removed(lowered: Mapping[str, Tensor], sparsity: float) -> int:
     size = sum(score.numel() for score in lowered.values())
     gone = sum(int(torch.isinf(score).sum()) for score in lowered.values())
-    if not 0 <= sparsity < 1:
-        raise OptionError(f"Expected a sparsity (fraction removed) of at least 0 and below 1, but got {sparsity}.")
+    if not (is_number(sparsity) and 0 <= sparsity < 1):
+        raise OptionError(f"Expected a sparsity (fraction removed) of at least 0 and below 1, but got {sparsity!r}.")
     removed = round(sparsity * size)
     if removed < gone:
         raise OptionError(

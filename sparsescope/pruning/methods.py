@@ -18,6 +18,7 @@ from sparsescope.pruning.method import Method
 from sparsescope.pruning.n_m import pattern
 from sparsescope.pruning.own import takes_subject
 from sparsescope.pruning.subject import Batch, Scores, Subject
+from sparsescope.values import is_number, is_whole
 
 __all__ = ["prune", "score"]
 
@@ -80,20 +81,22 @@ def prune(
     """
     chosen = _scoring(method)
     chosen.check_options(options)
-    scope = scope or chosen.scope
+    scope = chosen.scope if scope is None else scope
     if sparsity is None and pattern(scope) is None:
         sparsity = DEFAULT_SPARSITY
     steps = chosen.steps if steps is None else steps
-    if not (isinstance(steps, int) and steps >= 1):
+    if not (is_whole(steps) and steps >= 1):
         raise OptionError(f"Expected a whole number of steps of at least 1, but got {steps!r}.")
     subject = Subject.of(model, _repeatable(batches, steps), prune_head=prune_head, skip_first=skip_first)
     start = 1.0
     if within is not None:
+        if not isinstance(within, Mask):
+            raise OptionError(f"Expected within to be a Mask, but got a {type(within).__name__}.")
         within.apply(subject.module)
         start = _kept_fraction(within, subject)
     for step in range(1, steps + 1):
         target = sparsity
-        if sparsity is not None and step < steps:
+        if sparsity is not None and step < steps and is_number(sparsity) and sparsity < 1:
             target = 1 - start ** (1 - step / steps) * (1 - sparsity) ** (step / steps)
         within = make_mask(_scores(chosen, subject, options), target, scope=scope, method=chosen.name, within=within)
         within.apply(subject.module)

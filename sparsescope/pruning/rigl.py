@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Mapping
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from sparsescope.mask import Mask
 from sparsescope.pruning.methods import prune
 from sparsescope.pruning.n_m import pattern
 from sparsescope.pruning.subject import candidates
+from sparsescope.values import is_number, is_whole
 
 __all__ = ["RigL", "check_rigl"]
 
@@ -219,8 +219,8 @@ def check_rigl(
     total_steps: int = 1, every: int = 100, alpha: float = 0.3, until: float = 0.75, scope: str = "erk"
 ) -> None:
     """Raise OptionError if one of these options of `RigL` is out of range."""
-    counts = all(isinstance(n, Integral) and n >= 1 for n in (total_steps, every))
-    if not (counts and all(isinstance(part, int | float) and 0 <= part <= 1 for part in (alpha, until))):
+    counts = all(is_whole(n) and n >= 1 for n in (total_steps, every))
+    if not (counts and all(is_number(part) and 0 <= part <= 1 for part in (alpha, until))):
         raise OptionError(
             "Expected total_steps and every to be whole numbers of at least 1, and alpha and until from 0 to 1, but "
             f"got total_steps={total_steps!r}, every={every!r}, alpha={alpha!r}, until={until!r}."

@@ -13,6 +13,7 @@ from torch.nn import functional
 from sparsescope.classifier import Classifier
 from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import prunable_weights, refuse_computed_weights, weight_tensors
+from sparsescope.values import is_number
 
 __all__ = ["Batch", "BatchNorm", "Scores", "Subject", "candidates"]
 
@@ -88,6 +89,9 @@ class Subject:
         module = model.module if isinstance(model, Classifier) else model
         if not isinstance(module, nn.Module):
             raise InputError(f"Expected an nn.Module or a Classifier to prune, but got a {type(model).__name__}.")
+        if batches is not None and not isinstance(batches, Iterable):
+            named = f" Name the sparsity: sparsity={batches}." if is_number(batches) else ""
+            raise InputError(f"Expected batches, an iterable of (images, labels) tensors, but got {batches!r}.{named}")
         candidates(module, prune_head=prune_head, skip_first=skip_first)  # refuses before the copy is made
         working = copy.deepcopy(module).eval()
         if any(parameter.dtype in _SHORT for parameter in working.parameters()):

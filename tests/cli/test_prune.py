@@ -13,7 +13,8 @@ from sparsescope.checkpoints import load_classifier
 from sparsescope.cli.group import sparsescope
 from sparsescope.datasets import SOURCES
 
-COMMON = ["--data", "npz:test.npz", "--train", "npz:train.npz", "--recipe", "digits", "--epochs", "2", "--quiet"]
+UNTRAINED = ["--data", "npz:test.npz", "--train", "npz:train.npz", "--recipe", "digits", "--quiet"]
+COMMON = [*UNTRAINED, "--epochs", "2"]
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_a_mask_alone_from_a_given_network(folder: Path) -> None:
         == 0
     )
     for switch in (["--no-train"], ["--epochs", "0"]):
-        result = run("prune", "omp", "--dense", "a.pt", *COMMON, "--sparsity", "0.6", "--out", "b.pt", *switch)
+        result = run("prune", "omp", "--dense", "a.pt", *UNTRAINED, "--sparsity", "0.6", "--out", "b.pt", *switch)
         assert result.exit_code == 0, result.output
         assert (
             "60.00% of the prunable weights removed" in result.stdout
@@ -99,7 +100,15 @@ def test_a_mask_alone_from_a_given_network(folder: Path) -> None:
 
 def test_progress_tells_of_every_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sparsescope.cli.progress.LINE_EVERY", 0.0)
-    arguments = ["--arch", "digits_cnn_small", *COMMON[:-1], "--sparsity", "0.36", "--out", "a.pt"]
+    arguments = [
+        "--arch",
+        "digits_cnn_small",
+        *[part for part in COMMON if part != "--quiet"],
+        "--sparsity",
+        "0.36",
+        "--out",
+        "a.pt",
+    ]
     result = run("prune", "lth", *arguments)
     assert "dense: epoch 1/2, loss " in result.stderr and "lth-0.36: epoch 2/2, loss " in result.stderr
     assert "sparsity 36.0%, about " in result.stderr and " left" in result.stderr
@@ -127,7 +136,7 @@ def test_progress_tells_of_every_run(folder: Path, monkeypatch: pytest.MonkeyPat
             "OPTION=VALUE, such as every=50, but got 'every'",
         ),
         (["rigl", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "every=a"], "every='a'"),
-        (["random", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "seed=a", "--no-train"], "but got seed='a'"),
+        (["random", "--arch", "digits_cnn", "--sparsity", "0.5", "--set", "seed=a"], "but got seed='a'"),
         (
             ["channels", "--arch", "digits_cnn", "--sparsity", "0.5", "--prune-head"],
             "prune_head cannot go with channels, which removes whole channels. Its own options: skip.",
@@ -180,7 +189,7 @@ def test_the_network_without_its_channels(folder: Path) -> None:
     for metric in json.loads(Path("report/evaluation.json").read_text(encoding="utf-8"))["metrics"]:
         values = metric["values"]
         assert values["small"]["value"] == pytest.approx(values["masked"]["value"], rel=1e-3), metric["name"]
-    again = ["prune", "omp", "--dense", "made/small.pt", *COMMON, "--sparsity", "0.5", "--no-train", "--out", "c.pt"]
+    again = ["prune", "omp", "--dense", "made/small.pt", *UNTRAINED, "--sparsity", "0.5", "--no-train", "--out", "c.pt"]
     assert run(*again).exit_code == 0
     assert load_classifier("c.pt").sparsity.parameters == small.sparsity.parameters
 
@@ -214,3 +223,42 @@ def test_the_recipe_follows_data_and_method(folder: Path, monkeypatch: pytest.Mo
         result = run("prune", method, *common, *chosen, "--out", f"{method}-{recipe}.pt")
         assert result.exit_code == 0, result.output
         assert f"trained for 2 epochs by the recipe {recipe}, test accuracy " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["snip", "--rewind", "weights"], "--rewind has no effect: snip starts from initial weights, and"),
+        (["rigl", "--rewind-epoch", "1"], "--rewind-epoch has no effect: rigl starts from initial weights"),
+        (["omp", "--no-train", "--rewind", "weights"], "--rewind has no effect: the ticket is not trained"),
+        (["omp", "--epochs", "0", "--rewind", "weights"], "--rewind has no effect: the ticket is not trained"),
+        (["random", "--no-train", "--runs", "runs"], "--runs has no effect: nothing is trained."),
+        (["random", "--no-train", "--epochs", "3"], "--epochs has no effect: nothing is trained"),
+        (
+            ["random", "--epochs", "0", "--workers", "1", "--precision", "float16"],
+            "--precision, --workers has no",
+        ),
+        (
+            ["omp", "--dense", "a.pt", "--no-train", "--rewind-epoch", "1"],
+            "--rewind-epoch has no effect: nothing",
+        ),
+    ],
+)
+def test_options_without_effect(folder: Path, arguments: list[str], message: str) -> None:
+    result = run("prune", *arguments, "--arch", "digits_cnn", *UNTRAINED, "--sparsity", "2", "--out", "made/b.pt")
+    assert result.exit_code == 2  # for the sparsity: nothing has to be trained here
+    assert f"Warning: {message}" in result.stderr
+
+
+def test_the_dense_network_is_not_replaced(folder: Path) -> None:
+    made = run(
+        "prune", "random", "--arch", "digits_cnn", *UNTRAINED, "--sparsity", "0.1", "--no-train", "--out", "a.pt"
+    )
+    assert made.exit_code == 0, made.output
+    before = (folder / "a.pt").read_bytes()
+    for option, other in (("--out", "--mask-out"), ("--mask-out", "--out")):
+        wanted = ["omp", "--dense", "./a.pt", *UNTRAINED, "--sparsity", "0.5", "--no-train", option, "a.pt", other, "b"]
+        result = run("prune", *wanted)
+        assert result.exit_code == 2
+        assert f"{option} is a.pt, which is read and would be replaced. Choose another place." in result.stderr
+    assert (folder / "a.pt").read_bytes() == before

@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -156,3 +159,10 @@ def test_sets_of_another_shape_or_without_labels_are_refused(tmp_path):
         open_benchmark("digits", ood=[data])
     with pytest.raises(DataError, match="letters has no labels"):
         open_benchmark("letters")
+
+
+def test_one_out_of_distribution_set_need_not_be_in_a_list(tmp_path: Path) -> None:
+    assert list(open_benchmark("digits", ood="textures").ood) == ["textures"]
+    path: Any = tmp_path
+    with pytest.raises(OptionError, match=r"Expected data as a text, one of: digits, .* but got .*Path"):
+        open_benchmark("digits", ood=[path])

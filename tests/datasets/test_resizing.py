@@ -99,7 +99,13 @@ def test_a_crop_that_does_not_fit():
 
 
 @pytest.mark.parametrize(
-    ("options", "text"), [({"resize": 0}, "--resize .* got 0"), ({"crop": -3}, "--crop .* got -3")]
+    ("options", "text"),
+    [
+        ({"resize": 0}, "--resize .* got 0"),
+        ({"crop": -3}, "--crop .* got -3"),
+        ({"resize": True}, "--resize .* got True"),
+        ({"crop": 8.5}, "--crop .* got 8.5"),
+    ],
 )
 def test_sizes_below_one(options, text):
     with pytest.raises(OptionError, match=text):

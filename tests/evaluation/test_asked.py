@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 from pydantic.dataclasses import dataclass as options_dataclass
@@ -12,12 +13,13 @@ from torch import nn
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError, OptionError
+from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.evaluation import Execution, ModelOptions, evaluate, evaluate_task, open_models, open_task, resolve
 from sparsescope.metrics.accuracy import Accuracy
 from sparsescope.metrics.base import OPTIONS
 from sparsescope.metrics.ece import ECE
 from sparsescope.metrics.nll import NLL
+from sparsescope.results import Evaluation
 
 
 @options_dataclass(frozen=True, config=OPTIONS)
@@ -49,13 +51,35 @@ class OtherAccuracy(Accuracy):
         ({"metrics": [5]}, "names or Metric objects, but got 5"),
         ({"metrics": "acuracy"}, "There is no metric 'acuracy'. Did you mean accuracy"),
         ({"config": {"margins": {"acuracy": 0.1}}}, "There is no metric 'acuracy'"),
+        ({"metrics": 3}, "Expected metrics to be names of metrics, but got 3"),
+        ({"skip": [ECE()]}, r"Expected skip to be names of metrics, but got ECE\("),
+        ({"skip": None}, "Expected skip to be names of metrics, but got None"),
+        ({"options": ["ece"]}, r"Expected options such as .* but got \['ece'\]"),
+        ({"options": {"accuracy": 0.1}}, "Expected options such as .* but got {'accuracy': 0.1}"),
+        ({"options": {"accuracy": {"margin": True}}}, "Expected the margin of accuracy .* but got True"),
+        ({"config": {"paper_tolerance": -1}}, "Expected paper_tolerance to be a number >= 0, but got -1"),
+        ({"config": {"paper_tolerance": float("nan")}}, "Expected paper_tolerance to be a number >= 0, but got nan"),
+        ({"config": [1]}, "In the configuration: Input should be"),
+        ({"preset": ""}, "Expected a preset of .* but got ''"),
+        ({"confidence": "0.9"}, "Expected a confidence level between 0.5 and 1, such as 0.95, but got '0.9'"),
+        ({"replicates": 200.5}, "Expected at least 100 bootstrap replicates, a whole number, but got 200.5"),
+        ({"seed": True}, "Expected a whole number 0 <= seed .* but got seed=True"),
+        ({"seed": 1.0}, "Expected a whole number 0 <= seed .* but got seed=1.0"),
+        ({"workers": 1.5}, "Expected a whole number of workers >= 1, but got workers=1.5"),
+        ({"workers": True}, "Expected a whole number of workers >= 1, but got workers=True"),
+        ({"batch_size": True}, "Expected a batch size >= 1 or auto, but got True"),
+        ({"cache": None}, "Expected cache to be True, False or a folder, but got cache=None"),
+        ({"cache": ""}, "Expected cache to be True, False or a folder, but got cache=''"),
+        ({"progress": 3}, "Expected progress to be a function, but got progress=3"),
+        ({"device": "cpu:3"}, "Expected a device of .*cpu.* but got 'cpu:3'"),
+        ({"device": None}, "Expected a device of .* but got 'None'"),
     ],
 )
 def test_what_would_have_no_effect_is_refused(
     dense: Classifier, sparse: Classifier, benchmark: Benchmark, keywords: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(OptionError, match=text):
-        evaluate(dense, sparse, benchmark, **{"metrics": ["accuracy"], **keywords}, cache=False)
+        evaluate(dense, sparse, benchmark, **{"metrics": ["accuracy"], "cache": False, **keywords})
 
 
 @pytest.mark.parametrize("data", [5, Path("data")])
@@ -157,3 +181,52 @@ def test_details_that_no_file_can_hold_are_refused(
     monkeypatch.setattr(OtherAccuracy, "details", lambda self, units: details)
     with pytest.raises(InputError, match=r"The metric other_accuracy gives what an evaluation cannot hold: details"):
         evaluate(dense, sparse, benchmark, metrics=OtherAccuracy(), cache=False)
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"mean": np.array([0.5]), "std": np.array([0.2])},
+        {"mean": torch.tensor([0.5]), "std": torch.tensor([0.2])},
+        {"mean": (value for value in [0.5]), "std": (value for value in [0.2])},
+        {"mean": 0.5, "std": 0.2},
+        {"metrics": (name for name in ["accuracy"]), "skip": {"ece"}},
+        {"batch_size": np.int64(4), "seed": np.int64(1), "replicates": np.int64(100)},
+        {"device": torch.device("cpu"), "ood": []},
+    ],
+)
+def test_what_is_meant_is_taken_in_any_form(small_network: nn.Module, benchmark: Benchmark, keywords: Any) -> None:
+    """Two models share an iterator."""
+    other = copy.deepcopy(small_network)
+    wanted = {"metrics": "accuracy", "replicates": 100, "cache": False, **keywords}
+    found = evaluate(small_network, other, benchmark, **wanted)
+    assert [metric.name for metric in found.metrics] == ["accuracy"]
+    assert found["accuracy"].difference("sparse").value == 0
+    Evaluation.model_validate_json(found.model_dump_json())
+
+
+@pytest.mark.parametrize(
+    ("keywords", "text"),
+    [
+        ({"module": "net.pt"}, "Expected module to be an nn.Module, but got a str"),
+        ({"std": [float("nan")]}, r"std > 0, but got mean=\[0.0\], std=\[nan\]"),
+        ({"mean": "0.5"}, "Expected mean and std of one length"),
+        ({"output": True}, "Expected output to be .* but got True"),
+        ({"output": 1.0}, "Expected output to be .* but got 1.0"),
+        ({"outputs": ()}, r"Expected outputs to be two or more different indices, but got \(\)"),
+        ({"outputs": (0, 0)}, "two or more different indices"),
+        ({"outputs": (0, -1)}, "two or more different indices"),
+    ],
+)
+def test_a_classifier_of_the_wrong_kind(small_network: nn.Module, keywords: Any, text: str) -> None:
+    with pytest.raises(OptionError, match=text):
+        Classifier(**{"module": small_network, **keywords})
+
+
+def test_a_benchmark_of_the_wrong_kind(benchmark: Benchmark) -> None:
+    pair: Any = (np.zeros((3, 8, 8, 1), np.uint8), np.arange(3))
+    with pytest.raises(DataError, match=r"Expected test to be an ImageSet, such as ArrayImages.* but got a tuple"):
+        Benchmark("pair", pair)
+    sets: Any = [benchmark.test]
+    with pytest.raises(DataError, match="Expected ood to be image sets by name, but got a list"):
+        Benchmark("listed", benchmark.test, ood=sets)

@@ -147,3 +147,9 @@ def test_config_files(tmp_path: Path) -> None:
         read_config(path)
     with pytest.raises(OptionError, match="Cannot read the configuration"):
         read_config(tmp_path / "absent.toml")
+
+
+def test_a_pyproject_without_our_table_is_no_configuration(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.other]\nx = 1\n")
+    with pytest.raises(OptionError, match=r"Expected \[tool.sparsescope\] in .*pyproject.toml, but there is no such"):
+        resolve(config=tmp_path / "pyproject.toml")

@@ -17,6 +17,7 @@ from sparsescope import userfiles
 from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.errors import SparsescopeWarning
 from sparsescope.evaluation import evaluate
+from sparsescope.measurements.predictions import Predictions
 from sparsescope.results import Evaluation
 from sparsescope.userfiles import load_object
 
@@ -234,3 +235,49 @@ def test_own_measurements_do_not_depend_on_the_users_files(folder: Path) -> None
     assert accuracy() == 0
     (folder / "another.py").write_text("x = 1")
     assert accuracy() == 2
+
+
+SET_FROM_OUTSIDE = (
+    "from pathlib import Path\nimport shade\nfrom sparsescope.evaluation import evaluate\n"
+    "from test_user_code import network, small_benchmark\n"
+    "def run(**options):\n"
+    "    model = network()\n"
+    "    found = evaluate(model, model, small_benchmark(), metrics=[shade.ShadeMetric()], cache='cache',\n"
+    "                     device='cpu', replicates=100, **options)\n"
+    "    return [found['shade'].value('dense').value, found.cost.cached]\n"
+)
+
+
+@pytest.mark.slow
+def test_a_constant_that_is_set_from_outside_is_measured_anew(folder: Path) -> None:
+    code = f"{SET_FROM_OUTSIDE}before = run()\nshade.OFFSET = 30.0\nprint(json.dumps([before, run(), run()]))"
+    (before, first), (after, second), (again, third) = run_process(folder, code)
+    assert after == pytest.approx(before + 40) and again == after
+    assert (first, second, third) == (0, 0, 2)
+
+
+@pytest.mark.slow
+def test_what_worker_processes_would_not_see_is_refused(folder: Path) -> None:
+    code = (
+        f"{SET_FROM_OUTSIDE}from sparsescope.errors import OptionError\n"
+        "if __name__ == '__main__':\n    same = run(workers=2)\n    shade.OFFSET = 30.0\n"
+        "    try:\n        run(workers=2)\n    except OptionError as error:\n"
+        "        print(json.dumps([same, str(error)]))"
+    )
+    (value, cached), told = run_process(folder, code)
+    assert value > 0 and cached == 0
+    assert told.startswith("Worker processes import your files anew, and there Shade or a network is not what it is")
+
+
+def test_a_replaced_method_of_a_built_in_measurement_is_measured_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(self: Predictions, *arguments: Any) -> Any:
+        found = own(self, *arguments)
+        return {**found, "logits": -found["logits"]}
+
+    own = Predictions.measure
+    before = measure("nll", folder / "cache")["nll"].value("dense").value
+    monkeypatch.setattr(Predictions, "measure", wrong)
+    after = measure("nll", folder / "cache")
+    assert after.cost.cached == 0 and after["nll"].value("dense").value != before

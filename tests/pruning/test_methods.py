@@ -310,11 +310,22 @@ def test_a_scoring_function_of_ones_own(tiny: nn.Module) -> None:
         ({"method": "synflow", "input_shape": 3}, r"sizes of an image, such as \[3, 32, 32\], but got 3"),
         ({"method": "synflow", "input_shape": [3, 0, 6]}, r"but got \[3, 0, 6\]"),
         ({"method": "synflow", "steps": 2.5}, r"whole number of steps of at least 1, but got 2.5"),
+        ({"method": "synflow", "steps": True}, r"whole number of steps of at least 1, but got True"),
+        (
+            {"method": "omp", "sparsity": "0.5"},
+            r"sparsity \(fraction removed\) of at least 0 and below 1, but got '0.5'",
+        ),
+        ({"method": "omp", "sparsity": False}, r"of at least 0 and below 1, but got False"),
+        ({"method": "synflow", "sparsity": "0.5"}, r"of at least 0 and below 1, but got '0.5'"),
+        ({"method": "n_m", "sparsity": "0.5"}, r"Scope 2:4 removes 0.5 of the weights, not '0.5'"),
+        ({"method": "omp", "scope": ""}, r"Expected scope 'global', .* but got ''"),
+        ({"method": "omp", "scope": 3}, r"Expected scope 'global', .* but got 3"),
+        ({"method": "omp", "within": {}}, r"Expected within to be a Mask, but got a dict"),
     ],
 )
 def test_wrong_options(tiny: nn.Module, make_batches: Make, call: dict[str, Any], text: str) -> None:
     with pytest.raises(OptionError, match=text):
-        ss.prune(model=tiny, batches=make_batches(), sparsity=0.5, **call)
+        ss.prune(**{"model": tiny, "batches": make_batches(), "sparsity": 0.5, **call})
 
 
 @pytest.mark.parametrize(
@@ -329,6 +340,8 @@ def test_wrong_options(tiny: nn.Module, make_batches: Make, call: dict[str, Any]
             r"images of shape \(2, 3, 6, 6\) and labels of shape",
         ),
         ("synflow", None, r"give batches, or input_shape"),
+        ("omp", 0.7, r"Expected batches, an iterable .* but got 0.7. Name the sparsity: sparsity=0.7"),
+        ("snip", 0.7, r"Expected batches, an iterable .* but got 0.7. Name the sparsity: sparsity=0.7"),
     ],
 )
 def test_unusable_batches(tiny: nn.Module, method: str, batches: Any, text: str) -> None:
