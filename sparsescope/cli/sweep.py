@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from sparsescope.cli.choices import spec_option
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.methods import WithMethods, complete_method
 from sparsescope.cli.parameters import batch_size_option, device_option, precision_option, quiet_option
@@ -32,8 +33,8 @@ _WIDEST = 120
     metavar="DIR",
     help="Where networks, evaluations and record go; a sweep that is found there goes on.",
 )
-@click.option("--data", metavar="SPEC", help="Data, instead of the recipe's: cifar10:DIR, folder:DIR …")
-@click.option("--ood", multiple=True, metavar="SPEC", help="Out-of-distribution images, instead of the recipe's.")
+@spec_option("--data", help="Data, instead of the recipe's: {data}.")
+@spec_option("--ood", multiple=True, help="Out-of-distribution images (repeatable), instead of the recipe's: {ood}.")
 @click.option("--seed", "seeds", type=int, multiple=True, help="Only this seed (repeatable).  [default: the recipe's]")
 @click.option(
     "--method",
