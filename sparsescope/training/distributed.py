@@ -64,7 +64,13 @@ def join(device: torch.device) -> tuple[Ranks, torch.device]:
     launched = all(name in os.environ for name in _TORCHRUN) and int(os.environ["WORLD_SIZE"]) > 1
     if launched and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        atexit.register(distributed.destroy_process_group)
+        atexit.register(_leave)
     if not distributed.is_initialized():
         return Ranks(), device
     return Ranks(distributed.get_rank(), distributed.get_world_size()), device
+
+
+def _leave() -> None:
+    """End the group that was joined here, unless the user's program has ended it."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()

@@ -43,3 +43,5 @@ if __name__ == "__main__":
     told = run(place / "plain", normalised=False)
     run(place / "normalised", normalised=True)
     torch.save(told, place / f"told-{torch.distributed.get_rank()}.pt")
+    torch.distributed.barrier()  # a process that ends while others still talk to it may be aborted
+    torch.distributed.destroy_process_group()
