@@ -74,11 +74,20 @@ def load_classifier(
         mask=artefact.mask,
         output=output if output is not None else (dense.output if dense is not None else "logits"),
         name=name or artefact.path.stem,
-        origin=Origin(str(artefact.path), artefact.sha256, network.spec),
+        origin=Origin(str(artefact.path), artefact.sha256, network.spec, _classes(artefact, dense)),
     )
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
     classifier.warnings = (*artefact.warnings, *about_values, *noticed, *sparsity_warnings(classifier, dense))
     return classifier
+
+
+def _classes(artefact: Artefact, dense: Classifier | None) -> tuple[str, ...] | None:
+    """Return the names of the outputs that our own checkpoint states; those of a mask's network are the dense one's."""
+    if artefact.kind == "mask":
+        return None if dense is None else dense.origin.classes
+    names = artefact.details.task.get("classes")
+    stated = isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)
+    return tuple(names) if stated else None
 
 
 @dataclass(frozen=True)
