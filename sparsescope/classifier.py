@@ -35,12 +35,14 @@ class Origin:
         sha256: of the file's bytes.
         architecture: its specification.
         classes: names of the outputs in their order, where the file or its publisher says them.
+        guessed: whether the architecture is known by nothing but the names and shapes of the weights.
     """
 
     path: str | None = None
     sha256: str | None = None
     architecture: str | None = None
     classes: tuple[str, ...] | None = None
+    guessed: bool = False
 
 
 @dataclass

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparsescope.architectures import Preprocessing
-from sparsescope.checkpoints.layout import Artefact, open_artefact
+from sparsescope.checkpoints.folding import make_plain
+from sparsescope.checkpoints.layout import Artefact, open_artefact, open_details
 from sparsescope.checkpoints.network import Network, copied, find_network, fits
 from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
 from sparsescope.classifier import Classifier, Origin
@@ -24,6 +25,7 @@ def load_classifier(
     output: str | int | None = None,
     dense: Classifier | str | Path | None = None,
     name: str | None = None,
+    weights: str | None = None,
 ) -> Classifier:
     """Return the classifier that a file holds, on the CPU, in float32.
 
@@ -39,8 +41,10 @@ def load_classifier(
         output: what the network returns (see `Classifier`); None means as for `dense`, else logits.
         dense: the dense network, which is not changed; with it, the file is a candidate and should be sparse.
         name: how results call it; the file's stem by default.
+        weights: which of several state dicts in the file, by its keys with dots between them, such as `model_ema`.
 
     Raises:
+        MissingWeightsError: the file has nothing under `weights`.
         ArtefactError: the file cannot be used; the text names the tensors and shapes, and what to do.
         OptionError: the architecture or the normalisation asked for cannot be used.
 
@@ -58,11 +62,11 @@ def load_classifier(
         raise OptionError("Expected --mean and --std together, but got only one of them.")
     if isinstance(dense, str | Path):
         dense = load_classifier(dense, arch=arch, mean=mean, std=std, output=output)
-    artefact = open_artefact(path)
+    artefact = open_artefact(path, weights)
     if artefact.kind == "mask":
         network = _masked(artefact, dense)
     else:
-        network = find_network(artefact, arch, dense)
+        network, artefact = find_network(artefact, arch, dense)
         _fill(network, artefact)
     preprocessing, noticed = normalisation(artefact, network, dense)
     if mean is not None and std is not None:
@@ -74,7 +78,9 @@ def load_classifier(
         mask=artefact.mask,
         output=output if output is not None else (dense.output if dense is not None else "logits"),
         name=name or artefact.path.stem,
-        origin=Origin(str(artefact.path), artefact.sha256, network.spec, _classes(artefact, dense)),
+        origin=Origin(
+            str(artefact.path), artefact.sha256, network.spec, _classes(artefact, dense), guessed=network.guessed
+        ),
     )
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
     classifier.warnings = (*artefact.warnings, *about_values, *noticed, *sparsity_warnings(classifier, dense))
@@ -86,8 +92,9 @@ def _classes(artefact: Artefact, dense: Classifier | None) -> tuple[str, ...] | 
     if artefact.kind == "mask":
         return None if dense is None else dense.origin.classes
     names = artefact.details.task.get("classes")
-    stated = isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)
-    return tuple(names) if stated else None
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(names)
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ def stored_task(path: str | Path) -> StoredTask:
     Raises:
         ArtefactError: the file cannot be read, or a size in it is none.
     """
-    task = open_artefact(path).details.task
+    task = open_details(path).task
     sizes = {name: task[name] for name in ("resize", "crop") if task.get(name) is not None}
     for name, size in sizes.items():
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
@@ -126,7 +133,7 @@ def stored_size(path: str | Path) -> int | None:
     Raises:
         ArtefactError: the file cannot be read.
     """
-    preprocessing = open_artefact(path).details.preprocessing
+    preprocessing = open_details(path).preprocessing
     return None if preprocessing is None else preprocessing.size
 
 
@@ -151,6 +158,7 @@ def _fill(network: Network, artefact: Artefact) -> None:
         more = f" ({len(problems) - 1} more tensors have such problems.)" if len(problems) > 1 else ""
         raise ArtefactError(f"{artefact.path}: {problems[0]}{more}")
     network.module.load_state_dict(artefact.tensors, strict=False)  # only num_batches_tracked can be missing
+    make_plain(network.module)
 
 
 def normalisation(

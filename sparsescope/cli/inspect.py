@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sparsescope.cli.parameters import arch_option
+from sparsescope.cli.parameters import arch_option, weights_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,8 +18,9 @@ __all__ = ["inspect"]
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @arch_option
+@weights_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list with one object per file.")
-def inspect(files: tuple[Path, ...], arch: str | None, as_json: bool) -> None:
+def inspect(files: tuple[Path, ...], arch: str | None, weights: str | None, as_json: bool) -> None:
     """Show what is in model and mask files: architecture, parameters, mask, sparsity by layer, warnings."""
     import json
 
@@ -27,7 +28,7 @@ def inspect(files: tuple[Path, ...], arch: str | None, as_json: bool) -> None:
 
     from sparsescope.checkpoints import describe
 
-    descriptions = [describe(path, arch) for path in files]
+    descriptions = [describe(path, arch, weights) for path in files]
     if as_json:
         click.echo(json.dumps([description.as_json() for description in descriptions], indent=2))
         return
