@@ -9,12 +9,11 @@ Read:
     sparsescope checkpoints   weights, mask, architecture, normalisation, task and history (`save_checkpoint`)
 
 From the file to the classifier: `read` (bytes to plain content), `layout` (content to weights and mask, by
-`containers`, `names`, `masks` and `folding`), `network` (weights to their architecture), `values` (are the numbers fit
-to be used), `load` (all of it). `describe` tells what is
-in a file also where it cannot be used.
+`containers`, `choice`, `names`, `masks` and `folding`), `network` (weights to their architecture), `values` (are the
+numbers fit to be used), `load` (all of it). `describe` tells what is in a file also where it cannot be used.
 """
 
-from sparsescope.checkpoints.containers import MissingWeightsError
+from sparsescope.checkpoints.choice import MissingWeightsError
 from sparsescope.checkpoints.describe import Description, describe
 from sparsescope.checkpoints.load import StoredTask, load_classifier, stored_size, stored_task
 from sparsescope.checkpoints.native import save_checkpoint

@@ -9,24 +9,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sparsescope.checkpoints.names import Tensors, plain_names
+from sparsescope.checkpoints.choice import WEIGHT_KEYS, Place, choose, dotted, part
+from sparsescope.checkpoints.names import Tensors
 from sparsescope.errors import ArtefactError
 
-__all__ = ["Found", "MissingWeightsError", "find", "holds_mask_values", "is_named_mask"]
+__all__ = ["Found", "find", "holds_mask_values", "is_named_mask"]
 
-_WEIGHT_KEYS = ("state_dict", "model_state_dict", "model", "net")
 _DEEPEST = 5  # levels of nesting followed
 _SHOWN = 8
 _OPTIMIZER = {"state", "param_groups"}  # what an optimizer's state dict consists of: its tensors are no weights
 _WEIGHT = re.compile(r"(^|[._])weight(_orig|_v|\.original[01]?)?$")
 _MASK = re.compile(r"(^|[._])masks?$|^masks?_(dict|list|state)")
-
-Place = tuple[str, ...]
-"""Where something lies in a file, key by key."""
-
-
-class MissingWeightsError(ArtefactError):
-    """A file has no weights under the name asked for."""
 
 
 @dataclass(frozen=True)
@@ -65,20 +58,20 @@ def find(value: object, file: Path, weights: str | None = None) -> Found:
     """
     states, masks = _states(value), _masks(value)
     if weights is not None:
-        states |= _part(states, weights)
+        states |= part(states, weights)
     if states or weights is not None:
-        place, warnings = _choose(states, file, weights)
-        near = {_dotted(other): found for other, found in masks.items() if _belongs(other, place, states)}
+        place, warnings = choose(states, file, weights)
+        near = {dotted(other): found for other, found in masks.items() if _belongs(other, place, states)}
         return Found(states[place], near, _unwrapped(place), warnings)
     if not masks:
         raise ArtefactError(_nothing_found(value, file))
     if len(masks) > 1:
-        named = ", ".join(_dotted(place) for place in masks)
+        named = ", ".join(dotted(place) for place in masks)
         raise ArtefactError(
             f"{file} holds no weights, but {len(masks)} collections of masks ({named}). Save the one that is meant."
         )
     ((place, tensors),) = masks.items()
-    return Found({}, {_dotted(place): tensors}, _unwrapped(place))
+    return Found({}, {dotted(place): tensors}, _unwrapped(place))
 
 
 def holds_mask_values(tensor: Tensor) -> bool:
@@ -101,80 +94,25 @@ def _states(value: object) -> dict[Place, Tensors]:
         if not tensors or (place and is_named_mask(place[-1])) or all(map(holds_mask_values, tensors.values())):
             continue
         named = any(_WEIGHT.search(name) and tensor.ndim >= 2 for name, tensor in tensors.items())
-        if named or (place and place[-1] in _WEIGHT_KEYS):
+        if named or (place and place[-1] in WEIGHT_KEYS):
             found[place] = tensors
     if not found and isinstance(value, Mapping) and not all(map(holds_mask_values, (bare := _dense(value)).values())):
         return {(): bare}
     return found
 
 
-def _part(states: Mapping[Place, Tensors], weights: str) -> dict[Place, Tensors]:
-    """Return the tensors of a state dict whose names begin with the rest of `weights`, if there are any."""
-    for place, tensors in states.items():
-        start = f"{_dotted(place)}." if place else ""
-        prefix = f"{weights.removeprefix(start)}."
-        part = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        if part and weights.startswith(start):
-            return {(*place, weights.removeprefix(start)): part}
-    return {}
-
-
-def _choose(states: Mapping[Place, Tensors], file: Path, weights: str | None) -> tuple[Place, tuple[str, ...]]:
-    """Return which state dict is meant, and what to say of the others."""
-    listed = "; ".join(f"{_dotted(place)} ({len(tensors)} tensors)" for place, tensors in states.items())
-    if weights is not None:
-        for place in states:
-            if _dotted(place) == weights:
-                return place, ()
-        raise MissingWeightsError(f"{file} has no weights under {weights!r}. Weights in it: {listed or 'none'}.")
-    if len(states) == 1:
-        return next(iter(states)), ()
-    usual = [place for place in states if not place or place[-1] in _WEIGHT_KEYS]
-    chosen = min(usual or states, key=lambda place: (len(place), _rank(place)))
-    own = plain_names(states[chosen])[0]
-    others = {place: plain_names(tensors)[0] for place, tensors in states.items() if place != chosen}
-    others = {place: tensors for place, tensors in others.items() if not _equal(own, tensors)}
-    alike = [place for place, tensors in others.items() if _shapes(tensors) == _shapes(own)]
-    if alike or (others and not usual):
-        raise ArtefactError(
-            f"{file} holds several sets of weights, and it is not known which is meant: {listed}. Choose one with "
-            f"--weights, such as --weights {_dotted(alike[0] if alike else chosen)}."
-        )
-    if not others:
-        return chosen, ()
-    rest = ", ".join(f"{_dotted(place)} ({len(tensors)} tensors)" for place, tensors in others.items())
-    return chosen, (f"weights are those under {_dotted(chosen)!r}; not used: {rest}. Choose with --weights.",)
-
-
-def _rank(place: Place) -> int:
-    return _WEIGHT_KEYS.index(place[-1]) if place and place[-1] in _WEIGHT_KEYS else -1
-
-
-def _shapes(tensors: Tensors) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
-
-
-def _equal(one: Tensors, other: Tensors) -> bool:
-    return _shapes(one) == _shapes(other) and all(_same(one[name], other[name]) for name in _shapes(one))
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return one.is_quantized == other.is_quantized and not one.is_meta and torch.equal(one, other)
-
-
 def _masks(value: object) -> dict[Place, Tensors]:
     """Return every collection of zeros and ones, and whatever else is named as masks, by its place."""
     found: dict[Place, Tensors] = {}
     for outer, item in _walk(value):
-        if any(outer[: len(place)] == place for place in found if place):
+        if any(outer[: len(place)] == place for place in found):
             continue
         named = bool(outer) and is_named_mask(outer[-1])
         if named or all(map(holds_mask_values, _leaves(item).values())):
             place, tensors = _innermost(outer, item)
+            found |= {place: tensors} if tensors else {}
         else:
-            place, tensors = outer, _strays(item)
-        if tensors:
-            found[place] = tensors
+            found |= {(*outer, name): {name: tensor} for name, tensor in _strays(item).items()}
     return found
 
 
@@ -246,11 +184,7 @@ def _dense(value: object) -> Tensors:
 
 def _leaves(value: object) -> Tensors:
     """Return all tensors below a value, by their keys with dots between them."""
-    return {_dotted((*place, name)): item for place, inner in _walk(value) for name, item in _dense(inner).items()}
-
-
-def _dotted(place: Place) -> str:
-    return ".".join(place) or "the file itself"
+    return {dotted((*place, name)): item for place, inner in _walk(value) for name, item in _dense(inner).items()}
 
 
 def _unwrapped(place: Place) -> tuple[str, ...]:
@@ -263,6 +197,6 @@ def _nothing_found(value: object, file: Path) -> str:
         keys = ", ".join(repr(key) for key in list(value)[:_SHOWN])
         found = f"a dictionary with the keys {keys}" if keys else "an empty dictionary"
     return (
-        f"Expected {file} to hold a state dict (tensors by name), bare or under one of {', '.join(_WEIGHT_KEYS)}, but "
+        f"Expected {file} to hold a state dict (tensors by name), bare or under one of {', '.join(WEIGHT_KEYS)}, but "
         f"it holds {found}. Save it with torch.save(model.state_dict(), 'weights.pt')."
     )

@@ -32,7 +32,7 @@ def folded(tensors: Tensors, masks: Mapping[str, Tensor]) -> tuple[Tensors, dict
     named, undone = dict(masks), []
     used: dict[str, tuple[str, Tensor] | None] = {}
     for name in list(tensors):
-        found = _old_form(name, tensors) or _new_form(name, tensors)
+        found = _old_form(name, tensors) or _new_form(name, tensors, name in named)
         if found is None:
             continue
         weight, effective, sources, kept, kind = found
@@ -82,8 +82,12 @@ def _old_form(name: str, tensors: Tensors) -> Effective | None:
     return None
 
 
-def _new_form(name: str, tensors: Tensors) -> Effective | None:
-    """Return a weight as torch.nn.utils.parametrize computes it, known by its first tensor."""
+def _new_form(name: str, tensors: Tensors, masked: bool) -> Effective | None:
+    """Return a weight as torch.nn.utils.parametrize computes it, known by its first tensor.
+
+    One that is computed of nothing but itself is folded where its mask has been found and applied: torch.ao.pruning
+    leaves it out of the state dict.
+    """
     found = _ORIGINAL.match(name)
     if found is None or found["part"] == "1":
         return None
@@ -94,25 +98,23 @@ def _new_form(name: str, tensors: Tensors) -> Effective | None:
         if len(sources) != 2 or sources[1] != f"{prefix}original1":
             return None
         return weight, _weight_norm(tensors[name], tensors[sources[1]]), sources, None, "weight_norm"
-    effective, mask, kinds, used = tensors[name], None, [], 1
-    for step in range(len(sources)):
-        own = {
-            other.removeprefix(f"{prefix}{step}."): other for other in sources if other.startswith(f"{prefix}{step}.")
-        }
-        if own.keys() == {"mask"} and tensors[own["mask"]].shape == effective.shape:
-            mask = tensors[own["mask"]]
-            effective = effective * mask
-            kinds.append("a mask as parametrization")
-        elif own.keys() == {"_u", "_v"}:
-            normalised = _spectral_norm(effective, tensors[own["_u"]], tensors[own["_v"]])
-            if normalised is None:
-                return None
-            effective = normalised
-            kinds.append("spectral_norm")
-        used += len(own)
-    if not kinds or used != len(sources) or len(kinds) != len({other.split(".")[-2] for other in sources[1:]}):
-        return None
-    return weight, effective, sources, mask, " and ".join(kinds)
+    steps: dict[str, Tensors] = {}
+    for other in sources[1:]:
+        step, _, leaf = other.removeprefix(prefix).partition(".")
+        steps.setdefault(step, {})[leaf] = tensors[other]
+    if not masked and list(steps) != [str(step) for step in range(len(steps))]:
+        return None  # a step has no tensors, so what it computes is unknown
+    effective, mask, kinds = tensors[name], None, ["a mask as parametrization"] * masked
+    for own in steps.values():
+        if own.keys() == {"mask"} and own["mask"].shape == effective.shape:
+            mask = own["mask"]
+            effective, kind = effective * mask, "a mask as parametrization"
+        elif own.keys() == {"_u", "_v"} and (whole := _spectral_norm(effective, own["_u"], own["_v"])) is not None:
+            effective, kind = whole, "spectral_norm"
+        else:
+            return None
+        kinds.append(kind)
+    return (weight, effective, sources, mask, " and ".join(kinds)) if kinds else None
 
 
 def _weight_norm(g: Tensor, v: Tensor) -> Tensor:

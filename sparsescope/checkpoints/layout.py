@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sparsescope.checkpoints.containers import find
 from sparsescope.checkpoints.folding import folded
-from sparsescope.checkpoints.masks import assigned, beside_weights, masked_parameter
+from sparsescope.checkpoints.masks import applied, assigned, beside_weights, changed_warning, masked_parameter
 from sparsescope.checkpoints.names import Tensors, inner_names, plain_names
 from sparsescope.checkpoints.native import Details, parse_details
 from sparsescope.checkpoints.read import read
@@ -182,14 +182,14 @@ def _with_weights(artefact: Artefact, tensors: Tensors, collections: Mapping[str
         found = _assigned(artefact.path, collection, weights, where)
         _check_agreement(artefact.path, masks, found, where)
         masks |= found
-        if found:
+        if found and artefact.kind == "state dict":
             layout.append(f"{len(found)} masks under {where!r} applied")
     artefact = replace(artefact, tensors=weights, layout=tuple(layout))
     if not masks:
         return artefact
     mask = _mask(artefact.path, masks)
-    masked, changed = _masked(artefact.path, weights, mask)
-    warning = _changed_warning({name: count for name, count in changed.items() if name not in pairs})
+    masked, changed = applied(artefact.path, weights, mask)
+    warning = changed_warning({name: count for name, count in changed.items() if name not in pairs})
     return replace(artefact, tensors=masked, mask=mask, warnings=(*artefact.warnings, *warning))
 
 
@@ -217,36 +217,3 @@ def _check_agreement(path: Path, masks: Tensors, others: Tensors, where: str) ->
             raise ArtefactError(
                 f"{path} holds two different masks of {name}, one of them under {where!r}. Save the one that is meant."
             )
-
-
-def _masked(path: Path, tensors: Tensors, mask: Mask) -> tuple[Tensors, dict[str, int]]:
-    """Return the tensors without the weights that the mask removes, and how many of those were not zero, by name."""
-    masked, changed, inverted = dict(tensors), {}, True
-    for name, kept in mask.items():
-        weight = tensors.get(name)
-        if weight is None or weight.shape != kept.shape:
-            came = "there is no such weight" if weight is None else f"the weight has shape {tuple(weight.shape)}"
-            raise ArtefactError(
-                f"{path}: the mask of {name} has shape {tuple(kept.shape)}, but {came}. Expected one mask entry for "
-                "each weight."
-            )
-        changed[name] = int((weight[~kept] != 0).sum())
-        inverted &= changed[name] == int((~kept).sum()) and not bool((weight[kept] != 0).any())
-        masked[name] = torch.where(kept, weight, torch.zeros((), dtype=weight.dtype))
-    if inverted and 0 < mask.sparsity < 1:
-        raise ArtefactError(
-            f"{path}: the masks seem to be 1 where weights are removed: all weights that they keep are zero, and all "
-            "others are not. Expected 1 where a weight is kept. Save 1 - mask."
-        )
-    return masked, changed
-
-
-def _changed_warning(changed: Mapping[str, int]) -> tuple[str, ...]:
-    layers = [name for name, count in changed.items() if count]
-    if not layers:
-        return ()
-    return (
-        f"mask and weights disagree: {sum(changed.values())} weights that the mask removes are not zero in the file "
-        f"({len(layers)} tensors, first {layers[0]} with {changed[layers[0]]}); they were set to zero. If the weights "
-        "are right, save them without the mask.",
-    )

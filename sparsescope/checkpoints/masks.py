@@ -1,14 +1,17 @@
 """Which weights masks are for: by name, by layer's name, or by their order and shapes."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from sparsescope.checkpoints.containers import holds_mask_values, is_named_mask
 from sparsescope.checkpoints.names import Tensors, plain_names
 from sparsescope.errors import ArtefactError
+from sparsescope.mask import Mask
 
-__all__ = ["assigned", "beside_weights", "masked_parameter"]
+__all__ = ["applied", "assigned", "beside_weights", "changed_warning", "masked_parameter"]
 
 _SHOWN = 4
 
@@ -58,10 +61,10 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
     shapes = {tuple(tensor.shape) for tensor in weights.values() if tensor.ndim >= 2}
     if not is_named_mask(where.rpartition(".")[2]) and not any(tuple(mask.shape) in shapes for mask in masks.values()):
         return {}
-    if all(name.isdecimal() for name in masks):
-        names = _in_order([mask for _, mask in sorted(masks.items(), key=lambda item: int(item[0]))], weights)
-    else:
-        names = {name: found for name in masks if (found := _weight_of(name, weights)) is not None}
+    found = {name: _weight_of(f"{where}.{name}", weights) or _weight_of(name, weights) for name in masks}
+    names: dict[str, str] | None = {name: own for name, own in found.items() if own is not None}
+    if list(masks) == [str(index) for index in range(len(masks))]:
+        names = _in_order(list(masks.values()), weights)
     if names is None or len(set(names.values())) < len(masks):
         lost = [f"{name} {tuple(mask.shape)}" for name, mask in masks.items() if names is None or name not in names]
         if all(bool(mask.all()) for mask in masks.values()) and not is_named_mask(where.rpartition(".")[2]):
@@ -82,13 +85,49 @@ def _spread(mask: Tensor, weight: Tensor) -> Tensor:
     return mask.expand_as(weight) if fits else mask
 
 
+def applied(path: Path, tensors: Tensors, mask: Mask) -> tuple[Tensors, dict[str, int]]:
+    """Return the tensors without the weights that the mask removes, and how many of those were not zero, by name."""
+    masked, changed, inverted = dict(tensors), {}, True
+    for name, kept in mask.items():
+        weight = tensors.get(name)
+        if weight is None or weight.shape != kept.shape:
+            came = "there is no such weight" if weight is None else f"the weight has shape {tuple(weight.shape)}"
+            raise ArtefactError(
+                f"{path}: the mask of {name} has shape {tuple(kept.shape)}, but {came}. Expected one mask entry for "
+                "each weight."
+            )
+        changed[name] = int((weight[~kept] != 0).sum())
+        inverted &= changed[name] == int((~kept).sum()) and not bool((weight[kept] != 0).any())
+        masked[name] = torch.where(kept, weight, torch.zeros((), dtype=weight.dtype))
+    if inverted and 0 < mask.sparsity < 1:
+        raise ArtefactError(
+            f"{path}: the masks seem to be 1 where weights are removed: all weights that they keep are zero, and all "
+            "others are not. Expected 1 where a weight is kept. Save 1 - mask."
+        )
+    return masked, changed
+
+
+def changed_warning(changed: Mapping[str, int]) -> tuple[str, ...]:
+    """Return a warning where masks remove weights that are not zero in the file."""
+    layers = [name for name, count in changed.items() if count]
+    if not layers:
+        return ()
+    return (
+        f"mask and weights disagree: {sum(changed.values())} weights that the mask removes are not zero in the file "
+        f"({len(layers)} tensors, first {layers[0]} with {changed[layers[0]]}); they were set to zero. If the weights "
+        "are right, save them without the mask.",
+    )
+
+
 def _weight_of(name: str, weights: Mapping[str, Tensor]) -> str | None:
     """Return the weight that a mask's name speaks of; None where there is none or more than one."""
     wanted = masked_parameter(name)
     parts = wanted.split(".")
     for start in range(len(parts)):  # the masks' names have a prefix
         short = ".".join(parts[start:])
-        for known in (short, f"{short}.weight"):
+        layer, _, leaf = short.rpartition(".")
+        computed = f"{layer}.parametrizations.{leaf}.original".removeprefix(".")
+        for known in (short, f"{short}.weight", computed, f"{short}_orig", f"{short}_v"):
             if known in weights:
                 return known
     underscored = {f".{wanted}", f".{wanted}.weight", f".{wanted}_weight"}
