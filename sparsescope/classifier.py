@@ -36,6 +36,7 @@ class Origin:
         architecture: its specification.
         classes: names of the outputs in their order, where the file or its publisher says them.
         guessed: whether the architecture is known by nothing but the names and shapes of the weights.
+        normalization: what mean and std come from, in words.
     """
 
     path: str | None = None
@@ -43,6 +44,7 @@ class Origin:
     architecture: str | None = None
     classes: tuple[str, ...] | None = None
     guessed: bool = False
+    normalization: str | None = None
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """What is in an artefact: for people to look at, also where no architecture is known."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sparsescope.architectures import Preprocessing
-from sparsescope.checkpoints.folding import make_plain
+from sparsescope.checkpoints.folding import fill
 from sparsescope.checkpoints.layout import Artefact, open_artefact, readings
 from sparsescope.checkpoints.load import normalisation
 from sparsescope.checkpoints.network import find_network
@@ -44,6 +44,8 @@ class Description:
         mean, std: normalisation; None where unknown.
         history: how the weights came about, in short; None where not stored.
         warnings: what the user should know.
+        architecture_guessed: whether nothing but names and shapes says what the architecture is.
+        normalization: what mean and std come from, in words.
     """
 
     path: str
@@ -63,6 +65,8 @@ class Description:
     std: tuple[float, ...] | None
     history: str | None
     warnings: tuple[str, ...]
+    architecture_guessed: bool = False
+    normalization: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
@@ -97,12 +101,13 @@ def describe(path: str | Path, arch: str | None = None, weights: str | None = No
     problems = value_problems(artefact.tensors, network.module)
     if problems:
         return _of_unknown(artefact, *problems, architecture=network.spec)
-    network.module.load_state_dict(artefact.tensors, strict=False)
-    make_plain(network.module)
-    preprocessing, noticed = normalisation(artefact, network)
+    fill(network.module, artefact.tensors)
+    preprocessing, source, noticed = normalisation(artefact, network)
     classifier = Classifier(network.module, preprocessing.mean, preprocessing.std, mask=artefact.mask)
-    noticed += (*narrow_warnings(network.narrowed, network.spec), *sparsity_warnings(classifier))
-    return _description(artefact, classifier.sparsity, network.spec, preprocessing, noticed)
+    about_network = (*network.warnings, *narrow_warnings(network.narrowed, network.spec))
+    noticed = (*about_network, *noticed, *sparsity_warnings(classifier))
+    description = _description(artefact, classifier.sparsity, network.spec, preprocessing, noticed)
+    return replace(description, architecture_guessed=network.guessed, normalization=source)
 
 
 def _description(

@@ -11,7 +11,7 @@ from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
 
 from sparsescope.checkpoints.names import Tensors
 
-__all__ = ["folded", "make_plain"]
+__all__ = ["fill", "folded"]
 
 _ORIGINAL = re.compile(r"^(?P<layer>.*\.)?parametrizations\.(?P<name>\w+)\.original(?P<part>[01]?)$")
 
@@ -53,8 +53,11 @@ def folded(tensors: Tensors, masks: Mapping[str, Tensor]) -> tuple[Tensors, dict
     return plain, named, words
 
 
-def make_plain(module: nn.Module) -> None:
-    """Replace the weights that a network computes as `folded` knows them by parameters, in place, as in eval mode."""
+def fill(module: nn.Module, tensors: Tensors) -> None:
+    """Load tensors that fit into a network, and replace the weights that it computes by parameters, as in eval mode."""
+    state = module.state_dict()  # with the versions of its layers, without which some of torchvision load nothing
+    state.update(tensors)
+    module.load_state_dict(state)
     module.eval()
     for child in list(module.modules()):
         for name in list(getattr(child, "parametrizations", ())):

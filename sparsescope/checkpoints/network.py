@@ -7,13 +7,29 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from sparsescope.architectures import Comparison, Preprocessing, fitting_options, is_known_code, match, resolve
+from sparsescope.architectures import (
+    IMAGENET,
+    Comparison,
+    Preprocessing,
+    Published,
+    fitting_options,
+    is_known_code,
+    match,
+    published,
+    record_of,
+    resolve,
+)
+from sparsescope.architectures.lookalikes import LOOK_ALIKES, untold
 from sparsescope.architectures.narrow import narrow
 from sparsescope.checkpoints.layout import Artefact, readings
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError
+from sparsescope.mask import head_weight
 
-__all__ = ["Network", "copied", "find_network"]
+__all__ = ["Network", "copied", "find_network", "fits"]
+
+
+_ORDINARY = replace(IMAGENET, resize=256, interpolation="bilinear")
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,7 @@ class Network:
         preprocessing: the architecture's normalisation; None where unknown.
         narrowed: layers with fewer channels than the architecture's.
         guessed: whether the architecture is known by nothing but the names and shapes of the weights.
+        record: what a library says of these weights, where it published them.
     """
 
     module: nn.Module
@@ -33,6 +50,50 @@ class Network:
     preprocessing: Preprocessing | None = None
     narrowed: tuple[str, ...] = ()
     guessed: bool = False
+    record: Published | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know of what the file leaves open."""
+        return (*self._guess, *self._alternatives, *self._transform_input)
+
+    @property
+    def _guess(self) -> tuple[str, ...]:
+        if not self.guessed or self.spec is None:
+            return ()
+        others = LOOK_ALIKES.get(self.spec, ())
+        alike = f" {' and '.join(others)} have the same." if others else ""
+        return (
+            f"architecture is a guess from names and shapes: {self.spec}. They do not tell "
+            f"{', '.join(untold(self.module))}.{alike} If accuracy is lower than expected, it may be another: give "
+            "--arch.",
+        )
+
+    @property
+    def _alternatives(self) -> tuple[str, ...]:
+        """How images are prepared for weights of this architecture, where the file does not say which they are."""
+        if self.record is not None or self.spec is None:
+            return ()
+        head = head_weight(self.module)
+        outputs = len(self.module.get_parameter(head)) if head is not None else 0
+        ways: dict[str, list[str]] = {}
+        for weights in published(self.spec):
+            if weights.outputs == outputs:
+                ways.setdefault(weights.preprocessing.in_words(), []).append(weights.name.rpartition(" ")[2])
+        if ways.keys() <= {_ORDINARY.in_words()}:
+            return ()
+        listed = "; ".join(f"{way} ({names[0]}{', …' if len(names) > 1 else ''})" for way, names in ways.items())
+        return (f"published weights of {self.spec} take images prepared so: {listed}.",)
+
+    @property
+    def _transform_input(self) -> tuple[str, ...]:
+        if self.record is not None or not hasattr(self.module, "transform_input"):
+            return ()
+        return (
+            f"the file does not say whether {self.spec} has transform_input, which normalizes images once more: "
+            f"{self.module.transform_input} is assumed, as torchvision has it for its published weights. If these were "
+            "trained otherwise, build the network in a function of your own: --arch FILE.py:function.",
+        )
 
 
 def copied(dense: Classifier) -> Network:
@@ -89,9 +150,9 @@ def _matched(artefact: Artefact) -> tuple[Network, Artefact]:
     for reading in others:
         with contextlib.suppress(ArtefactError):
             network, reading = _built(match(reading.shapes, str(artefact.path)), reading)
-            return replace(network, guessed=True), reading
+            return replace(network, guessed=network.record is None), reading
     network, last = _built(match(last.shapes, str(artefact.path)), last)
-    return replace(network, guessed=True), last
+    return replace(network, guessed=network.record is None), last
 
 
 def _alike(dense: Classifier, artefact: Artefact) -> tuple[Network, Artefact] | None:
@@ -122,7 +183,8 @@ def _built(spec: str, artefact: Artefact) -> tuple[Network, Artefact]:
             if not _comparison(module, reading).fits:
                 module = architecture.build(**options | fitting_options(architecture, module, reading.shapes))
         if _comparison(module, reading).fits:
-            return Network(module.cpu().float(), spec, architecture.preprocessing), reading
+            record = record_of(spec, artefact.sha256)
+            return Network(module.cpu().float(), spec, architecture.preprocessing, record=record), reading
     narrowed = _narrowed(module, artefact)
     if not narrowed:
         raise ArtefactError(

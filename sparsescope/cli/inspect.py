@@ -43,16 +43,17 @@ def _show(console: "Console", about: "Description") -> None:
 
     mean, std = (", ".join(f"{n:g}" for n in numbers) if numbers else None for numbers in (about.mean, about.std))
     total = None if about.sparsity_total is None else f"{about.sparsity_total:.1%} of all parameters"
+    origin = f", from {about.normalization}" if about.normalization else ""
     facts = {
         "kind": ", ".join((f"{about.kind} ({about.format})", *about.layout)),
-        "architecture": about.architecture or "unknown",
+        "architecture": f"{about.architecture or 'unknown'}{' (a guess)' if about.architecture_guessed else ''}",
         "tensors": f"{about.tensors:,}",
         "entries" if about.kind == "mask" else "parameters": f"{about.parameters:,}, of which {about.nonzero:,} kept",
         "sparsity": ", ".join(
             part for part in (f"{about.sparsity_prunable:.1%} of the prunable weights", total) if part
         ),
         "mask": "in the file" if about.has_mask else "none: zero weights count as removed",
-        "normalisation": f"mean ({mean}), std ({std})" if mean else "unknown",
+        "normalisation": f"mean ({mean}), std ({std}){origin}" if mean else "unknown",
         "history": about.history,
     }
     table = Table("layer", "shape", "sparsity", box=None, pad_edge=False)
