@@ -1,8 +1,9 @@
 """Subject: the private copy of a network that a pruning method scores, with the batches it may look at."""
 
 import copy
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError, OptionError
+from sparsescope.errors import InputError, OptionError, SparsescopeError, SparsescopeWarning
 from sparsescope.mask import prunable_weights, refuse_computed_weights, weight_tensors
 from sparsescope.values import is_number
 
@@ -71,6 +72,7 @@ class Subject:
     weights: dict[str, nn.Parameter]
     data: Iterable[Batch] | None
     count_backward: Callable[[int], None]
+    _said: set[str] = field(default_factory=set, repr=False)
 
     @classmethod
     def of(
@@ -107,6 +109,11 @@ class Subject:
     def module(self) -> nn.Module:
         """The copied network."""
         return self.model.module if isinstance(self.model, Classifier) else self.model
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether the network is said to return probabilities."""
+        return isinstance(self.model, Classifier) and self.model.output == "probabilities"
 
     @property
     def device(self) -> torch.device:
@@ -168,11 +175,22 @@ class Subject:
         return functional.cross_entropy(logits / temperature, labels, reduction="sum")
 
     def outputs(self, inputs: Tensor, module: nn.Module) -> Tensor:
-        """Return logits (N, K) of a changed copy of the network for inputs that no normalisation touches."""
+        """Return the outputs (N, K) of a changed copy of the network for inputs that no normalisation touches.
+
+        They are as the copy returns them, also where those of the network are probabilities.
+        """
         if isinstance(self.model, Classifier):
-            answered: Tensor = _answered(replace(self.model, module=module, mean=(0.0,), std=(1.0,)), inputs)
+            output = "logits" if self.gives_probabilities else self.model.output
+            changed = replace(self.model, module=module, mean=(0.0,), std=(1.0,), output=output)
+            answered: Tensor = _answered(changed, inputs)
             return answered
         return _checked_logits(_answered(module, inputs), len(inputs))
+
+    def warn(self, text: str) -> None:
+        """Warn (SparsescopeWarning) once, however often scores are computed."""
+        if text not in self._said:
+            self._said.add(text)
+            warnings.warn(text, SparsescopeWarning, stacklevel=5)
 
     def use_batch_norm(self, statistics: BatchNorm) -> None:
         """Let normalisation use the statistics of the `batch`, as in training, or its `running` ones.
@@ -196,9 +214,14 @@ def _counter(classifier: Classifier) -> Callable[[int], None]:
 def _answered(model: Callable[[Tensor], Any], images: Tensor) -> Any:
     try:
         return model(images)
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, SparsescopeError):
         raise
-    except (RuntimeError, TypeError) as error:  # what a network raises on images that are not for it
+    except (
+        RuntimeError,
+        TypeError,
+        ValueError,
+        AssertionError,
+    ) as error:  # what a network raises on images that are not for it
         cause = str(error).partition("\n")[0]
         kind = str(images.dtype).removeprefix("torch.")
         raise InputError(
