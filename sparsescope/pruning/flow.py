@@ -28,7 +28,7 @@ def secant(func: Function, x: Tensor, *args: Any, **named: Any) -> Tensor:
 
 
 def _times_constant(x: Tensor, value: Tensor) -> Tensor:
-    held = x.detach()
+    held = x.detach()  # -inf - (-inf) is no number
     return value + (x - held).nan_to_num() * torch.where(held > 0, value / held, 0.0)
 
 
@@ -95,9 +95,9 @@ def normalization(name: str, args: tuple[Any, ...], named: Mapping[str, Any]) ->
     call = inspect.signature(getattr(functional, name)).bind_partial(*args, **named)
     call.apply_defaults()
     given = call.arguments
-    if name in ("batch_norm", "instance_norm") and given["running_mean"] is not None:
-        if not given["training" if name == "batch_norm" else "use_input_stats"]:
-            return None
+    by_input = {"batch_norm": "training", "instance_norm": "use_input_stats"}
+    if name in by_input and given["running_mean"] is not None and not given[by_input[name]]:
+        return None
     return partial(_affine, given["input"], given["weight"], given.get("bias"), name)
 
 

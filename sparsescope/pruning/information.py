@@ -46,13 +46,13 @@ def check_information(
     method, smallest = mask.method or "the method", min(map(_smallest_normal, scores.values()))
     if max(float(group.scores[group.competing].abs().max()) for group in removing) < smallest:
         raise InputError(
-            f"All scores of {method} are 0, and a mask would follow from the order of the weights alone.{_cause(module)}"
+            f"All scores of {method} are 0, and a mask would follow from the weights' order alone.{_cause(module)}"
         )
     ties = {name: _ties(group) for name, group in groups.items()}
     total = _Ties(*map(sum, zip(*ties.values(), strict=True)))
     share = f"{total.tied / total.competing:.0%} of the weights have the same score of {method}"
     if total.beyond(_REFUSED):
-        raise InputError(f"{share}, and which of them are kept would follow from their order alone.{_cause(module)}")
+        raise InputError(f"{share}, and which of them to keep would follow from their order alone.{_cause(module)}")
     layers = [name for name, each in ties.items() if each.beyond(_REFUSED)]
     if layers or total.beyond(_WARNED):
         where = f" in {', '.join(layers)}" if layers else ""

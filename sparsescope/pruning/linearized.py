@@ -1,4 +1,4 @@
-"""The linearized network that SynFlow scores: activations, gates and normalizations pass flow on, none of it is lost."""
+"""The linearized network that SynFlow scores: no activation, gate or normalization in it loses any flow."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping

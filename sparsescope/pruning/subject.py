@@ -128,19 +128,33 @@ class Subject:
     def batches(self) -> Iterator[Batch]:
         """Yield (images, labels) on the network's device.
 
+        While normalisation uses the statistics of batches, a last batch of one image joins the one before it, as in
+        training.
+
         Raises:
             InputError: no batches were given, or one is not a pair of images and one whole-number label each.
         """
         if self.data is None:
             raise InputError("This method looks at data: give batches, an iterable of (images, labels) tensors.")
+        batches = map(self._placed, self.data)
+        if self._normalizes_by_batch:
+            batches = _joined(batches)
         empty = True
-        for batch in self.data:
-            images, labels = _checked(batch)
+        for batch in batches:
             empty = False
-            images = images.float() if images.dtype in _SHORT else images
-            yield images.to(self.device), labels.to(self.device).long()
+            yield batch
         if empty:
             raise InputError("Expected at least one batch of (images, labels), but the iterable is empty.")
+
+    def _placed(self, batch: object) -> Batch:
+        images, labels = _checked(batch)
+        images = images.float() if images.dtype in _SHORT else images
+        return images.to(self.device), labels.to(self.device).long()
+
+    @property
+    def _normalizes_by_batch(self) -> bool:
+        children = self.module.modules()
+        return any(child.training for child in children if isinstance(child, nn.modules.batchnorm._BatchNorm))
 
     def inputs(self) -> Iterator[Batch]:
         """Yield (inputs, labels) as `batches`, but as `module` takes them: a Classifier's pixels are normalised."""
@@ -163,10 +177,16 @@ class Subject:
         """Return the cross-entropy of logits / temperature, summed over the images of a batch.
 
         Raises:
-            InputError: as `logits`, or the network has no output for a label.
+            InputError: as `logits`, the network has no output for a label, or it returns probabilities.
         """
         images, labels = batch
-        logits = self.logits(images)
+        try:
+            logits = self.logits(images)
+        except InputError as error:
+            if len(images) > 1 or not self._normalizes_by_batch:
+                raise
+            raise InputError(f"{error} Give batches of at least 2 images, or batch_norm='running'.") from error
+        _refuse_probabilities(logits.detach())
         if int(labels.min()) < 0 or int(labels.max()) >= logits.shape[1]:
             raise InputError(
                 f"Expected labels 0–{logits.shape[1] - 1} (the network has {logits.shape[1]} outputs), but they are "
@@ -229,6 +249,19 @@ def _answered(model: Callable[[Tensor], Any], images: Tensor) -> Any:
         ) from error
 
 
+def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield the batches, a last one of a single image with the one before it."""
+    held: list[Batch] = []
+    for batch in batches:
+        if len(held) == 2:
+            yield held.pop(0)
+        held.append(batch)
+    if len(held) == 2 and len(held[1][1]) == 1:
+        (images, labels), (image, label) = held
+        held = [(torch.cat([images, image]), torch.cat([labels, label]))]
+    yield from held
+
+
 def _checked_logits(output: object, n: int) -> Tensor:
     if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != n:
         shape = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
@@ -237,6 +270,14 @@ def _checked_logits(output: object, n: int) -> Tensor:
             "Wrap it in a Classifier with output=... (an index, a key or 'probabilities')."
         )
     return output
+
+
+def _refuse_probabilities(outputs: Tensor) -> None:
+    if bool((outputs >= 0).all()) and bool(((outputs.sum(1) - 1).abs() < 1e-3).all()):
+        raise InputError(
+            "Expected the network to return logits, but each row is positive and adds up to 1: they are probabilities. "
+            "Wrap it in a Classifier with output='probabilities' (--model-output probabilities)."
+        )
 
 
 def _checked(batch: object) -> Batch:

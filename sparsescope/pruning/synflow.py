@@ -24,9 +24,9 @@ def synflow(subject: Subject, *, input_shape: Sequence[int] | None = None) -> Sc
     normalisation uses its running statistics, as in the authors' code. R is taken before a softmax or sigmoid at the
     end. Functions that saturate or rescale, such as ReLU6, GELU, gates, attention and LayerNorm, are linearized so that
     flow is conserved as it is in the networks of ReLUs that SynFlow is made for (`Linearized`), with a warning.
-    Computed in float64: in float32 R of a deep network overflows. `prune` asks for the scores 100 times, as sparsity rises along 1 - (1 - s)^(k/100), each time
-    with the weights removed so far at zero; scored once, SynFlow is another method. Source: Tanaka et al. 2020,
-    equation 3 and algorithm 1.
+    Computed in float64: in float32 R of a deep network overflows. `prune` asks for the scores 100 times, as sparsity
+    rises along 1 - (1 - s)^(k/100), each time with the weights removed so far at zero; scored once, SynFlow is another
+    method. Source: Tanaka et al. 2020, equation 3 and algorithm 1.
 
     Args:
         subject: the network.
@@ -56,12 +56,12 @@ def synflow(subject: Subject, *, input_shape: Sequence[int] | None = None) -> Sc
     flow = torch.autograd.grad(total, list(weights.values()), materialize_grads=True)
     subject.count_backward(1)
     scores = {name: (part * weights[name].detach()).abs() for name, part in zip(weights, flow, strict=True)}
-    most = max(float(score.sum()) for score in scores.values())
-    if 0 < most <= _ROUNDING * float(total.detach()):
+    most, whole = max(float(score.sum()) for score in scores.values()), float(total.detach())
+    if 0 < most <= _ROUNDING * whole:
         raise InputError(
-            f"SynFlow's sum of outputs, {float(total.detach()):.3g}, does not depend on the weights: the flow through every layer "
-            f"is at most {most:.1e}. A function in the network undoes their scale or saturates, and cannot be seen, as "
-            "in a scripted module. Give the network without it."
+            f"SynFlow's sum of outputs, {whole:.3g}, does not depend on the weights: at most {most:.1e} of it passes "
+            "through a layer. Something in the network that cannot be seen, such as a scripted module, saturates or "
+            "undoes the weights' scale. Give the network without it."
         )
     return scores
 
@@ -91,8 +91,8 @@ def _sum_of_outputs(subject: Subject, working: nn.Module, images: Tensor) -> Ten
     if mode.replaced:
         listed = ", ".join(f"{name} ({count})" for name, count in sorted(mode.replaced.items()))
         subject.warn(
-            "SynFlow is defined for networks of ReLUs. It scores this one in linearized form, in which no flow is lost: "
-            f"functions of activations are replaced that saturate, multiply or rescale them: {listed}."
+            "SynFlow is made for networks of ReLUs. It scores a linearized form of this one, in which no flow is lost. "
+            f"Replaced are functions that saturate, rescale or multiply activations: {listed}."
         )
     elif squashed:
         subject.warn("SynFlow adds up the outputs before the softmax or sigmoid at the end of the network.")
