@@ -136,11 +136,9 @@ class Subject:
         """
         if self.data is None:
             raise InputError("This method looks at data: give batches, an iterable of (images, labels) tensors.")
-        batches = map(self._placed, self.data)
-        if self._normalizes_by_batch:
-            batches = _joined(batches)
+        placed = map(self._placed, self.data)
         empty = True
-        for batch in batches:
+        for batch in _joined(placed) if self._normalizes_by_batch else placed:
             empty = False
             yield batch
         if empty:
