@@ -49,7 +49,7 @@ def crosscheck(classifier: Classifier, benchmark: Benchmark, *, images: int = 20
     """Return every comparison; one that fails on this model, ours or theirs, is reported with its reason.
 
     The comparison runs on the CPU on a copy of the model, over all its weights (the packages know no masks), and in
-    float32 if the model is in float16 or bfloat16.
+    float32 whatever the model's precision is.
 
     Args:
         classifier: the model; left as it was.
@@ -63,9 +63,7 @@ def crosscheck(classifier: Classifier, benchmark: Benchmark, *, images: int = 20
     rows = stratified_sample(benchmark.test.required_labels(), images, seed, "sample/test")
     dense = Mask({name: torch.ones_like(kept) for name, kept in (classifier.mask or {}).items()})
     outputs = benchmark.outputs or classifier.outputs
-    module = copy.deepcopy(classifier.module).cpu()
-    if any(parameter.dtype in (torch.float16, torch.bfloat16) for parameter in module.parameters()):
-        module = module.float()
+    module = copy.deepcopy(classifier.module).cpu().float()
     own = replace(classifier, module=module, mask=dense, outputs=outputs)
     sample = Sample(own, benchmark.test.read(rows), benchmark.test.required_labels()[rows], seed)
     with own.prepared("cpu"):
