@@ -43,16 +43,15 @@ def check_information(
     removing = [group for group in groups.values() if bool((group.competing & ~group.kept).any())]
     if not removing:
         return
+    cause = _cause(module, within or {})
     method, smallest = mask.method or "the method", min(map(_smallest_normal, scores.values()))
     if max(float(group.scores[group.competing].abs().max()) for group in removing) < smallest:
-        raise InputError(
-            f"All scores of {method} are 0, and a mask would follow from the weights' order alone.{_cause(module)}"
-        )
+        raise InputError(f"All scores of {method} are 0, and a mask would follow from the weights' order alone.{cause}")
     ties = {name: _ties(group) for name, group in groups.items()}
     total = _Ties(*map(sum, zip(*ties.values(), strict=True)))
     share = f"{total.tied / total.competing:.0%} of the weights have the same score of {method}"
     if total.beyond(_REFUSED):
-        raise InputError(f"{share}, and which of them to keep would follow from their order alone.{_cause(module)}")
+        raise InputError(f"{share}, and which of them to keep would follow from their order alone.{cause}")
     layers = [name for name, each in ties.items() if each.beyond(_REFUSED)]
     if layers or total.beyond(_WARNED):
         where = f" in {', '.join(layers)}" if layers else ""
@@ -115,12 +114,18 @@ def _smallest_normal(score: Tensor) -> float:
     return torch.finfo(score.dtype).smallest_normal if score.is_floating_point() else 1.0
 
 
-def _cause(module: nn.Module) -> str:
-    """Return weights of which nothing passes on, if there are any, and what to do."""
-    zero = [name for name, weight in module.named_parameters() if name.endswith("weight") and not bool(weight.any())]
+def _cause(module: nn.Module, within: Mapping[str, Tensor]) -> str:
+    """Return weights of which nothing passes on, if there are any beside those that were removed, and what to do."""
+    emptied = {name for name, kept in within.items() if not bool(kept.any())}
+    zero = [
+        name
+        for name, weight in module.named_parameters()
+        if (name.endswith("weight") or (weight.ndim < 2 and "bias" not in name))  # scales too, but no tokens
+        and name not in emptied
+        and not bool(weight.any())
+    ]
     if not zero:
         return " Check that the network's outputs depend on its weights, or choose another method."
     listed = ", ".join(zero[:3]) + (f" and {len(zero) - 3} more" if len(zero) > 3 else "")
-    return (
-        f" {listed} {'is' if len(zero) == 1 else 'are'} all 0. Initialize such weights, or prune the trained network."
-    )
+    verb = "is" if len(zero) == 1 else "are"
+    return f" {listed} {verb} all 0. Initialize such weights, or prune the trained network."
