@@ -89,7 +89,7 @@ def without_upper_bound(name: str, args: tuple[Any, ...], named: Mapping[str, An
 
 
 def normalization(name: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> Callable[[], Tensor] | None:
-    """Return a normalization by statistics of its input as its weight and bias; None of anything else."""
+    """Return a normalization by statistics of its input without the centering, its divisor a constant; else None."""
     if name not in ("layer_norm", "rms_norm", "group_norm", "instance_norm", "batch_norm"):
         return None
     call = inspect.signature(getattr(functional, name)).bind_partial(*args, **named)
@@ -98,15 +98,25 @@ def normalization(name: str, args: tuple[Any, ...], named: Mapping[str, Any]) ->
     by_input = {"batch_norm": "training", "instance_norm": "use_input_stats"}
     if name in by_input and given["running_mean"] is not None and not given[by_input[name]]:
         return None
-    return partial(_affine, given["input"], given["weight"], given.get("bias"), name)
+    x: Tensor = given["input"]
+    weight, bias = given["weight"], given.get("bias")
+    if name in ("layer_norm", "rms_norm"):
+        axes = tuple(range(-len(given["normalized_shape"]), 0))
+        return partial(_scaled, x, x.square().mean(axes, keepdim=True), weight, bias)
+    by_channel = (-1, *[1] * (x.ndim - 2))
+    weight, bias = (None if values is None else values.view(by_channel) for values in (weight, bias))
+    if name == "group_norm":
+        groups = x.square().view(len(x), given["num_groups"], -1, *x.shape[2:])
+        power = groups.mean(tuple(range(2, groups.ndim)), keepdim=True).expand_as(groups).flatten(1, 2)
+    else:
+        axes = tuple(range(2, x.ndim))
+        power = x.square().mean((0, *axes) if name == "batch_norm" else axes, keepdim=True)
+    return partial(_scaled, x, power, weight, bias)
 
 
-def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, name: str) -> Tensor:
-    by_channel = name not in ("layer_norm", "rms_norm")
-    if by_channel:
-        shape = (-1, *[1] * (x.ndim - 2))
-        weight, bias = (None if values is None else values.view(shape) for values in (weight, bias))
-    scaled = x.clone() if weight is None else x * weight
+def _scaled(x: Tensor, power: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    scaled = x * (power.detach() + torch.finfo(x.dtype).tiny).rsqrt()
+    scaled = scaled if weight is None else scaled * weight
     return scaled if bias is None else scaled + bias
 
 

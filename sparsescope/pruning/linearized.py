@@ -37,7 +37,7 @@ _COMPOSITES: dict[str, Function] = {
     "scaled_dot_product_attention": attention,
     "multi_head_attention_forward": body(functional.multi_head_attention_forward),
 }
-_SQUASHING = {"softmax", "log_softmax", "sigmoid", "logsigmoid", "expit", "hardsigmoid"}
+_SQUASHING = {"softmax", "log_softmax", "sigmoid", "log_sigmoid", "expit", "hardsigmoid"}
 _RESHAPING = {"flatten", "view", "reshape", "squeeze", "unsqueeze", "contiguous", "clone"}
 _OF_PROBABILITIES = {"log", "clamp", "clamp_min"}
 
@@ -54,7 +54,7 @@ class Linearized(TorchFunctionMode):
         Sigmoid, Hardsigmoid, softmax, exp              f(0) / x as a constant, times x: an even gate, even attention
         products of n activations, such as attention    the same value, each factor with 1/n of the flow
         quotients, norms, standard deviations           the same value, divisors as constants
-        LayerNorm, GroupNorm, InstanceNorm, RMSNorm     weight and bias alone, as BatchNorm acts before training
+        LayerNorm, GroupNorm, InstanceNorm, RMSNorm     a constant divisor, as BatchNorm has, and no centering
 
     Equal shares are those of layer-wise relevance propagation, which conserves what it passes on (Achtibat et al.
     2024). ReLU, BatchNorm with running statistics and everything linear stay as they are, to the bit.
@@ -85,6 +85,7 @@ class Linearized(TorchFunctionMode):
         if name in _COMPOSITES:
             with self:
                 return _COMPOSITES[name](*args, **named)
+        before = active[0].clone() if _in_place(func) and name in _SQUASHING else active[0]
         replacement = self._replacement(name, func, args, named)
         if replacement is None:
             result = func(*args, **named)
@@ -95,8 +96,8 @@ class Linearized(TorchFunctionMode):
                 result = args[0].copy_(result)
         if name == "setitem":
             self._marked(args[0], active=True)
-        if isinstance(result, Tensor) and len(active) == 1 and name in _SQUASHING | _RESHAPING | _OF_PROBABILITIES:
-            self._before[id(result)] = (name, active[0])
+        if len(active) == 1 and result is not before and name in _SQUASHING | _RESHAPING | _OF_PROBABILITIES:
+            self._before[id(result)] = (name, before)
         return self._marked(result, active=True)
 
     def unsquashed(self, outputs: Any) -> tuple[Any, bool]:
