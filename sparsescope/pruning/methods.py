@@ -103,7 +103,7 @@ def prune(
             target = 1 - start ** (1 - step / steps) * (1 - sparsity) ** (step / steps)
         scores = _scores(chosen, subject, options)
         mask = make_mask(scores, target, scope=scope, method=chosen.name, within=within)
-        if step == steps:
+        if step == steps or pattern(scope) is not None:  # the first step makes all of N:M
             check_information(scores, mask, subject.module, scope=scope, within=within)
         within = mask
         within.apply(subject.module)
