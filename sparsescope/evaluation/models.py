@@ -10,6 +10,7 @@ from sparsescope.checkpoints import load_classifier
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, InputError, OptionError, raise_together
 from sparsescope.mask import refuse_computed_weights
+from sparsescope.modules import measurable
 from sparsescope.values import per_channel
 
 __all__ = ["Model", "ModelOptions", "open_models"]
@@ -113,7 +114,10 @@ def _open(model: Model, name: str, options: ModelOptions, dense: Classifier | No
             model, arch=options.arch, mean=options.mean, std=options.std, output=options.output, dense=dense
         )
     _check_mask_applied(opened)
-    return opened
+    module, changed = measurable(opened.module)
+    if module is opened.module:
+        return opened
+    return replace(opened, module=module, warnings=(*opened.warnings, *([changed] if changed else [])))
 
 
 def _check_mask_applied(classifier: Classifier) -> None:
