@@ -82,8 +82,8 @@ class Classifier:
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
             raise OptionError(f"Expected module to be an nn.Module, but got a {type(self.module).__name__}.")
-        refuse_without_values(self.module)
         self.module, wrapper = bare(self.module)
+        refuse_without_values(self.module)
         self.mean, self.std = per_channel(self.mean), per_channel(self.std)
         fitting = all(is_number(value) and abs(value) <= 1 for value in (*self.mean, *self.std))
         if len(self.mean) != len(self.std) or not self.mean or not fitting or min(self.std) <= 0:

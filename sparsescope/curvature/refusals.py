@@ -38,13 +38,14 @@ def refuse_straight_through(classifier: Classifier, shape: Sequence[int]) -> Non
         require_gradient(classifier, logits, "the images")
         answers = (logits * signs_like(logits[0])).sum(1)
         (gradient,) = torch.autograd.grad(answers.sum(), pixels)
+    answers = answers.detach()
     first, second = gradient.double()
     size = first.norm()
     if not (size > 0 and (first - second).norm() <= 1e-6 * size):
         return
     start, end = pixels.detach().double()
     foretold, change = float((first * (end - start)).sum()), float(answers[1] - answers[0])
-    noise = 1e-3 * float(answers.detach().abs().max())
+    noise = 1e-3 * float(answers.abs().max())
     if abs(change - foretold) > max(0.05 * (abs(change) + abs(foretold)), noise):
         raise NotEvaluated(
             f"the gradient of {classifier.name} is the same for all images, but its answers are not linear in them "
