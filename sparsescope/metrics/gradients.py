@@ -38,7 +38,7 @@ class OfGradients(Metric, abc.ABC):
     @override
     def warnings(self, units: Units, estimate: Estimate) -> tuple[str, ...]:
         share = without_gradient(units)
-        told = f"has no gradient on {share:.1%} of the images of {self.name}, which count as if they could not be moved"
+        told = f"has no gradient on {share:.1%} of the images ({self.label}): they count as robust and flat"
         return (told,) if share > _TOLD_SHARE else ()
 
 
