@@ -11,7 +11,11 @@ Catalogue:
 from sparsescope.curvature.inputs import InputCurvatures, input_curvatures
 from sparsescope.curvature.lanczos import Extremes, top_eigenvalue, top_eigenvalues
 from sparsescope.curvature.linearity import is_layerwise_linear, is_piecewise_linear
-from sparsescope.curvature.refusals import refuse_straight_through, require_weight_gradient
+from sparsescope.curvature.refusals import (
+    refuse_hidden_second_derivatives,
+    refuse_straight_through,
+    require_weight_gradient,
+)
 from sparsescope.curvature.weights import Support, gauss_newton_forms, hessian_forms, hessian_product, surviving_weights
 
 __all__ = [
@@ -24,6 +28,7 @@ __all__ = [
     "input_curvatures",
     "is_layerwise_linear",
     "is_piecewise_linear",
+    "refuse_hidden_second_derivatives",
     "refuse_straight_through",
     "require_weight_gradient",
     "surviving_weights",

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from sparsescope.classifier import Classifier
+from sparsescope.curvature.derivatives import twice_differentiable
 from sparsescope.curvature.linearity import noise_images, signs_like
 from sparsescope.curvature.weights import Support
 from sparsescope.differentiable import differentiating, require_gradient
 from sparsescope.errors import NotEvaluated
 
-__all__ = ["refuse_straight_through", "require_weight_gradient"]
+__all__ = ["refuse_hidden_second_derivatives", "refuse_straight_through", "require_weight_gradient"]
 
 _LARGEST_SHARE = 0.9
 """Share of surviving weights without gradient beyond which a Hessian would be that of biases and normalization alone.
@@ -76,3 +77,30 @@ def require_weight_gradient(classifier: Classifier, support: Support, images: Te
     without = sum(size for size, (_, gradient) in zip(sizes, used, strict=True) if not bool(gradient.any()))
     if without > _LARGEST_SHARE * sum(sizes):
         raise NotEvaluated(f"no gradient in {without / sum(sizes):.0%} of the weights of {classifier.name}")
+
+
+def refuse_hidden_second_derivatives(classifier: Classifier, support: Support, images: Tensor) -> None:
+    """Raise NotEvaluated if a part of the second derivatives in the weights is hidden, or there are none.
+
+    The gradient Jᵀc of the logits is linear in c, so autograd must find cᵀ(∂/∂c)⟨Jᵀc, v⟩ = ⟨Jᵀc, v⟩ along any v.
+
+    Args:
+        classifier: the model, inside `Classifier.prepared`.
+        support: of the same model, from `surviving_weights`.
+        images: float32 (n, C, H, W) in [0, 1]; a few are enough.
+    """
+    with twice_differentiable(classifier):
+        logits = classifier(images)
+        require_gradient(classifier, logits, "its weights")
+        c = signs_like(logits).requires_grad_()
+        parameters = list(support.parameters.values())
+        found = torch.autograd.grad(logits, parameters, c, create_graph=True, allow_unused=True)
+        gradients = [gradient for gradient in found if gradient is not None]
+        slopes = [(gradient * signs_like(gradient)).sum() for gradient in gradients]
+        seen = [slope for slope in slopes if slope.requires_grad]
+        (rate,) = torch.autograd.grad(seen, c, allow_unused=True) if seen else (None,)
+    with torch.no_grad():
+        missing = sum(float(slope) for slope in slopes) - (0.0 if rate is None else float((rate * c).sum()))
+        size = sum(float(gradient.square().sum()) for gradient in gradients) ** 0.5
+    if abs(missing) > 1e-2 * size:
+        raise NotEvaluated(f"{classifier.name} has an operation that hides its second derivatives")

@@ -16,6 +16,7 @@ from sparsescope.curvature import (
     hessian_forms,
     hessian_product,
     is_layerwise_linear,
+    refuse_hidden_second_derivatives,
     require_weight_gradient,
     surviving_weights,
     top_eigenvalue,
@@ -173,6 +174,7 @@ class WeightSpectrum(_MicroBatches):
         columns: dict[str, list[float]] = {}
         with surviving_weights(classifier) as support:
             require_weight_gradient(classifier, support, shown[0].images[:_LOOKED_AT])
+            refuse_hidden_second_derivatives(classifier, support, shown[0].images[:_LOOKED_AT])
             for batch in shown:
                 product = hessian_product(classifier, support, batch.images, batch.labels, batch_size)
                 rng = generator(batch.seed, "weight_top_eigenvalue", batch.unit)

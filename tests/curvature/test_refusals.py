@@ -7,6 +7,8 @@ from torch import nn
 from sparsescope.classifier import Classifier
 from sparsescope.curvature import refuse_straight_through, require_weight_gradient, surviving_weights
 from sparsescope.errors import NotEvaluated
+from sparsescope.measurements.base import run
+from sparsescope.measurements.weight_curvature import WeightSpectrum
 
 SHAPE = (3, 8, 8)
 
@@ -46,6 +48,41 @@ def test_no_false_alarm(layers, scale):
     refuse_straight_through(Classifier(module), SHAPE)
     module[1].bias.data += 1e4 * scale  # every unit of a ReLU network is on: one region, one gradient
     refuse_straight_through(Classifier(module), SHAPE)
+
+
+class Hidden(torch.autograd.Function):
+    """The square, whose backward pass takes its factor out of the graph."""
+
+    @staticmethod
+    def forward(ctx, values):
+        ctx.save_for_backward(values)
+        return values**2
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * torch.from_numpy(gradient.detach().numpy()) * ctx.saved_tensors[0].detach()
+
+
+class Squared(nn.Linear):
+    """A layer with squared weights."""
+
+    def __init__(self, square):
+        super().__init__(192, 4)
+        self.square = square
+
+    def forward(self, images):
+        return nn.functional.linear(images.flatten(1), self.square(self.weight), self.bias)
+
+
+@pytest.mark.parametrize("square", [Hidden.apply, torch.square], ids=["hidden", "seen"])
+def test_hidden_second_derivatives_in_the_weights_are_refused(square, small_benchmark):
+    measurement = WeightSpectrum("test", images=8, images_per_unit=8, tolerance=0.1)
+    network = nn.Sequential(Squared(square))
+    if square is torch.square:
+        assert run(measurement, Classifier(network), small_benchmark)["top_eigenvalue"] > 0
+    else:
+        with pytest.raises(NotEvaluated, match="model has an operation that hides its second derivatives"):
+            run(measurement, Classifier(network), small_benchmark)
 
 
 def test_most_weights_without_gradient_are_refused(small_classifier, small_benchmark):
