@@ -189,7 +189,8 @@ class Classifier:
         """
         module, home = self.module, self.device
         modes = {child: child.training for child in module.modules()}
-        parameters = {p: (p.requires_grad, p.grad) for p in module.parameters()}
+        kept = [p for p in module.parameters() if not p.is_inference()]  # those take no gradients, and no changes
+        parameters = {p: (p.requires_grad, p.grad) for p in kept}
         try:
             with contextlib.suppress(NotImplementedError):  # of torch.export, whose modules keep the mode they had
                 module.eval()

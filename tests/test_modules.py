@@ -10,9 +10,10 @@ from torch import nn
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import ArtefactError
+from sparsescope.errors import ArtefactError, NotEvaluated
 from sparsescope.evaluation import evaluate
 from sparsescope.mask import Mask
+from sparsescope.metrics.fgsm_accuracy import FgsmAccuracy
 from sparsescope.results import Evaluation
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit", "ignore:.*deprecated", "ignore:.*quantiz")
@@ -122,3 +123,10 @@ def test_without_values_is_refused(small_network: nn.Module, small_benchmark: Be
     quantized = torch.ao.quantization.quantize_dynamic(copy.deepcopy(small_network), {nn.Linear}, dtype=torch.qint8)
     with pytest.raises(ArtefactError, match=r"^7 is a quantized Linear, .*: give the float network that it was made"):
         evaluate(small_network, quantized, small_benchmark, **SETTINGS)
+
+
+def test_a_module_of_inference_mode_is_left_as_it_was(small_network: nn.Module, small_benchmark: Benchmark) -> None:
+    module = from_inference_mode(small_network)
+    with pytest.raises(NotEvaluated, match="model computes in inference mode, which has no gradients"):
+        FgsmAccuracy().measure(Classifier(module), small_benchmark)
+    assert module.training and all(parameter.requires_grad for parameter in module.parameters())
