@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError
+from sparsescope.errors import InputError, NotEvaluated
 from sparsescope.evaluation.bootstrap import bootstrap, estimate, without_spread
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
@@ -71,8 +71,11 @@ def _units(
         failed = [results.reasons[model][m] for m in wanted for model in (name, dense) if m in results.reasons[model]]
         if failed:
             missing[name] = failed[0]
-        else:
+            continue
+        try:
             found[name] = metric.units(results.measured[name], results.measured[dense], benchmark)
+        except NotEvaluated as error:
+            missing[name] = str(error)
     return found, missing
 
 
