@@ -34,6 +34,7 @@ _WIDEST = 120
     help="Where networks, evaluations and record go; a sweep that is found there goes on.",
 )
 @spec_option("--data", help="Data, instead of the recipe's: {data}.")
+@spec_option("--train", help="Training images, instead of the recipe's, in the forms of --data.")
 @spec_option("--ood", multiple=True, help="Out-of-distribution images (repeatable), instead of the recipe's: {ood}.")
 @click.option("--seed", "seeds", type=int, multiple=True, help="Only this seed (repeatable).  [default: the recipe's]")
 @click.option(
@@ -62,6 +63,7 @@ def sweep(
     recipe: str,
     out: Path,
     data: str | None,
+    train: str | None,
     ood: tuple[str, ...],
     seeds: tuple[int, ...],
     methods: tuple[str, ...],
@@ -81,9 +83,11 @@ def sweep(
     from sparsescope.devices import pick_device
     from sparsescope.sweeps import Resources, load_sweep
 
-    changes = {"data": data, "seeds": seeds, "methods": methods, "sparsities": sparsities}
+    changes = {"data": data, "train": train, "seeds": seeds, "methods": methods, "sparsities": sparsities}
     changes = {name: value for name, value in changes.items() if value}
     chosen = load_sweep(recipe, **changes, evaluation={"ood": ood} if ood else {})
+    for line in [] if methods else chosen.without_effect:
+        click.echo(f"Warning: {line}", err=True)
     resources = Resources(pick_device(device), precision, workers, batch_size, not no_cache)
     if dry_run:
         _show_plan(chosen, out, resources)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Classifier
 from sparsescope.errors import NotEvaluated
 from sparsescope.evaluation.order import fair_order
 from sparsescope.measurements.base import Measurement
@@ -85,6 +86,11 @@ class Plan:
     def tasks(self) -> Iterable[Task]:
         """All tasks in order."""
         return (task for stage in self.stages for task in stage)
+
+    def check(self, classifier: Classifier) -> None:
+        """Raise InputError for an option that does not fit a model, before hours are spent on all the rest."""
+        for task in self.tasks:
+            task.measurement.check(classifier)
 
 
 def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs: Pairs) -> Plan:

@@ -157,6 +157,8 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     constant = check_models(task, device)
     pairs = Pairs.of_one_dense([classifier.name for classifier in task.classifiers])
     plan = make_plan(settings.metrics, task.benchmark, settings.seed, pairs)
+    for classifier in task.classifiers:
+        plan.check(classifier)
     executor = open_executor(setting, execution.workers)
     results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
     warn_of_equal_models(task.classifiers, results.identities)
