@@ -10,6 +10,7 @@ from click.exceptions import Exit
 from typing_extensions import override
 
 import sparsescope as package
+from sparsescope.cli.cache import cache
 from sparsescope.cli.corrupt import corrupt
 from sparsescope.cli.crosscheck import crosscheck
 from sparsescope.cli.demo import demo
@@ -69,7 +70,7 @@ def sparsescope() -> None:
     """
 
 
-for _command in (evaluate, prune, sweep, inspect, report, explain, dissect, corrupt, crosscheck, demo):
+for _command in (evaluate, prune, sweep, inspect, report, explain, dissect, corrupt, crosscheck, cache, demo):
     sparsescope.add_command(_command)
 
 
