@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from sparsescope.cli.choices import spec_option
+from sparsescope.cli.ending import BROKEN
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.methods import WithMethods, complete_method
 from sparsescope.cli.parameters import batch_size_option, device_option, precision_option, quiet_option
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
-INCOMPLETE = 3
 _WIDEST = 120
 
 
@@ -93,7 +93,7 @@ def sweep(
         _show_plan(chosen, out, resources)
         return
     if _run(chosen, out, resources, quiet):
-        context.exit(INCOMPLETE)
+        context.exit(BROKEN)
 
 
 def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) -> bool:

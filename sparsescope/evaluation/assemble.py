@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError
+from sparsescope.errors import InputError, SparsescopeError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate, without_spread
+from sparsescope.evaluation.jobs import broke
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
 from sparsescope.evaluation.settings import Settings
@@ -71,7 +72,12 @@ def _units(
         if failed:
             missing[name] = failed[0]
         else:
-            found[name] = metric.units(results.measured[name], results.measured[dense], benchmark)
+            try:
+                found[name] = metric.units(results.measured[name], results.measured[dense], benchmark)
+            except SparsescopeError:
+                raise
+            except Exception as error:  # of a metric's own code: it costs that metric alone
+                missing[name] = broke(error)
     return found, missing
 
 
