@@ -162,7 +162,7 @@ class _Judged:
 
     def _value(self, name: str) -> MetricValue:
         if (found := self.estimates.get(name)) is None:
-            return MetricValue(status="not evaluated", reason=self.reasons.get(name, "nothing was left to measure"))
+            return MetricValue(status="not evaluated", reason=self.reasons.get(name, self.metric.nothing_left))
         return MetricValue(
             status="measured",
             value=found.value,

@@ -104,6 +104,7 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs:
     reasons: dict[str, str] = {}
     for metric in metrics:
         try:
+            metric.check(benchmark)
             wanted = metric.measurements(benchmark)
             required = _requirements(wanted)
             for measurement in (*wanted, *required):

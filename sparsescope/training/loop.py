@@ -91,7 +91,7 @@ def train(
     run = _Run(engine, images, recipe, first, stop, seed, test, workers, folder, *told)
     if folder is not None:
         run.resume(folder, precision)
-    engine.start()
+    engine.start(images.shape)
     try:
         if not run.history:
             run.keep()

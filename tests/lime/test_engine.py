@@ -219,17 +219,20 @@ def test_every_size_and_number_of_channels(channels, size):
         for method in ("auto", "grid", "slic"):
             item = Shown(torch.from_numpy(blocks), segment(blocks, method), 0)
             (fitted,) = explained(Classifier(Seen()), [item], LimeSettings(samples=12, fill=fill, superpixels=method))
-            if item.superpixels >= 2:
+            if item.superpixels >= 2 and fill != "mean":  # each superpixel is its own mean
                 assert len(fitted.coefficients) == item.superpixels
                 assert np.isfinite([getattr(fitted, name) for name in NUMBERS]).all()
-            else:
+            elif fill != "mean":
                 assert fitted is None
 
 
 def test_filling_with_what_is_there_leaves_nothing_to_explain(small_classifier):
     item = Shown(torch.full((3, 8, 8), 0.5), pictures(1)[0].segments, 0)
-    (fitted,) = explained(small_classifier, [item], LimeSettings(samples=20, fill=0.5))
-    assert fitted.constant and fitted.fidelity < 1e-12
+    assert explained(small_classifier, [item], LimeSettings(samples=20, fill=0.5)) == [None]
+    assert explained(small_classifier, [item], LimeSettings(samples=20, fill="mean")) == [None]
+    pixels = Shown(torch.rand(3, 8, 8), np.arange(64).reshape(8, 8), 0)  # superpixels of one pixel
+    assert explained(small_classifier, [pixels], LimeSettings(samples=20, fill="mean")) == [None]
+    assert explained(small_classifier, [pixels], LimeSettings(samples=20, fill=0.5)) != [None]
 
 
 def test_errors_name_the_model_and_what_to_do(small_classifier):
