@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from sparsescope.cli.choices import OneOf, derived_option, spec_option
+from sparsescope.cli.choices import OneOf, complete, derived_option, metric_names, spec_option
 from sparsescope.cli.ending import exit_code, write_report
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.parameters import (
@@ -23,6 +23,7 @@ from sparsescope.cli.parameters import (
     std_option,
 )
 from sparsescope.cli.progress import progress_bar
+from sparsescope.cli.unread import SETS, warn_of_unread
 from sparsescope.errors import OptionError
 from sparsescope.presets import preset_names
 
@@ -69,8 +70,21 @@ def _gates() -> list[str]:
 @resize_option
 @crop_option
 @output_option
-@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Measure only this metric (repeatable).")
-@click.option("--skip", multiple=True, metavar="NAME", help="Leave this metric out (repeatable).")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete(metric_names),
+    help="Measure only this metric (repeatable).",
+)
+@click.option(
+    "--skip",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete(metric_names),
+    help="Leave this metric out (repeatable).",
+)
 @click.option(
     "--preset",
     type=OneOf(preset_names),
@@ -142,6 +156,7 @@ def run(
     make_folder(out)
     with progress_bar(quiet=quiet) as progress:
         task = open_task(dense, sparse, data, models=_model_options(options), images=_data_options(options))
+        warn_of_unread({f"--{name}": options[name] for name in SETS}, settings, lambda: task.benchmark)
         execution = Execution(device, batch_size, workers, not no_cache, progress)
         evaluation = evaluate_task(task, settings, execution)
     paths, all_written = write_report(evaluation, out)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from sparsescope.cli.choices import spec_option
+from sparsescope.cli.choices import complete, spec_option, sweep_recipes
 from sparsescope.cli.ending import BROKEN
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.methods import WithMethods, complete_method
 from sparsescope.cli.parameters import batch_size_option, device_option, precision_option, quiet_option
 from sparsescope.cli.progress import duration, progress_bar
+from sparsescope.cli.unread import SETS, warn_of_unread
 from sparsescope.userfiles import object_name
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _WIDEST = 120
 
 
 @click.command(cls=WithMethods)
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=complete(sweep_recipes, or_file=True))
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -102,6 +103,8 @@ def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) 
     from sparsescope.sweeps import Account, open_data, run_sweep
 
     benchmark = open_data(recipe)
+    asked = {f"evaluation.{name}": getattr(recipe.evaluation, name) for name in SETS if name != "train"}
+    warn_of_unread(asked, recipe.evaluation.settings(), lambda: benchmark)
     with progress_bar(quiet=quiet) as progress:
         account = Account(recipe, benchmark, progress) if progress is not None else None
         outcome = run_sweep(recipe, out, resources, told=account, benchmark=benchmark)
@@ -132,7 +135,7 @@ def _show_plan(recipe: "SweepRecipe", out: Path, resources: "Resources") -> None
     train = len(benchmark.train) if benchmark.train is not None else 0
     lines = {
         "data": f"{recipe.data}: {train:,} training and {len(benchmark.test):,} test images",
-        "networks": recipe.architecture + (f", small twin {recipe.small}" if recipe.small else ""),
+        "networks": recipe.architecture + (f", small dense network {recipe.small}" if recipe.small else ""),
         "methods": ", ".join(recipe.methods),
         "sparsities": ", ".join(f"{sparsity:.1%}" for sparsity in recipe.grid),
         "seeds": ", ".join(map(str, recipe.seeds)),

@@ -1,5 +1,6 @@
 """The plan: which measurement is needed of which model, cut into shards: the steps of cache, resume and progress."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from sparsescope.measurements.base import Measurement
 from sparsescope.metrics.base import Metric
 from sparsescope.results import Pairs
 
-__all__ = ["Plan", "Shard", "Task", "make_plan"]
+__all__ = ["Plan", "Shard", "Task", "make_plan", "sets_read"]
 
 SHARD_COST = 4096
 """Forward passes in a shard, about: a second or two of a CIFAR network on a CPU, so little is ever lost."""
@@ -133,6 +134,17 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs:
         )
         stages.setdefault(_depth(measurement), []).append(task)
     return Plan(tuple(tuple(stages[depth]) for depth in sorted(stages)), reasons)
+
+
+def sets_read(metrics: Sequence[Metric], benchmark: Benchmark) -> set[str]:
+    """Return which image sets metrics read: `test`, `train`, `ood`, `corrupted`, `probe`."""
+    found: set[str] = set()
+    for metric in metrics:
+        with contextlib.suppress(NotEvaluated):
+            wanted = metric.measurements(benchmark)
+            for measurement in (*wanted, *_requirements(wanted)):
+                found |= {name.partition(":")[0] for name in measurement.image_sets(benchmark)}
+    return found
 
 
 def _order(measurement: Measurement, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> NDArray[np.intp]:

@@ -106,6 +106,6 @@ def _checked(image: Tensor | NDArray[np.floating]) -> Tensor:
     low, high = float(pixels.min()), float(pixels.max())
     if not (low >= 0 and high <= 1):  # also catches nan
         raise DataError(
-            f"Expected pixels in [0, 1], but they reach from {low:g} to {high:g}. Give pixels, not normalised values."
+            f"Expected pixels in [0, 1], but they reach from {low:g} to {high:g}. Give pixels, not normalized values."
         )
     return pixels.float()

@@ -147,3 +147,8 @@ def test_the_plan_and_the_page_say_which_recipe_trains_which_method(folder: Path
     assert result.exit_code == 0, result.output
     page = Path("out/sweep.md").read_text()
     assert "| random | cifar-rigl | 3 |" in page and "| omp | digits | 2 |" in page
+
+
+def test_image_sets_that_no_metric_reads_get_a_word(folder: Path) -> None:
+    start = ("sweep", "own.toml", "--out", "out", "--quiet", "--method", "omp", "--sparsity", "0.2")
+    assert "Warning: evaluation.ood has no effect" in run(*start, "--ood", "textures").stderr

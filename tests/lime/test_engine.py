@@ -255,9 +255,9 @@ def test_errors_name_the_model_and_what_to_do(small_classifier):
         ({"kernel_width": 0.0}, "Expected kernel_width to be > 0, but got 0.0."),
         ({"distance": "euclid"}, "Expected distance to be one of hamming, cosine, but got 'euclid'."),
         ({"superpixels": "watershed"}, "Expected superpixels to be one of auto, felzenszwalb, quickshift, slic, grid"),
-        ({"fill": "black"}, "Expected fill to be a number, a colour, mean or blur, but got 'black'."),
-        ({"fill": 255.0}, "Expected fill to be colours in [0, 1] (pixels), but got 255.0."),
-        ({"fill": ()}, "Expected fill to be colours in [0, 1] (pixels), but got ()."),
+        ({"fill": "black"}, "Expected fill to be a number, a color, mean or blur, but got 'black'."),
+        ({"fill": 255.0}, "Expected fill to be colors in [0, 1] (pixels), but got 255.0."),
+        ({"fill": ()}, "Expected fill to be colors in [0, 1] (pixels), but got ()."),
     ],
 )
 def test_settings_outside_their_range(options, message):
