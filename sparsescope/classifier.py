@@ -13,7 +13,8 @@ from sparsescope.errors import InputError, OptionError
 from sparsescope.identity import Fingerprint, Identity
 from sparsescope.mask import Mask, Sparsity, account, weight_tensors
 from sparsescope.modules import bare, refuse_without_values, uncompiled
-from sparsescope.userfiles import file_digests
+from sparsescope.sources import known_as
+from sparsescope.userfiles import file_digests, without_place
 from sparsescope.values import is_number, is_whole, per_channel
 
 __all__ = ["Classifier", "Origin", "Passes"]
@@ -209,11 +210,17 @@ class Classifier:
                 parameter.requires_grad_(requires_grad)
                 parameter.grad = grad
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, *, with_place: bool = False) -> str:
         """Return a SHA-256 over weights, mask, normalisation, options and the classes' code: where a training began.
 
         It stays as it is, so that trainings begun by earlier versions can be resumed; caches are keyed by `identity`.
+
+        Args:
+            with_place: whether the place of a user's file counts, as it did in earlier versions, beside its content.
         """
+        spec = self.origin.architecture
+        if spec is not None and not with_place:
+            spec = without_place(spec)
         digest = hashlib.sha256()
         for name, tensor in self.module.state_dict().items():
             values = tensor.detach().cpu().contiguous()
@@ -222,13 +229,14 @@ class Classifier:
         for name, kept in (self.mask or {}).items():
             digest.update(f"mask {name}|".encode() + kept.numpy().tobytes())
         digest.update(repr((tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(self.module))).encode())
-        digest.update(repr((self.origin.architecture, file_digests())).encode())
+        digest.update(repr((spec, file_digests())).encode())
         for child in self.module.modules():
             attributes = {name: value for name, value in vars(child).items() if name[0] != "_" and name != "training"}
             plain = [(name, attributes[name]) for name in sorted(attributes) if _is_plain(attributes[name])]
             digest.update(repr(plain).encode())
         for kind in sorted({type(child) for child in self.module.modules()}, key=lambda kind: kind.__qualname__):
-            digest.update(f"{kind.__module__}.{kind.__qualname__}".encode())
+            module = kind.__module__ if with_place else known_as(kind.__module__)
+            digest.update(f"{module}.{kind.__qualname__}".encode())
             if not kind.__module__.startswith("torch."):
                 with contextlib.suppress(OSError, TypeError):
                     digest.update(inspect.getsource(kind).encode())
@@ -244,7 +252,7 @@ class Classifier:
         module, found = self.module, Fingerprint()
         found.add(dict(module.state_dict()), dict(module.named_buffers()), dict(self.mask or {}))
         found.add(tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(module))
-        found.add(self.origin.architecture, file_digests())
+        found.add(without_place(self.origin.architecture or ""), file_digests())
         for child in module.modules():
             found.add(type(child), _attributes(child), [list(getattr(child, name).values()) for name in _HOOKS])
         return found.identity

@@ -14,6 +14,7 @@ from sparsescope.cli.corrupt import corrupt
 from sparsescope.cli.crosscheck import crosscheck
 from sparsescope.cli.demo import demo
 from sparsescope.cli.dissect import dissect
+from sparsescope.cli.ending import BROKEN, INTERRUPTED, UNUSABLE
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.explain import explain
 from sparsescope.cli.inspect import inspect
@@ -24,8 +25,6 @@ from sparsescope.cli.sweep import sweep
 from sparsescope.errors import InputError, SparsescopeWarning
 
 __all__ = ["main", "sparsescope"]
-
-GATE_NOT_MET, UNUSABLE, BROKEN, INTERRUPTED = 1, 2, 3, 130
 
 
 class _Commands(click.RichGroup):
@@ -50,7 +49,9 @@ class _Commands(click.RichGroup):
             context.exit(BROKEN)
         except Exception:
             traceback.print_exc()
-            click.echo("The evaluation broke: the traceback above says where. Please report it.", err=True)
+            click.echo(
+                f"`{context.invoked_subcommand}` failed: the traceback above says where. Please report it.", err=True
+            )
             context.exit(BROKEN)
 
 
@@ -66,7 +67,8 @@ def sparsescope() -> None:
     """Measure what pruning takes away from an image classifier, and judge whether the sparse model matches its parent.
 
     Exit codes: 0 done (and the gate met), 1 the gate is not met, 2 wrong usage or unusable input,
-    3 the evaluation broke (of a sweep: some of it), 130 interrupted.
+    3 something broke (a metric, a file of the report, some of a sweep), 130 interrupted. Of several, 2 goes before 1,
+    and 1 before 3.
     """
 
 

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError, NotEvaluated
+from sparsescope.errors import InputError, NotEvaluated, SparsescopeError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate, without_spread
+from sparsescope.evaluation.jobs import broke
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
 from sparsescope.evaluation.settings import Settings
@@ -76,6 +77,10 @@ def _units(
             found[name] = metric.units(results.measured[name], results.measured[dense], benchmark)
         except NotEvaluated as error:
             missing[name] = str(error)
+        except SparsescopeError:
+            raise
+        except Exception as error:  # of a metric's own code: it costs that metric alone
+            missing[name] = broke(error)
     return found, missing
 
 
@@ -160,7 +165,7 @@ class _Judged:
 
     def _value(self, name: str) -> MetricValue:
         if (found := self.estimates.get(name)) is None:
-            return MetricValue(status="not evaluated", reason=self.reasons.get(name, "nothing was left to measure"))
+            return MetricValue(status="not evaluated", reason=self.reasons.get(name, self.metric.nothing_left))
         return MetricValue(
             status="measured",
             value=found.value,
