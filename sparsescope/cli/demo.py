@@ -4,6 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import make_folder, quiet_option, seed_option
 from sparsescope.cli.progress import progress_bar
 
@@ -42,6 +43,6 @@ def demo(out: Path, sparsity: float, seed: int, quiet: bool) -> None:
         evaluation = evaluate(dense, sparse, "digits", preset="quick", seed=seed, progress=progress)
     paths = report(evaluation, out)
     print_summary(evaluation)
-    click.echo("\nWritten:")
+    echo("\nWritten:")
     for path in (dense, sparse, *paths.values()):
-        click.echo(f"  {path}")
+        echo(f"  {path}")

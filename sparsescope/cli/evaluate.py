@@ -8,6 +8,7 @@ import rich_click as click
 
 from sparsescope.cli.choices import OneOf, derived_option, spec_option
 from sparsescope.cli.interruption import kept
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     arch_option,
     batch_size_option,
@@ -148,10 +149,10 @@ def run(
         evaluation = evaluate_task(task, settings, execution)
     paths = report(evaluation, out)
     if not quiet:
-        click.echo("Written: " + ", ".join(str(path) for path in paths.values()) + "\n", err=True)
+        echo("Written: " + ", ".join(str(path) for path in paths.values()) + "\n", err=True)
     for model in evaluation.models:
         for warning in model.warnings:
-            click.echo(f"Warning: {model.name}: {warning}", err=True)
+            echo(f"Warning: {model.name}: {warning}", err=True)
     print_summary(evaluation)
     outcomes = {verdict.outcome for verdict in evaluation.verdicts.values()}
     return bool(outcomes & GATES[gate])
@@ -176,9 +177,7 @@ def _settings(options: dict[str, Any]) -> "Settings":
     )
     measured = {metric.name for metric in settings.metrics}
     for metric in sorted(own.keys() - measured):
-        click.echo(
-            f"Warning: {metric} is not measured: its options ({', '.join(own[metric])}) have no effect.", err=True
-        )
+        echo(f"Warning: {metric} is not measured: its options ({', '.join(own[metric])}) have no effect.", err=True)
     return settings
 
 

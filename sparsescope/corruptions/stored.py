@@ -5,7 +5,6 @@ and so on; and `labels.npy`, integers (5 n,). Sets that sparsescope writes also 
 """
 
 import hashlib
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from sparsescope.benchmark import CorruptedSet, ImageSet
 from sparsescope.corruptions import STORED_SETS
 from sparsescope.corruptions.tables import EXTRA, SEVERITIES, STANDARD
 from sparsescope.errors import DataError, OptionError
+from sparsescope.files import read_json
 
 __all__ = ["LABELS", "MANIFEST", "CifarC", "file_of", "open_corrupted", "read_manifest"]
 
@@ -118,7 +118,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     path = folder / MANIFEST
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
         raise ValueError("it has no list of files")
     return content
