@@ -133,15 +133,18 @@ def _read_torch(path: Path, start: bytes) -> Content:
 
 def _check_extent(value: object, path: Path) -> None:
     """Raise ArtefactError for contents that are far larger than their file: shared or repeated parts, many times."""
-    level, parts, size, most = [value], 0, 0, most_bytes(path)
+    level, parts, size = {id(value): (value, 1)}, 0, 0  # each object once, with how often it comes
     for _ in range(_DEEPEST):
-        size += sum(item.numel() * item.element_size() for item in level if isinstance(item, torch.Tensor))
-        level = [item for each in level for item in _parts(each)]
-        parts += len(level)
-        if not level and size <= most:
-            return
-        if parts > _MOST_PARTS or size > most:
+        below: dict[int, tuple[object, int]] = {}
+        for each, times in level.values():
+            size += times * each.numel() * each.element_size() if isinstance(each, torch.Tensor) else 0
+            for part in _parts(each):
+                below[id(part)] = part, below.get(id(part), (part, 0))[1] + times
+        level, parts = below, parts + sum(times for _, times in below.values())
+        if parts > _MOST_PARTS or size > most_bytes(path):
             break
+        if not level:
+            return
     raise ArtefactError(
         f"{path} holds more than a file of its size can: its content is repeated or nested beyond measure. "
         f"{_SAVE_WEIGHTS}"

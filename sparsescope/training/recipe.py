@@ -78,7 +78,7 @@ class Recipe(BaseModel):
         left_out = {"description", "source"} | ({"label_smoothing"} if self.label_smoothing == 0 else set())
         return self.model_dump(mode="json", exclude=left_out)
 
-    def changed(self, **changes: Any) -> "Recipe":
+    def changed(self, /, **changes: Any) -> "Recipe":
         """Return a copy with some values changed, checked like any other; OptionError if one is out of range."""
         return validated(Recipe, self.model_dump() | changes, "the changed recipe")
 
@@ -93,7 +93,7 @@ def recipe_names() -> list[str]:
     return toml_names("sparsescope.training")
 
 
-def load_recipe(source: str | Path, **changes: Any) -> Recipe:
+def load_recipe(source: str | Path, /, **changes: Any) -> Recipe:
     """Return a recipe of the package by name, or of a TOML file by path (`.toml`).
 
     Args:

@@ -7,10 +7,11 @@ import zipfile
 
 INTEGERS = (0, 1, 2, 127, 128, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**63, 2**64 - 1)
 TEXTS = (
-    "", "x", "-1", "0", "1e999", "-1e999", "nan", "inf", "1_000", "0x10", "9" * 400, "9" * 5000, "-" + "9" * 30, "1.5",
-    "true", "null", "[]", "{}", "[[1]]", "[" * 300, "{" * 300, '{"a":' * 120, "'", '"', '"""', "\\", "#", "\x00", "\x1b[2J", "\r",
-    "\ud800", "é", "\u202e", "=1+1", "a" * 3000, "..", "../../x", "/etc/passwd", "a.b", "a.b.c = 1", "\n", "\n[x]\n", ",", ";",
-    "1979-05-27T07:32:00Z", "25:61:00", "[tool]", "__proto__", "self", "$x^$", "$\\frac$", "<script>", "|", "{{7*7}}",
+    "", "x", "-1", "0", "1e999", "-1e999", "nan", "inf", "1_000", "0x10", "9" * 400, "9" * 5000, "-" + "9" * 30,
+    "1.5", "true", "null", "[]", "{}", "[[1]]", "[" * 300, "{" * 300, '{"a":' * 120, "'", '"', '"""', "\\", "#",
+    "\x00", "\x1b[2J", "\r", "\ud800", "é", "\u202e", "=1+1", "a" * 3000, "..", "../../x", "/etc/passwd", "a.b",
+    "a.b.c = 1", "\n", "\n[x]\n", ",", ";", "1979-05-27T07:32:00Z", "25:61:00", "[tool]", "__proto__", "self", "$x^$",
+    "$\\frac$", "<script>", "|", "{{7*7}}",
 )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def changed_zip(data: bytes, rng: random.Random) -> bytes:
     if kind <= 3:
         members[place] = (name, _changed_member(content, rng))
     elif kind == 4:
-        members[place] = (rng.choice(TEXTS).replace("\ud800", "") or "y", content)
+        members[place] = (rng.choice(TEXTS[1:]).replace("\ud800", "y").replace("\0", "y"), content)
     elif kind == 5:
         del members[place]
     elif kind == 6:

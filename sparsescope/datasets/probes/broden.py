@@ -85,7 +85,7 @@ def _coverage(folder: Path, categories: Sequence[str], problems: list[str]) -> d
     found: dict[str, dict[int, float]] = {}
     for category in categories:
         file = folder / f"c_{category}.csv"
-        if not file.is_file():
+        if file.parent != folder or not _is_file(file):
             continue
         found[category] = {}
         for line, row in read_rows(file, ("number", "coverage"), problems):
@@ -155,7 +155,14 @@ def _missing_files(folder: Path, records: Sequence[Record]) -> list[str]:
     if not folder.is_dir():
         return [f"{folder} does not exist"]
     names = dict.fromkeys(name for record in records for name in (record.image, *record.maps))
-    return [f"{folder / name} does not exist" for name in names if not (folder / name).is_file()]
+    return [f"{folder / name} does not exist" for name in names if not _is_file(folder / name)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _whole_number(cell: str) -> int | None:

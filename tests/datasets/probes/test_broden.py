@@ -290,6 +290,7 @@ def test_a_literal_reader_sees_the_same(shared_data):
 
 def test_frequency_and_coverage_are_those_that_the_builder_counted(shared_data):
     folder = shared_data / "mini_broden"
+    open_probe(f"broden:{folder}", (3, 32, 32)).read([0])  # imports the decoders
     tracemalloc.start()
     probe = open_probe(f"broden:{folder}", (3, 32, 32))
     frequency, coverage = np.zeros(len(probe.concepts), int), np.zeros(len(probe.concepts))
