@@ -18,6 +18,7 @@ __all__ = ["ObjectArrayError", "check_archive", "is_archive", "most_bytes", "rea
 _ALWAYS = 512 * 2**20
 _FACTOR = 20
 _CHUNK = 2**20
+_MOST_MEMBERS = 100_000
 _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -96,6 +97,8 @@ def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, N
 
 
 def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
+    if len(members) > _MOST_MEMBERS:
+        raise ValueError(f"it has {len(members):,} members")
     names = set[str]()
     for member in members:
         if member.filename in names:

@@ -21,11 +21,13 @@ from sparsescope.printable import cell
 
 __all__ = ["csv_table", "is_inside", "parse_toml", "read_json", "read_toml", "replacing", "write_atomically"]
 
-LARGEST_JSON = 64 * 2**20
+LARGEST_JSON = 32 * 2**20
 LARGEST_TOML = 256 * 2**10
 """Bytes; a parsed text needs up to 25 times its size in memory, and TOML is slow to read."""
 DEEPEST = 100
 """Levels of nesting."""
+MOST_PARTS = 1_000_000
+"""Lists and tables; each that does not fit makes an error of its own before one is shown."""
 
 _PART = r"""(?:"[^"\n]*"|'[^'\n]*'|[\w-]++)"""
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}[ \t]*\.[ \t]*){{{DEEPEST}}}")
@@ -113,10 +115,13 @@ def _read(path: Path, largest: int) -> bytes:
 
 
 def _shallow(content: Any) -> Any:
-    """Return a content that is nested no deeper than `DEEPEST` levels; raises ValueError otherwise."""
-    level = [content]
+    """Return a content of at most `DEEPEST` levels and `MOST_PARTS` lists and tables; raises ValueError otherwise."""
+    level, parts = [content], 0
     for _ in range(DEEPEST):
         holders = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        parts += len(holders)
+        if parts > MOST_PARTS:
+            raise ValueError(f"it has more than {MOST_PARTS:,} lists and tables")
         if not holders:
             return content
         level = [item for holder in holders for item in holder]

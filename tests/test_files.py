@@ -49,11 +49,14 @@ def test_deep_and_large_texts_are_errors_and_no_crashes(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ValueError, match="nested too deeply"):
             read_json(path)
+    path.write_text(f"[{'[],' * 1_000_000}[]]")
+    with pytest.raises(ValueError, match="more than 1,000,000 lists"):
+        read_json(path)
     path.write_text("[" * 99 + "]" * 99)
     assert read_json(path)
     with path.open("wb") as file:
-        file.truncate(2**26 + 1)
-    with pytest.raises(ValueError, match="larger than 65,536 kB"):
+        file.truncate(2**25 + 1)
+    with pytest.raises(ValueError, match="larger than 32,768 kB"):
         read_json(path)
     with pytest.raises(ValueError, match="larger than 256 kB"):
         read_toml(path)

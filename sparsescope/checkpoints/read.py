@@ -1,10 +1,12 @@
 """From a file to plain content: tensors, numbers, strings and containers of them. No code of the file's is ever run."""
 
 import argparse
+import mmap
 import pickle
 import re
 import struct
 import warnings
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,7 @@ _SAVE_WEIGHTS = "Save the weights alone: torch.save(model.state_dict(), 'weights
 _PICKLE_START = b"\x80"
 _DEEPEST = 100
 _MOST_PARTS = 5_000_000
+_MOST_TENSORS = 100_000
 _NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]
 # Plain data that training scripts often store beside the weights. Building them runs no code of the file's.
 _PLAIN_CLASSES: list[Any] = [
@@ -94,7 +97,10 @@ def _read_safetensors(path: Path) -> Content:
 
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            return Content("safetensors", {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {})  # noqa: SIM118
+            names = file.keys()
+            if len(names) > _MOST_TENSORS:
+                raise ValueError(f"{len(names):,} tensors")
+            return Content("safetensors", {name: file.get_tensor(name) for name in names}, file.metadata() or {})
     except Exception as error:  # of a type that torch does not have, KeyError; else SafetensorError
         raise ArtefactError(f"{path} is a damaged or truncated safetensors file ({error}). Copy it again.") from error
 
@@ -124,11 +130,22 @@ def _read_torch(path: Path, start: bytes) -> Content:
             torch.sparse.check_sparse_tensor_invariants(),  # type: ignore[no-untyped-call]
         ):
             warnings.simplefilter("ignore")
+            if _has_byte_arrays(path):
+                raise pickle.UnpicklingError("GLOBAL builtins.bytearray")
             value = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises nearly anything on foreign bytes, KeyError included
         raise ArtefactError(_torch_failure(path, start, error)) from error
     _check_extent(value, path)
     return Content("torch", value)
+
+
+def _has_byte_arrays(path: Path) -> bool:
+    """Return whether a file asks for byte arrays, which torch makes of any length and no checkpoint needs."""
+    if is_archive(path):
+        with zipfile.ZipFile(path) as archive:
+            return any(b"bytearray\n" in archive.read(name) for name in archive.namelist() if name.endswith(".pkl"))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b"bytearray\n") >= 0
 
 
 def _check_extent(value: object, path: Path) -> None:

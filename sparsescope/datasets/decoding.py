@@ -20,8 +20,8 @@ FORMATS = ("JPEG", "PNG", "BMP", "PPM", "WEBP", "GIF")
 _EXACT = ("PNG", "BMP", "PPM", "GIF")
 _TIFF = (".tif", ".tiff")
 
-MOST_PIXELS = 89_478_485
-"""Of one image: 9,459 x 9,459, from where on Pillow warns too. It takes 8 bytes a pixel to read one."""
+MOST_PIXELS = 50_000_000
+"""Of one image, such as 7,000 x 7,000: decoded, and as float32 where it is not resized, it takes 25 bytes a pixel."""
 
 LARGEST_LABEL = 65535
 """The largest label number that a label map can hold."""

@@ -215,3 +215,23 @@ def test_an_encrypted_archive(tmp_path: Path) -> None:
     (tmp_path / "w.pt").write_bytes(data)
     with pytest.raises(ArtefactError, match="is encrypted"):
         read(tmp_path / "w.pt")
+
+
+def test_a_byte_array_of_any_length_is_not_made(tmp_path: Path) -> None:
+    asked = b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R."
+    path = tmp_path / "w.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {"data.pkl": asked, "version": b"3", "byteorder": b"little"}.items():
+            archive.writestr(f"w/{name}", content)
+    with pytest.raises(ArtefactError, match=r"holds Python objects \(builtins\.bytearray\), and was not loaded"):
+        read(path)
+    path.write_bytes(asked)
+    with pytest.raises(ArtefactError, match=r"builtins\.bytearray"):
+        read(path)
+
+
+def test_more_tensors_than_any_network_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparsescope.checkpoints.read._MOST_TENSORS", 1)
+    save_file(TENSORS, tmp_path / "w")
+    with pytest.raises(ArtefactError, match=r"damaged or truncated safetensors file \(2 tensors\)"):
+        read(tmp_path / "w")
