@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from sparsescope.errors import InputError, OptionError
 from sparsescope.identity import Fingerprint, Identity
 from sparsescope.mask import Mask, Sparsity, account, weight_tensors
+from sparsescope.modules import bare, refuse_without_values, uncompiled
 from sparsescope.sources import known_as
 from sparsescope.userfiles import file_digests, without_place
 from sparsescope.values import is_number, is_whole, per_channel
@@ -53,7 +54,8 @@ class Classifier:
     """A network as every measurement sees it: float32 images (N, C, H, W) in [0, 1] -> logits (N, K).
 
     Args:
-        module: the network, on any device; it takes normalised images.
+        module: the network, on any device; it takes normalised images. Of one that is wrapped, by torch.compile or
+            for several GPUs, the network inside; what is compiled within it runs as it was written.
         mean: per-channel mean, in [0, 1] units; length C.
         std: per-channel standard deviation, > 0; length C.
         mask: which weights are parameters; None means the non-zero entries of the weight tensors.
@@ -67,7 +69,7 @@ class Classifier:
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
-        ArtefactError: the mask does not fit.
+        ArtefactError: the mask does not fit, or the weights have no values: lazy, on `meta`, or quantized.
 
     Example:
         >>> import torch
@@ -93,6 +95,8 @@ class Classifier:
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
             raise OptionError(f"Expected module to be an nn.Module, but got a {type(self.module).__name__}.")
+        self.module, wrapper = bare(self.module)
+        refuse_without_values(self.module)
         self.mean, self.std = per_channel(self.mean), per_channel(self.std)
         fitting = all(is_number(value) and abs(value) <= 1 for value in (*self.mean, *self.std))
         if len(self.mean) != len(self.std) or not self.mean or not fitting or min(self.std) <= 0:
@@ -110,6 +114,9 @@ class Classifier:
             raise OptionError(f"Expected outputs to be two or more different indices, but got {kept!r}.")
         if self.mask is None:
             self.mask = Mask.from_zeros(weight_tensors(self.module))
+        elif wrapper:
+            renamed = {name.removeprefix(wrapper): tensor for name, tensor in self.mask.items()}
+            self.mask = Mask(renamed, method=self.mask.method)
         self.mask.check(self.module)
 
     @property
@@ -143,7 +150,8 @@ class Classifier:
         mean = torch.as_tensor(self.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         std = torch.as_tensor(self.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         self.passes.forward += len(images)
-        return self._adapt(self.module((images - mean) / std), len(images))
+        with uncompiled():
+            return self._adapt(self.module((images - mean) / std), len(images))
 
     def _adapt(self, output: object, n: int) -> Tensor:
         named = isinstance(output, Mapping) and self.output in output
@@ -182,9 +190,11 @@ class Classifier:
         """
         module, home = self.module, self.device
         modes = {child: child.training for child in module.modules()}
-        parameters = {p: (p.requires_grad, p.grad) for p in module.parameters()}
+        kept = [p for p in module.parameters() if not p.is_inference()]  # those take no gradients, and no changes
+        parameters = {p: (p.requires_grad, p.grad) for p in kept}
         try:
-            module.eval()
+            with contextlib.suppress(NotImplementedError):  # of torch.export, whose modules keep the mode they had
+                module.eval()
             for parameter in parameters:
                 parameter.requires_grad_(False)
                 parameter.grad = None

@@ -49,9 +49,9 @@ def crosscheck(
 
     Exit code 1 if any two disagree.
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from sparsescope.cli.console import SafeConsole
     from sparsescope.evaluation import DataOptions, ModelOptions, open_task
     from sparsescope.workflows.crosscheck import crosscheck as compare
 
@@ -63,6 +63,6 @@ def crosscheck(
     for check in checks:
         ours, theirs = (f"{x:.6g}" if x is not None else "–" for x in (check.ours, check.theirs))
         table.add_row(check.quantity, ours, theirs, check.package, words[check.agrees], check.note)
-    Console(width=160, soft_wrap=True).print(table)
+    SafeConsole(width=160, soft_wrap=True).print(table)
     if any(check.agrees is False for check in checks):
         context.exit(1)

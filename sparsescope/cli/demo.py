@@ -5,6 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from sparsescope.cli.ending import exit_code, write_report
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import make_folder, quiet_option, seed_option
 from sparsescope.cli.progress import progress_bar
 
@@ -43,7 +44,7 @@ def demo(context: click.RichContext, /, out: Path, sparsity: float, seed: int, q
         evaluation = evaluate(dense, sparse, "digits", preset="quick", seed=seed, progress=progress)
     paths, all_written = write_report(evaluation, out)
     print_summary(evaluation)
-    click.echo("\nWritten:")
+    echo("\nWritten:")
     for path in (dense, sparse, *paths):
-        click.echo(f"  {path}")
+        echo(f"  {path}")
     context.exit(exit_code(evaluation, "none", all_written=all_written))

@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import rich_click as click
+from sparsescope.cli.output import echo
 
 if TYPE_CHECKING:
     from sparsescope.results import Evaluation
@@ -33,14 +33,14 @@ def write_report(evaluation: "Evaluation", out: Path) -> tuple[list[Path], bool]
     try:
         written = write_all(evaluation, out)
     except InputError as error:  # the folder has vanished
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         return [], False
     for name, failure in written.failures.items():
         if isinstance(failure, InputError | OSError):
-            click.echo(f"Error: {failure}", err=True)
+            echo(f"Error: {failure}", err=True)
         else:
             traceback.print_exception(failure)
-            click.echo(f"Error: {name} failed: the traceback above says where. Please report it.", err=True)
+            echo(f"Error: {name} failed: the traceback above says where. Please report it.", err=True)
     return list(written.paths.values()), not written.failures
 
 
@@ -50,11 +50,11 @@ def exit_code(evaluation: "Evaluation", gate: str, *, all_written: bool) -> int:
 
     broken = [metric.name for metric in evaluation.metrics if any(value.broke for value in metric.values.values())]
     if broken:
-        click.echo(f"Error: {', '.join(broken)} broke; the reason stands in the table.", err=True)
+        echo(f"Error: {', '.join(broken)} broke; the reason stands in the table.", err=True)
     missed = gate_missed(gate, evaluation.verdicts)
     for name in missed:
         if not is_evaluated(evaluation.verdicts[name]):
-            click.echo(f"--gate {gate} is not met by {name}: no metric of its verdict was evaluated.", err=True)
+            echo(f"--gate {gate} is not met by {name}: no metric of its verdict was evaluated.", err=True)
     if missed:
         return GATE_NOT_MET
     return BROKEN if broken or not all_written else DONE

@@ -9,6 +9,7 @@ import rich_click as click
 from sparsescope.cli.choices import OneOf, complete, derived_option, metric_names, spec_option
 from sparsescope.cli.ending import exit_code, write_report
 from sparsescope.cli.interruption import kept
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     arch_option,
     batch_size_option,
@@ -163,10 +164,10 @@ def run(
         evaluation = evaluate_task(task, settings, execution)
     paths, all_written = write_report(evaluation, out)
     if not quiet:
-        click.echo("Written: " + ", ".join(map(str, paths)) + "\n", err=True)
+        echo("Written: " + ", ".join(map(str, paths)) + "\n", err=True)
     for model in evaluation.models:
         for warning in model.warnings:
-            click.echo(f"Warning: {model.name}: {warning}", err=True)
+            echo(f"Warning: {model.name}: {warning}", err=True)
     print_summary(evaluation)
     return exit_code(evaluation, gate, all_written=all_written)
 
@@ -190,9 +191,7 @@ def _settings(options: dict[str, Any]) -> "Settings":
     )
     measured = {metric.name for metric in settings.metrics}
     for metric in sorted(own.keys() - measured):
-        click.echo(
-            f"Warning: {metric} is not measured: its options ({', '.join(own[metric])}) have no effect.", err=True
-        )
+        echo(f"Warning: {metric} is not measured: its options ({', '.join(own[metric])}) have no effect.", err=True)
     return settings
 
 

@@ -18,6 +18,7 @@ from sparsescope.cli.ending import BROKEN, INTERRUPTED, UNUSABLE
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.explain import explain
 from sparsescope.cli.inspect import inspect
+from sparsescope.cli.output import echo
 from sparsescope.cli.process import run_as_process
 from sparsescope.cli.prune import prune
 from sparsescope.cli.report import report
@@ -36,29 +37,27 @@ class _Commands(click.RichGroup):
         try:
             return super().invoke(context)
         except InputError as error:
-            click.echo(f"Error: {error}", err=True)
+            echo(f"Error: {error}", err=True)
             context.exit(UNUSABLE)
         except KeyboardInterrupt as interruption:
-            click.echo(f"\nInterrupted. {str(interruption) or 'The same command starts anew.'}", err=True)
+            echo(f"\nInterrupted. {str(interruption) or 'The same command starts anew.'}", err=True)
             context.exit(INTERRUPTED)
         except (click.ClickException, Exit, click.Abort):
             raise
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
-            click.echo(f"Error: {error.strerror or error}{where}", err=True)
+            echo(f"Error: {error.strerror or error}{where}", err=True)
             context.exit(BROKEN)
         except Exception:
             traceback.print_exc()
-            click.echo(
-                f"`{context.invoked_subcommand}` failed: the traceback above says where. Please report it.", err=True
-            )
+            echo(f"`{context.invoked_subcommand}` failed: the traceback above says where. Please report it.", err=True)
             context.exit(BROKEN)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
     """Our own warnings in words, without the line of code they come from."""
     if issubclass(category, SparsescopeWarning):
-        click.echo(f"Warning: {message}", err=True)
+        echo(f"Warning: {message}", err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,6 +11,7 @@ from sparsescope.cli.choices import complete, spec_option, sweep_recipes
 from sparsescope.cli.ending import BROKEN
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.methods import WithMethods, complete_method
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import batch_size_option, device_option, precision_option, quiet_option
 from sparsescope.cli.progress import duration, progress_bar
 from sparsescope.cli.unread import SETS, warn_of_unread
@@ -88,7 +89,7 @@ def sweep(
     changes = {name: value for name, value in changes.items() if value}
     chosen = load_sweep(recipe, **changes, evaluation={"ood": ood} if ood else {})
     for line in [] if methods else chosen.without_effect:
-        click.echo(f"Warning: {line}", err=True)
+        echo(f"Warning: {line}", err=True)
     resources = Resources(pick_device(device), precision, workers, batch_size, not no_cache)
     if dry_run:
         _show_plan(chosen, out, resources)
@@ -111,16 +112,16 @@ def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) 
     for failure in outcome.failures:
         name = object_name(failure.method)
         what = name if failure.target is None else f"{name} at {failure.target:.1%}"
-        click.echo(f"Failed: {what}, seed {failure.seed}: {failure.reason}", err=True)
+        echo(f"Failed: {what}, seed {failure.seed}: {failure.reason}", err=True)
     if outcome.busy:
         seeds = ", ".join(map(str, outcome.busy))
-        click.echo(f"Left to other commands, which work on them in {out} now: seed {seeds}", err=True)
+        echo(f"Left to other commands, which work on them in {out} now: seed {seeds}", err=True)
     made = len(outcome.sweep.points)
     if made:
         write_sweep_report(out)
     missing = f", {len(outcome.failures)} failed (failures.json)" if outcome.failures else ""
     page = f" Written: {out / 'index.html'}, with its figures and tables" if made else ""
-    click.echo(f"{recipe.name}: {made} networks evaluated against their dense parents{missing}.{page}")
+    echo(f"{recipe.name}: {made} networks evaluated against their dense parents{missing}.{page}")
     return bool(outcome.failures)
 
 
@@ -153,10 +154,10 @@ def _show_plan(recipe: "SweepRecipe", out: Path, resources: "Resources") -> None
     if recipe.source:
         lines["source"] = " ".join(recipe.source.split())
     width = min(shutil.get_terminal_size().columns, _WIDEST)
-    click.echo(textwrap.fill(f"{recipe.name}: {recipe.description}", width))
+    echo(textwrap.fill(f"{recipe.name}: {recipe.description}", width))
     for name, line in lines.items():
-        click.echo(textwrap.fill(line, width, initial_indent=f"  {name:<16}", subsequent_indent=18 * " "))
-    click.echo(f"Nothing was trained or written. Without --dry-run it goes to {out}.")
+        echo(textwrap.fill(line, width, initial_indent=f"  {name:<16}", subsequent_indent=18 * " "))
+    echo(f"Nothing was trained or written. Without --dry-run it goes to {out}.")
 
 
 def _trained_by(recipe: "SweepRecipe") -> str:

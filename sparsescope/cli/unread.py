@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+from sparsescope.cli.output import echo
 
 if TYPE_CHECKING:
     from sparsescope.benchmark import Benchmark
@@ -29,4 +29,4 @@ def warn_of_unread(asked: Mapping[str, Any], settings: "Settings", benchmark: "C
         read = sets_read(settings.metrics, benchmark())
         for name in given:
             if not name.endswith(tuple(read)):
-                click.echo(f"Warning: {name} has no effect: none of the metrics measured reads it.", err=True)
+                echo(f"Warning: {name} has no effect: none of the metrics measured reads it.", err=True)

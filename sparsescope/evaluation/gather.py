@@ -1,7 +1,7 @@
 """From what was measured of each model to a metric's units of it, or the reason why there are none."""
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.errors import SparsescopeError
+from sparsescope.errors import NotEvaluated, SparsescopeError
 from sparsescope.evaluation.jobs import broke
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
@@ -26,11 +26,13 @@ def units_of(
         failed = [results.reasons[model][m] for m in wanted for model in (name, dense) if m in results.reasons[model]]
         if failed:
             missing[name] = failed[0]
-        else:
-            try:
-                found[name] = metric.units(results.measured[name], results.measured[dense], benchmark)
-            except SparsescopeError:
-                raise
-            except Exception as error:  # of a metric's own code: it costs that metric alone
-                missing[name] = broke(error)
+            continue
+        try:
+            found[name] = metric.units(results.measured[name], results.measured[dense], benchmark)
+        except NotEvaluated as error:
+            missing[name] = str(error)
+        except SparsescopeError:
+            raise
+        except Exception as error:  # of a metric's own code: it costs that metric alone
+            missing[name] = broke(error)
     return found, missing

@@ -76,7 +76,8 @@ class Metric(abc.ABC):
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Return one model's units, from its own results and, for relative metrics, the dense model's.
 
-        The default serves metrics of a single measurement: its arrays, as they are.
+        The default serves metrics of a single measurement: its arrays, as they are. Raises NotEvaluated with the
+        reason where what was measured says nothing.
         """
         (measurement,) = self.measurements(benchmark)
         arrays = own[measurement]

@@ -17,6 +17,7 @@ from sparsescope.userfiles import object_name
 
 __all__ = ["EvaluationRecipe", "SweepRecipe"]
 
+_MOST_ROUNDS = 90  # 1 - 0.8^90 is 0.999999998
 _GRID = ("name", "description", "source", "small", "methods", "sparsities", "rounds", "seeds")
 _BY_CONTENT = ("data", "train", "architecture", "small", "training")  # their content counts, not how they are called
 _IMAGES = ("ood", "corrupted", "probe")  # of `evaluation`, likewise
@@ -123,8 +124,15 @@ class SweepRecipe(BaseModel):
     @field_validator("rounds", "seeds")
     @classmethod
     def _whole(cls, values: tuple[int, ...]) -> tuple[int, ...]:
-        if any(value < 0 for value in values):
-            raise ValueError("expected whole numbers that are not negative")
+        if any(not 0 <= value < 2**64 for value in values):
+            raise ValueError("expected whole numbers that are not negative, below 2**64")
+        return values
+
+    @field_validator("rounds")
+    @classmethod
+    def _leaves_weights(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if any(value > _MOST_ROUNDS for value in values):
+            raise ValueError(f"expected rounds of at most {_MOST_ROUNDS}: more leave no weights")
         return values
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 import sparsescope
 from sparsescope.errors import InputError, OptionError
-from sparsescope.files import write_atomically
+from sparsescope.files import read_json, write_atomically
 from sparsescope.pruning import find
 from sparsescope.results import Evaluation, Sweep, SweepPoint
 from sparsescope.sweeps.contents import Contents, recorded, respelled
@@ -221,7 +221,7 @@ def save_failures(folder: Path, failures: Sequence[Failure], tried: Collection[P
 def _failures(path: Path) -> list[Failure]:
     """Return what failed before; nothing where the list is missing or damaged: it is tried again in any case."""
     try:
-        return [Failure(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+        return [Failure(**entry) for entry in read_json(path)]
     except (OSError, ValueError, TypeError):
         return []
 

@@ -1,12 +1,12 @@
 """What a ticket is asked to be: refused before anything is trained, and kept beside it as `ticket.json`."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sparsescope.curves.records import SMALL
 from sparsescope.errors import OptionError
+from sparsescope.files import read_json
 from sparsescope.pruning import CATALOGUE, Method
 from sparsescope.pruning.masking import check_scope
 from sparsescope.sweeps.workshop import Workshop
@@ -138,6 +138,6 @@ def _check_noted(folder: Path, chosen: Method, name: str, mine: Mapping[str, Any
 def _noted(path: Path) -> dict[str, Any] | None:
     """Return the settings in a file, None where there is none; OptionError if it is damaged."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        return dict(read_json(path)) if path.exists() else None
     except (ValueError, TypeError) as error:
         raise OptionError(f"{path} is damaged ({error}). Remove {path.parent}, or choose another folder.") from error

@@ -38,6 +38,11 @@ class Engine:
     ) -> None:
         self.classifier, self.module, self.hook, self.ranks = classifier, classifier.module, hook, ranks
         self.device = classifier.device
+        if not any(parameter.requires_grad for parameter in self.module.parameters()):
+            raise InputError(
+                f"Expected {classifier.name} to have parameters to train, but all are frozen. Call requires_grad_() on "
+                "the module, or on the layers that are to be trained."
+            )
         self.optimiser = torch.optim.SGD(
             self.module.parameters(),
             lr=0.0,
@@ -84,7 +89,7 @@ class Engine:
             group["lr"] = learning_rate
         labels = batch.labels.to(self.device)
         with torch.autocast(self.device.type, getattr(torch, self._precision), enabled=self._precision != "float32"):
-            logits = self._forward(batch.images)
+            logits = self._logits(batch.images)
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self._smoothing)
         self.optimiser.zero_grad()
         self._scaler.scale(loss * batch.factor).backward()  # type: ignore[no-untyped-call]
@@ -94,6 +99,17 @@ class Engine:
         self._scaler.update()
         self.hook.after_step(self.module, self.optimiser, step)
         return self.totals(logits, labels, loss) * (1.0 if batch.count else 0.0)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        try:
+            return self._forward(images)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise InputError(
+                f"BatchNorm has no use for one value per channel, but a step of {self.classifier.name} is shown "
+                f"{len(images)} image{'s' * (len(images) != 1)} of shape {tuple(images.shape[1:])}. Raise batch_size."
+            ) from error
 
     def _may_step(self, step: int) -> bool:
         if self._scaler.is_enabled():
