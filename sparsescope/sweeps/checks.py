@@ -1,14 +1,16 @@
-"""What is tried on the networks of a sweep before hours of training go into them."""
+"""What is tried before hours of training go into a sweep: its networks and its folder."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from sparsescope.benchmark import Benchmark
+from sparsescope.errors import InputError
 from sparsescope.evaluation.checks import grey_answers
 from sparsescope.sweeps.plan import evaluation_plan
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.workshop import Workshop
 
-__all__ = ["check_networks"]
+__all__ = ["check_networks", "make_folder"]
 
 
 def check_networks(recipe: SweepRecipe, benchmark: Benchmark, workshop: Workshop) -> None:
@@ -30,3 +32,11 @@ def check_networks(recipe: SweepRecipe, benchmark: Benchmark, workshop: Workshop
             with classifier.prepared():
                 benchmark.check_labels(grey_answers(classifier, benchmark.test.shape).shape[1])
             plan.check(classifier)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a sweep; InputError if that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made a folder: {error.strerror}. Choose another place.") from error

@@ -23,7 +23,7 @@ from sparsescope.evaluation import DataOptions, Execution, evaluate_task, open_t
 from sparsescope.evaluation.measure import Progress
 from sparsescope.evaluation.task import open_data as open_benchmark
 from sparsescope.results import Sweep
-from sparsescope.sweeps.checks import check_networks
+from sparsescope.sweeps.checks import check_networks, make_folder
 from sparsescope.sweeps.contents import Contents, contents_of, recorded
 from sparsescope.sweeps.plan import Point, points
 from sparsescope.sweeps.recipe import SweepRecipe
@@ -164,7 +164,7 @@ def run_sweep(
     open_points = [point for point in points(recipe) if point not in done]
     if open_points:
         check_networks(recipe, benchmark, make_workshop(recipe, benchmark, folder, open_points[0].seed, resources))
-    _make_folder(folder)
+    make_folder(folder)
     save_record(recipe, done, folder, contents, check=True)
     for point in points(recipe):
         if point in done and told is not None:
@@ -181,13 +181,6 @@ def run_sweep(
             tried.update(pending)
     save_failures(folder, failures, tried)
     return Outcome(Sweep.load(folder), tuple(failures), tuple(busy))
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be made a folder: {error.strerror}. Choose another place.") from error
 
 
 @dataclass
