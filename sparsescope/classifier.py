@@ -115,8 +115,9 @@ class Classifier:
         if self.mask is None:
             self.mask = Mask.from_zeros(weight_tensors(self.module))
         elif wrapper:
-            renamed = {name.removeprefix(wrapper): tensor for name, tensor in self.mask.items()}
-            self.mask = Mask(renamed, method=self.mask.method)
+            known = dict(self.module.named_parameters())
+            spelled = {name: name if name in known else name.removeprefix(wrapper) for name in self.mask}
+            self.mask = Mask({spelled[name]: tensor for name, tensor in self.mask.items()}, method=self.mask.method)
         self.mask.check(self.module)
 
     @property
