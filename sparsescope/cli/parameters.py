@@ -1,6 +1,7 @@
 """What several commands share: their options, and values that click has no type for."""
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,22 +23,30 @@ def numbers(context: click.Context, parameter: click.Parameter, value: str | Non
     """Return `0.485,0.456,0.406` as numbers."""
     if value is None:
         return None
-    try:
-        return tuple(float(part) for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter("expected numbers with commas between them, such as 0.485,0.456,0.406") from None
+    with contextlib.suppress(ValueError):
+        found = tuple(float(part) for part in value.split(","))
+        if all(map(math.isfinite, found)):
+            return found
+    raise click.BadParameter("expected numbers with commas between them, such as 0.485,0.456,0.406")
 
 
 def batch_size(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
     """Return `auto` or a number of images."""
-    if value == "auto" or (value.isdecimal() and int(value) > 0):
-        return int(value) if value.isdecimal() else value
+    number = _whole(value)
+    if value == "auto" or (number is not None and number > 0):
+        return value if number is None else number
     raise click.BadParameter("expected auto or a number of images >= 1")
 
 
 def output(context: click.Context, parameter: click.Parameter, value: str | None) -> int | str | None:
     """Return an index where the value is a whole number, else the name or key."""
-    return int(value) if value is not None and value.isdecimal() else value
+    number = None if value is None else _whole(value)
+    return value if number is None else number
+
+
+def _whole(value: str) -> int | None:
+    """Return a whole number of up to 18 digits, None for another text."""
+    return int(value) if value.isdecimal() and len(value) <= 18 else None
 
 
 @contextlib.contextmanager
@@ -95,6 +104,11 @@ def targets(files: Mapping[str, Path | None], runs: Path | None = None, *, read:
 
 arch_option = spec_option(
     "--arch", help="Architecture: {arch}. Default: from the checkpoint, else by names and shapes."
+)
+weights_option = click.option(
+    "--weights",
+    metavar="KEY",
+    help="Which weights of a file that holds several, by its keys with dots between them, such as model_ema.",
 )
 mean_option = click.option(
     "--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalization, in [0, 1] units."

@@ -6,7 +6,7 @@ settings   Settings, `resolve`: what is measured and how it is judged
 execution  Execution: device, batch size, workers, cache, progress
 run        `evaluate`, `evaluate_task`
 checks     what is tried on every model before anything is measured
-plan, measure, executor, cache    which measurements, carried out in shards
+plan, measure, executor, cache, parts    which measurements, carried out in shards
 assemble, bootstrap               from measured arrays to results
 """
 

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError
+from sparsescope.errors import InputError, NotEvaluated, SparsescopeError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate, without_spread
+from sparsescope.evaluation.jobs import broke
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
 from sparsescope.evaluation.settings import Settings
@@ -22,6 +23,7 @@ from sparsescope.results import (
     MetricResult,
     MetricValue,
     ModelInfo,
+    NormalizationInfo,
     Pair,
     Pairs,
     SparsityInfo,
@@ -70,8 +72,15 @@ def _units(
         failed = [results.reasons[model][m] for m in wanted for model in (name, dense) if m in results.reasons[model]]
         if failed:
             missing[name] = failed[0]
-        else:
+            continue
+        try:
             found[name] = metric.units(results.measured[name], results.measured[dense], benchmark)
+        except NotEvaluated as error:
+            missing[name] = str(error)
+        except SparsescopeError:
+            raise
+        except Exception as error:  # of a metric's own code: it costs that metric alone
+            missing[name] = broke(error)
     return found, missing
 
 
@@ -156,7 +165,7 @@ class _Judged:
 
     def _value(self, name: str) -> MetricValue:
         if (found := self.estimates.get(name)) is None:
-            return MetricValue(status="not evaluated", reason=self.reasons.get(name, "nothing was left to measure"))
+            return MetricValue(status="not evaluated", reason=self.reasons.get(name, self.metric.nothing_left))
         return MetricValue(
             status="measured",
             value=found.value,
@@ -236,8 +245,12 @@ def model_infos(
                 path=classifier.origin.path,
                 sha256=classifier.origin.sha256,
                 architecture=classifier.origin.architecture or type(classifier.module).__qualname__,
+                architecture_guessed=classifier.origin.guessed,
                 parameters=sparsity.parameters,
                 nonzero=sparsity.nonzero,
+                normalization=NormalizationInfo(
+                    mean=tuple(classifier.mean), std=tuple(classifier.std), source=classifier.origin.normalization
+                ),
                 sparsity=SparsityInfo(
                     prunable=sparsity.prunable,
                     total=sparsity.total,

@@ -17,6 +17,7 @@ from sparsescope.evaluation.executor import open_executor
 from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.models import Model, ModelOptions
+from sparsescope.evaluation.plain_data import data_warnings
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.evaluation.task import DataOptions, Task, open_task
@@ -37,6 +38,7 @@ def evaluate(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     output: str | int | None = None,
+    weights: str | None = None,
     ood: str | Sequence[str] = (),
     corrupted: str | None = None,
     train: str | None = None,
@@ -71,6 +73,7 @@ def evaluate(
         mean: per-channel mean for models without their own.
         std: per-channel standard deviation for models without their own.
         output: what files and modules return (see `Classifier`); default: candidates what dense does, dense logits.
+        weights: which of several state dicts in a model file, such as `"model_ema"`; of the files that have it.
         ood: specs of out-of-distribution sets; default: the data set's own, else noise and textures. A Benchmark has
             the sets it holds.
         corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
@@ -133,7 +136,7 @@ def evaluate(
         dense,
         candidates,
         benchmark,
-        models=ModelOptions(arch, mean, std, output),
+        models=ModelOptions(arch, mean, std, output, weights),
         images=DataOptions(sets, corrupted, train, probe, resize, crop),
     )
     return evaluate_task(task, settings, execution)
@@ -155,8 +158,11 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     batch_size = pick_batch_size(execution.batch_size, task.benchmark.test.shape, device)
     setting = Setting(task.classifiers, task.benchmark, settings.seed, batch_size, device)
     constant = check_models(task, device)
+    task.dense.warnings += data_warnings(task.benchmark)
     pairs = Pairs.of_one_dense([classifier.name for classifier in task.classifiers])
     plan = make_plan(settings.metrics, task.benchmark, settings.seed, pairs)
+    for classifier in task.classifiers:
+        plan.check(classifier)
     executor = open_executor(setting, execution.workers)
     results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
     warn_of_equal_models(task.classifiers, results.identities)

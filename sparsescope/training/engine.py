@@ -55,12 +55,33 @@ class Engine:
         self._forward = classifier
         hook.start(self.module, self.optimiser)
 
-    def start(self) -> None:
-        """Get ready for the first step, after weights and states are what they shall be."""
-        parallel = self.ranks.parallel(self.module)
+    def start(self, shape: tuple[int, int, int]) -> None:
+        """Get ready for the first step, after weights and states are what they shall be.
+
+        Args:
+            shape: (C, H, W) of the images.
+        """
+        parallel = self.module
+        if self.ranks.size > 1:
+            parallel = self.ranks.parallel(self.module, unused=self._has_unused(shape))
         whole = self.classifier
         if parallel is not self.module:  # its parameters have other names, which no mask fits
             self._forward = Classifier(parallel, whole.mean, whole.std, Mask({}), whole.output, whole.name)
+
+    def _has_unused(self, shape: tuple[int, int, int]) -> bool:
+        """Return whether the logits in training do not depend on some parameters; the network stays as it is."""
+        parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        buffers = [(buffer, buffer.clone()) for buffer in self.module.buffers()]
+        devices = [self.device] if self.device.type == "cuda" else []
+        self.module.train()
+        with torch.random.fork_rng(devices=devices):
+            logits = self.classifier(torch.full((2, *shape), 0.5))
+            gradients = torch.autograd.grad(logits.sum(), parameters, allow_unused=True)
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        self.classifier.passes.forward -= 2
+        return any(gradient is None for gradient in gradients)
 
     def step(self, batch: Batch, step: int, learning_rate: float) -> Tensor:
         """Make one step; return [summed loss, number right, number of images] of this process's batch (3,)."""

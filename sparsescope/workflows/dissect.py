@@ -1,7 +1,5 @@
 """What the units of a layer respond to, for several models side by side: dissections, tables and a page."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +15,7 @@ from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate
 from sparsescope.evaluation.checks import grey_answers
 from sparsescope.evaluation.task import images_of, stored_data
-from sparsescope.files import write_atomically
+from sparsescope.files import csv_table, write_atomically
 from sparsescope.measurements.concept_overlap import overlap_arrays
 from sparsescope.metrics.composition import Composition, overlap_units
 from sparsescope.reporting.dissection import ModelNeurons, dissection_page
@@ -207,8 +205,5 @@ def _facts(probe: ProbeSet, settings: DissectionSettings) -> dict[str, str]:
 
 
 def _table(found: Dissection) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**row, "dead": str(row["dead"]).lower()} for row in found.rows())
-    return text.getvalue().encode()
+    rows = ({**row, "dead": str(row["dead"]).lower()} for row in found.rows())
+    return csv_table(COLUMNS, ([row[name] for name in COLUMNS] for row in rows))

@@ -119,7 +119,7 @@ def figure(rows: Sequence[Row], classes: Sequence[str] = ()) -> Figure:
     """
 
     def named(label: int) -> str:
-        return classes[label] if label < len(classes) else f"class {label}"
+        return shortened(classes[label], 40) if label < len(classes) else f"class {label}"
 
     def draw(place: str, ax: Axes) -> None:
         position, _, model = place.partition("/")
