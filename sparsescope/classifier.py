@@ -28,11 +28,23 @@ class Passes:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a classifier came from: file, its SHA-256, and the architecture's name; None where it came from Python."""
+    """Where a classifier came from; None for what is unknown, as it all is of a network made in Python.
+
+    Args:
+        path: the file.
+        sha256: of the file's bytes.
+        architecture: its specification.
+        classes: names of the outputs in their order, where the file or its publisher says them.
+        guessed: whether the architecture is known by nothing but the names and shapes of the weights.
+        normalization: what mean and std come from, in words.
+    """
 
     path: str | None = None
     sha256: str | None = None
     architecture: str | None = None
+    classes: tuple[str, ...] | None = None
+    guessed: bool = False
+    normalization: str | None = None
 
 
 @dataclass

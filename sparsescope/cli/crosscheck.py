@@ -11,6 +11,7 @@ from sparsescope.cli.parameters import (
     resize_option,
     seed_option,
     std_option,
+    weights_option,
 )
 
 __all__ = ["crosscheck"]
@@ -20,6 +21,7 @@ __all__ = ["crosscheck"]
 @click.argument("model")
 @spec_option("--data", help="Test images: {data}. Default: what the checkpoint names.")
 @arch_option
+@weights_option
 @mean_option
 @std_option
 @resize_option
@@ -34,6 +36,7 @@ def crosscheck(
     model: str,
     data: str | None,
     arch: str | None,
+    weights: str | None,
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
     resize: int | None,
@@ -52,7 +55,7 @@ def crosscheck(
     from sparsescope.evaluation import DataOptions, ModelOptions, open_task
     from sparsescope.workflows.crosscheck import crosscheck as compare
 
-    options = ModelOptions(arch, mean, std, model_output)
+    options = ModelOptions(arch, mean, std, model_output, weights)
     task = open_task(model, (), data, models=options, images=DataOptions(resize=resize, crop=crop))
     checks = compare(task.dense, task.benchmark, images=images, seed=seed)
     table = Table("quantity", "ours", "theirs", "package", "", "how", box=None, pad_edge=False)

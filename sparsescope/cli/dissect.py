@@ -16,6 +16,7 @@ from sparsescope.cli.parameters import (
     quiet_option,
     seed_option,
     std_option,
+    weights_option,
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.datasets.probes import EMBEDDED
@@ -32,6 +33,7 @@ __all__ = ["dissect"]
     "--layer", metavar="NAME", help="Layer, as in named_modules().  [default: the last whose output is a map]"
 )
 @arch_option
+@weights_option
 @spec_option("--data", help="Resize probe images to match this data set: {data}. Default: the checkpoint's.")
 @click.option(
     "--size",
@@ -76,6 +78,7 @@ def dissect(
     probe: str,
     layer: str | None,
     arch: str | None,
+    weights: str | None,
     data: str | None,
     size: int | None,
     mean: tuple[float, ...] | None,
@@ -106,7 +109,7 @@ def dissect(
     if data is not None and size is not None:
         raise OptionError("Expected --data or --size, but got both.")
     settings = DissectionSettings(layer, fraction, length, beam)
-    models = open_models(model, more, ModelOptions(arch, mean, std, model_output))
+    models = open_models(model, more, ModelOptions(arch, mean, std, model_output, weights))
     images = open_probe(probe, input_shape(model, models[0], data, size))
     place = pick_device(device)
     size_of_batch = pick_batch_size(batch_size, images.shape, place)

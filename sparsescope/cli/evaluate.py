@@ -21,6 +21,7 @@ from sparsescope.cli.parameters import (
     resize_option,
     seed_option,
     std_option,
+    weights_option,
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
@@ -43,6 +44,7 @@ def _gates() -> list[str]:
 @click.argument("sparse", nargs=-1, required=True)
 @spec_option("--data", help="Test images: {data}. Default: what the dense checkpoint names.")
 @arch_option
+@weights_option
 @spec_option(
     "--ood",
     multiple=True,
@@ -194,7 +196,7 @@ def _check_gate(gate: str, settings: "Settings") -> None:
 def _model_options(options: dict[str, Any]) -> "ModelOptions":
     from sparsescope.evaluation import ModelOptions
 
-    return ModelOptions(options["arch"], options["mean"], options["std"], options["model_output"])
+    return ModelOptions(*(options[name] for name in ("arch", "mean", "std", "model_output", "weights")))
 
 
 def _data_options(options: dict[str, Any]) -> "DataOptions":

@@ -17,6 +17,7 @@ from sparsescope.cli.parameters import (
     seed_option,
     std_option,
     targets,
+    weights_option,
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
@@ -67,6 +68,7 @@ def _superpixels() -> tuple[str, ...]:
     help="How images are cut into parts; auto: felzenszwalb up to 64 px, quickshift above.",
 )
 @arch_option
+@weights_option
 @mean_option
 @std_option
 @resize_option
@@ -90,6 +92,7 @@ def explain(
     samples: int,
     superpixels: str,
     arch: str | None,
+    weights: str | None,
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
     resize: int | None,
@@ -115,7 +118,7 @@ def explain(
         dense,
         sparse,
         data,
-        models=ModelOptions(arch, mean, std, model_output),
+        models=ModelOptions(arch, mean, std, model_output, weights),
         images=DataOptions(resize=resize, crop=crop),
     )
     chosen = list(indices) or first_images(task.classifiers, task.benchmark.test)

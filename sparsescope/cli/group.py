@@ -1,6 +1,5 @@
 """The group of commands, and what errors become: exit codes and one clear message on stderr."""
 
-import sys
 import traceback
 import warnings
 from typing import Any
@@ -18,6 +17,7 @@ from sparsescope.cli.dissect import dissect
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.explain import explain
 from sparsescope.cli.inspect import inspect
+from sparsescope.cli.process import run_as_process
 from sparsescope.cli.prune import prune
 from sparsescope.cli.report import report
 from sparsescope.cli.sweep import sweep
@@ -76,4 +76,4 @@ for _command in (evaluate, prune, sweep, inspect, report, explain, dissect, corr
 
 def main() -> None:
     """Run the command line."""
-    sys.exit(sparsescope(prog_name="sparsescope"))
+    run_as_process(lambda: sparsescope(prog_name="sparsescope"))

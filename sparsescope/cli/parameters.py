@@ -105,6 +105,11 @@ def targets(files: Mapping[str, Path | None], runs: Path | None = None, *, read:
 arch_option = spec_option(
     "--arch", help="Architecture: {arch}. Default: from the checkpoint, else by names and shapes."
 )
+weights_option = click.option(
+    "--weights",
+    metavar="KEY",
+    help="Which weights of a file that holds several, by its keys with dots between them, such as model_ema.",
+)
 mean_option = click.option(
     "--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalization, in [0, 1] units."
 )

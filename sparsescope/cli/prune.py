@@ -20,6 +20,7 @@ from sparsescope.cli.parameters import (
     seed_option,
     std_option,
     targets,
+    weights_option,
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.cli.prune_choices import check_choices, choose_recipe, warn_of_no_effect
@@ -54,6 +55,7 @@ __all__ = ["prune"]
     help="A trained dense network. Default: one is trained. The checkpoint.pt of a run of ours brings the weights to "
     "rewind to.",
 )
+@weights_option
 @click.option(
     "--recipe",
     metavar="NAME|FILE",
@@ -175,6 +177,7 @@ def _workshop(
     crop: int | None,
     arch: str | None,
     dense: Path | None,
+    weights: str | None,
     recipe: str | None,
     rewind_epoch: int | None,
     assignments: tuple[str, ...],
@@ -201,7 +204,13 @@ def _workshop(
             f"Expected an epoch to rewind to below the {chosen.epochs} of training, but it is {chosen.rewind_epoch}. "
             "Give --rewind-epoch, such as 0, or more --epochs."
         )
-    network = None if dense is None else load_classifier(dense, arch=arch)
+    if weights is not None and dense is None:
+        raise OptionError("--weights says which weights of the --dense FILE are meant. Give both, or leave it out.")
+    network = None
+    if dense is not None:
+        network = load_classifier(dense, arch=arch, mean=settings["mean"], std=settings["std"], weights=weights)
+        for warning in network.warnings:
+            echo(f"Warning: {network.name}: {warning}", err=True)
     images = DataOptions(train=train, resize=resize, crop=crop)
     if data is None and dense is not None:
         images = images.sized_as(dense)
@@ -218,6 +227,7 @@ def _workshop(
         crop=images.crop,
         classes=benchmark.classes,
         parent=dense,
+        parent_weights=weights,
         test=benchmark.test,
         options=own,
         device=pick_device(device),

@@ -22,6 +22,7 @@ from sparsescope.results import (
     MetricResult,
     MetricValue,
     ModelInfo,
+    NormalizationInfo,
     Pair,
     Pairs,
     SparsityInfo,
@@ -236,8 +237,12 @@ def model_infos(
                 path=classifier.origin.path,
                 sha256=classifier.origin.sha256,
                 architecture=classifier.origin.architecture or type(classifier.module).__qualname__,
+                architecture_guessed=classifier.origin.guessed,
                 parameters=sparsity.parameters,
                 nonzero=sparsity.nonzero,
+                normalization=NormalizationInfo(
+                    mean=tuple(classifier.mean), std=tuple(classifier.std), source=classifier.origin.normalization
+                ),
                 sparsity=SparsityInfo(
                     prunable=sparsity.prunable,
                     total=sparsity.total,

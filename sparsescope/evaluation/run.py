@@ -37,6 +37,7 @@ def evaluate(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     output: str | int | None = None,
+    weights: str | None = None,
     ood: str | Sequence[str] = (),
     corrupted: str | None = None,
     train: str | None = None,
@@ -71,6 +72,7 @@ def evaluate(
         mean: per-channel mean for models without their own.
         std: per-channel standard deviation for models without their own.
         output: what files and modules return (see `Classifier`); default: candidates what dense does, dense logits.
+        weights: which of several state dicts in a model file, such as `"model_ema"`; of the files that have it.
         ood: specs of out-of-distribution sets; default: the data set's own, else noise and textures. A Benchmark has
             the sets it holds.
         corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
@@ -133,7 +135,7 @@ def evaluate(
         dense,
         candidates,
         benchmark,
-        models=ModelOptions(arch, mean, std, output),
+        models=ModelOptions(arch, mean, std, output, weights),
         images=DataOptions(sets, corrupted, train, probe, resize, crop),
     )
     return evaluate_task(task, settings, execution)

@@ -41,7 +41,7 @@ def test_for_people(files: tuple[Path, Path]) -> None:
     assert "architecture digits_cnn" in lines
     assert "sparsity 75.0% of the prunable weights, 72.9% of all parameters" in lines
     assert "mask in the file" in lines
-    assert "normalisation mean (0), std (1)" in lines
+    assert "normalisation mean (0), std (1), from the checkpoint" in lines
     assert "history pruned" in lines
     assert "features.3.weight 32 × 16 × 3 × 3 75.0%" in lines
     assert "kind mask (safetensors)" in " ".join(mask.split())
