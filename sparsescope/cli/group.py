@@ -17,6 +17,7 @@ from sparsescope.cli.dissect import dissect
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.explain import explain
 from sparsescope.cli.inspect import inspect
+from sparsescope.cli.output import echo
 from sparsescope.cli.process import run_as_process
 from sparsescope.cli.prune import prune
 from sparsescope.cli.report import report
@@ -46,7 +47,7 @@ class _Commands(click.RichGroup):
             raise
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
-            click.echo(f"Error: {error.strerror or error}{where}", err=True)
+            echo(f"Error: {error.strerror or error}{where}", err=True)
             context.exit(BROKEN)
         except Exception:
             traceback.print_exc()
