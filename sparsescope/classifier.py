@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from sparsescope.errors import InputError, OptionError
 from sparsescope.identity import Fingerprint, Identity
 from sparsescope.mask import Mask, Sparsity, account, weight_tensors
-from sparsescope.userfiles import file_digests
+from sparsescope.modules import bare, refuse_without_values, uncompiled
+from sparsescope.sources import known_as
+from sparsescope.userfiles import file_digests, without_place
 from sparsescope.values import is_number, is_whole, per_channel
 
 __all__ = ["Classifier", "Origin", "Passes"]
@@ -52,7 +54,8 @@ class Classifier:
     """A network as every measurement sees it: float32 images (N, C, H, W) in [0, 1] -> logits (N, K).
 
     Args:
-        module: the network, on any device; it takes normalised images.
+        module: the network, on any device; it takes normalised images. Of one that is wrapped, by torch.compile or
+            for several GPUs, the network inside; what is compiled within it runs as it was written.
         mean: per-channel mean, in [0, 1] units; length C.
         std: per-channel standard deviation, > 0; length C.
         mask: which weights are parameters; None means the non-zero entries of the weight tensors.
@@ -66,7 +69,7 @@ class Classifier:
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
-        ArtefactError: the mask does not fit.
+        ArtefactError: the mask does not fit, or the weights have no values: lazy, on `meta`, or quantized.
 
     Example:
         >>> import torch
@@ -92,6 +95,8 @@ class Classifier:
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
             raise OptionError(f"Expected module to be an nn.Module, but got a {type(self.module).__name__}.")
+        self.module, wrapper = bare(self.module)
+        refuse_without_values(self.module)
         self.mean, self.std = per_channel(self.mean), per_channel(self.std)
         fitting = all(is_number(value) and abs(value) <= 1 for value in (*self.mean, *self.std))
         if len(self.mean) != len(self.std) or not self.mean or not fitting or min(self.std) <= 0:
@@ -109,6 +114,9 @@ class Classifier:
             raise OptionError(f"Expected outputs to be two or more different indices, but got {kept!r}.")
         if self.mask is None:
             self.mask = Mask.from_zeros(weight_tensors(self.module))
+        elif wrapper:
+            renamed = {name.removeprefix(wrapper): tensor for name, tensor in self.mask.items()}
+            self.mask = Mask(renamed, method=self.mask.method)
         self.mask.check(self.module)
 
     @property
@@ -142,7 +150,8 @@ class Classifier:
         mean = torch.as_tensor(self.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         std = torch.as_tensor(self.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         self.passes.forward += len(images)
-        return self._adapt(self.module((images - mean) / std), len(images))
+        with uncompiled():
+            return self._adapt(self.module((images - mean) / std), len(images))
 
     def _adapt(self, output: object, n: int) -> Tensor:
         named = isinstance(output, Mapping) and self.output in output
@@ -181,9 +190,11 @@ class Classifier:
         """
         module, home = self.module, self.device
         modes = {child: child.training for child in module.modules()}
-        parameters = {p: (p.requires_grad, p.grad) for p in module.parameters()}
+        kept = [p for p in module.parameters() if not p.is_inference()]  # those take no gradients, and no changes
+        parameters = {p: (p.requires_grad, p.grad) for p in kept}
         try:
-            module.eval()
+            with contextlib.suppress(NotImplementedError):  # of torch.export, whose modules keep the mode they had
+                module.eval()
             for parameter in parameters:
                 parameter.requires_grad_(False)
                 parameter.grad = None
@@ -199,11 +210,17 @@ class Classifier:
                 parameter.requires_grad_(requires_grad)
                 parameter.grad = grad
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, *, with_place: bool = False) -> str:
         """Return a SHA-256 over weights, mask, normalisation, options and the classes' code: where a training began.
 
         It stays as it is, so that trainings begun by earlier versions can be resumed; caches are keyed by `identity`.
+
+        Args:
+            with_place: whether the place of a user's file counts, as it did in earlier versions, beside its content.
         """
+        spec = self.origin.architecture
+        if spec is not None and not with_place:
+            spec = without_place(spec)
         digest = hashlib.sha256()
         for name, tensor in self.module.state_dict().items():
             values = tensor.detach().cpu().contiguous()
@@ -212,13 +229,14 @@ class Classifier:
         for name, kept in (self.mask or {}).items():
             digest.update(f"mask {name}|".encode() + kept.numpy().tobytes())
         digest.update(repr((tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(self.module))).encode())
-        digest.update(repr((self.origin.architecture, file_digests())).encode())
+        digest.update(repr((spec, file_digests())).encode())
         for child in self.module.modules():
             attributes = {name: value for name, value in vars(child).items() if name[0] != "_" and name != "training"}
             plain = [(name, attributes[name]) for name in sorted(attributes) if _is_plain(attributes[name])]
             digest.update(repr(plain).encode())
         for kind in sorted({type(child) for child in self.module.modules()}, key=lambda kind: kind.__qualname__):
-            digest.update(f"{kind.__module__}.{kind.__qualname__}".encode())
+            module = kind.__module__ if with_place else known_as(kind.__module__)
+            digest.update(f"{module}.{kind.__qualname__}".encode())
             if not kind.__module__.startswith("torch."):
                 with contextlib.suppress(OSError, TypeError):
                     digest.update(inspect.getsource(kind).encode())
@@ -234,7 +252,7 @@ class Classifier:
         module, found = self.module, Fingerprint()
         found.add(dict(module.state_dict()), dict(module.named_buffers()), dict(self.mask or {}))
         found.add(tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(module))
-        found.add(self.origin.architecture, file_digests())
+        found.add(without_place(self.origin.architecture or ""), file_digests())
         for child in module.modules():
             found.add(type(child), _attributes(child), [list(getattr(child, name).values()) for name in _HOOKS])
         return found.identity

@@ -6,12 +6,23 @@ pass" is an intersection-union test: the whole verdict has the level of each tes
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
 
 from sparsescope.results import Difference, MetricResult, MetricVerdict, Outcome, Pair, PaperVerdict, Verdict
 
-__all__ = ["CONSTANT", "GATES", "absolute_margin", "combine", "decide", "judge", "judge_as_paper", "oriented_interval"]
+__all__ = [
+    "CONSTANT",
+    "GATES",
+    "absolute_margin",
+    "combine",
+    "decide",
+    "gate_missed",
+    "is_evaluated",
+    "judge",
+    "judge_as_paper",
+    "oriented_interval",
+]
 
 PAPER_ACCURACY_DROP = 0.01
 ROUNDING = 1e-12  # 0.90 - 0.91 is a hair below -0.01 in floating point: a difference equal to the margin passes
@@ -25,6 +36,27 @@ GATES: dict[str, frozenset[Outcome]] = {
     "inconclusive": frozenset({"fail", "inconclusive"}),
 }
 """Gate of a pipeline -> the outcomes of a verdict by which it is not met."""
+
+
+def gate_missed(gate: str, verdicts: Mapping[str, Verdict]) -> list[str]:
+    """Return the candidates that do not meet a gate; one of whose verdict nothing was evaluated has not been shown to.
+
+    Example:
+        >>> from sparsescope.verdict import gate_missed
+        >>> gate_missed("fail", {})
+        []
+    """
+    missed = GATES[gate]
+    return [
+        name
+        for name, verdict in verdicts.items()
+        if verdict.outcome in missed or (missed and not is_evaluated(verdict))
+    ]
+
+
+def is_evaluated(verdict: Verdict) -> bool:
+    """Return whether a verdict rests on any metric."""
+    return any(metric.outcome != "not evaluated" for metric in verdict.metrics.values())
 
 
 def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:

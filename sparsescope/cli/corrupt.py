@@ -4,6 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from sparsescope.cli.choices import complete, corruption_names
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import crop_option, quiet_option, resize_option, seed_option
@@ -20,6 +21,7 @@ __all__ = ["corrupt"]
 @click.option(
     "--corruption",
     "corruptions",
+    shell_complete=complete(corruption_names),
     multiple=True,
     metavar="NAME",
     help="Only this corruption, such as fog (repeatable).  [default: the 15 standard ones]",

@@ -14,6 +14,7 @@ from sparsescope.cli.corrupt import corrupt
 from sparsescope.cli.crosscheck import crosscheck
 from sparsescope.cli.demo import demo
 from sparsescope.cli.dissect import dissect
+from sparsescope.cli.ending import BROKEN, INTERRUPTED, UNUSABLE
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.explain import explain
 from sparsescope.cli.inspect import inspect
@@ -26,8 +27,6 @@ from sparsescope.errors import InputError, SparsescopeWarning
 
 __all__ = ["main", "sparsescope"]
 
-GATE_NOT_MET, UNUSABLE, BROKEN, INTERRUPTED = 1, 2, 3, 130
-
 
 class _Commands(click.RichGroup):
     """Turns exceptions of any command into the documented exit codes."""
@@ -38,10 +37,10 @@ class _Commands(click.RichGroup):
         try:
             return super().invoke(context)
         except InputError as error:
-            click.echo(f"Error: {error}", err=True)
+            echo(f"Error: {error}", err=True)
             context.exit(UNUSABLE)
         except KeyboardInterrupt as interruption:
-            click.echo(f"\nInterrupted. {str(interruption) or 'The same command starts anew.'}", err=True)
+            echo(f"\nInterrupted. {str(interruption) or 'The same command starts anew.'}", err=True)
             context.exit(INTERRUPTED)
         except (click.ClickException, Exit, click.Abort):
             raise
@@ -51,14 +50,14 @@ class _Commands(click.RichGroup):
             context.exit(BROKEN)
         except Exception:
             traceback.print_exc()
-            click.echo("The evaluation broke: the traceback above says where. Please report it.", err=True)
+            echo(f"`{context.invoked_subcommand}` failed: the traceback above says where. Please report it.", err=True)
             context.exit(BROKEN)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
     """Our own warnings in words, without the line of code they come from."""
     if issubclass(category, SparsescopeWarning):
-        click.echo(f"Warning: {message}", err=True)
+        echo(f"Warning: {message}", err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,7 +66,8 @@ def sparsescope() -> None:
     """Measure what pruning takes away from an image classifier, and judge whether the sparse model matches its parent.
 
     Exit codes: 0 done (and the gate met), 1 the gate is not met, 2 wrong usage or unusable input,
-    3 the evaluation broke (of a sweep: some of it), 130 interrupted.
+    3 something broke (a metric, a file of the report, some of a sweep), 130 interrupted. Of several, 2 goes before 1,
+    and 1 before 3.
     """
 
 

@@ -53,7 +53,7 @@ def _show(console: "Console", about: "Description") -> None:
             part for part in (f"{about.sparsity_prunable:.1%} of the prunable weights", total) if part
         ),
         "mask": "in the file" if about.has_mask else "none: zero weights count as removed",
-        "normalisation": f"mean ({mean}), std ({std}){origin}" if mean else "unknown",
+        "normalization": f"mean ({mean}), std ({std}){origin}" if mean else "unknown",
         "history": about.history,
     }
     table = Table("layer", "shape", "sparsity", box=None, pad_edge=False)

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError
+from sparsescope.errors import InputError, NotEvaluated, SparsescopeError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate, without_spread
+from sparsescope.evaluation.jobs import broke
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
 from sparsescope.evaluation.settings import Settings
@@ -71,8 +72,15 @@ def _units(
         failed = [results.reasons[model][m] for m in wanted for model in (name, dense) if m in results.reasons[model]]
         if failed:
             missing[name] = failed[0]
-        else:
+            continue
+        try:
             found[name] = metric.units(results.measured[name], results.measured[dense], benchmark)
+        except NotEvaluated as error:
+            missing[name] = str(error)
+        except SparsescopeError:
+            raise
+        except Exception as error:  # of a metric's own code: it costs that metric alone
+            missing[name] = broke(error)
     return found, missing
 
 
@@ -157,7 +165,7 @@ class _Judged:
 
     def _value(self, name: str) -> MetricValue:
         if (found := self.estimates.get(name)) is None:
-            return MetricValue(status="not evaluated", reason=self.reasons.get(name, "nothing was left to measure"))
+            return MetricValue(status="not evaluated", reason=self.reasons.get(name, self.metric.nothing_left))
         return MetricValue(
             status="measured",
             value=found.value,

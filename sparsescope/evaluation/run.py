@@ -17,6 +17,7 @@ from sparsescope.evaluation.executor import open_executor
 from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.models import Model, ModelOptions
+from sparsescope.evaluation.plain_data import data_warnings
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.evaluation.task import DataOptions, Task, open_task
@@ -157,8 +158,11 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     batch_size = pick_batch_size(execution.batch_size, task.benchmark.test.shape, device)
     setting = Setting(task.classifiers, task.benchmark, settings.seed, batch_size, device)
     constant = check_models(task, device)
+    task.dense.warnings += data_warnings(task.benchmark)
     pairs = Pairs.of_one_dense([classifier.name for classifier in task.classifiers])
     plan = make_plan(settings.metrics, task.benchmark, settings.seed, pairs)
+    for classifier in task.classifiers:
+        plan.check(classifier)
     executor = open_executor(setting, execution.workers)
     results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
     warn_of_equal_models(task.classifiers, results.identities)

@@ -55,6 +55,8 @@ class Metric(abc.ABC):
     interval: ClassVar[IntervalKind] = "percentile"
     """Kind of bootstrap interval; normal for those of debiased estimates, whose resamples are biased again."""
 
+    nothing_left: ClassVar[str] = "nothing was left to measure"
+    """The reason where the value is not finite."""
     scale_free: ClassVar[ScaleFree | None] = None
     """The number in the details that does not depend on the scale of what is measured, if there is one."""
 
@@ -67,10 +69,15 @@ class Metric(abc.ABC):
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
         """Return what must be measured on every model; raises NotEvaluated with the reason if it cannot be."""
 
+    def check(self, benchmark: Benchmark) -> None:
+        """Raise NotEvaluated, with the reason, where data that are there would give a number that says nothing."""
+        return
+
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Return one model's units, from its own results and, for relative metrics, the dense model's.
 
-        The default serves metrics of a single measurement: its arrays, as they are.
+        The default serves metrics of a single measurement: its arrays, as they are. Raises NotEvaluated with the
+        reason where what was measured says nothing.
         """
         (measurement,) = self.measurements(benchmark)
         arrays = own[measurement]

@@ -42,6 +42,11 @@ class GeneralizationGap(Metric):
     train_images: Annotated[int, Field(ge=1)] | None = 10_000
 
     @override
+    def check(self, benchmark: Benchmark) -> None:
+        if benchmark.copies.get("train") == "test":
+            raise NotEvaluated("the training images are the test images: their gap is 0 whatever was learned")
+
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
         if benchmark.train is None:
             raise NotEvaluated("no training images (give --train SPEC)")

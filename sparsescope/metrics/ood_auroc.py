@@ -78,6 +78,14 @@ class OodAuroc(Metric):
     score: Annotated[str, AfterValidator(_known)] = "max_softmax"
 
     @override
+    def check(self, benchmark: Benchmark) -> None:
+        for name, images in benchmark.ood.items():
+            if (same := benchmark.copies.get(f"ood:{name}")) is not None:
+                raise NotEvaluated(f"the out-of-distribution set {name} has the same images as {same}: leave it out")
+            if len(images) < 2:
+                raise NotEvaluated(f"the out-of-distribution set {name} has a single image")
+
+    @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
         if not benchmark.ood:
             raise NotEvaluated("no out-of-distribution images (give --ood SPEC)")

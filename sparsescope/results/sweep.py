@@ -76,6 +76,7 @@ class Sweep(BaseModel):
         recipe: the recipe, as plain values.
         points: what has been evaluated so far.
         trained: how, by method as curves call it, `dense` and `small`; older records do not have it.
+        contents: digests of the images, networks and training that it is made of, by name; likewise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -87,6 +88,7 @@ class Sweep(BaseModel):
     recipe: PlainDict
     points: tuple[SweepPoint, ...] = ()
     trained: dict[str, Trained] = {}
+    contents: dict[str, str] = {}
 
     def save(self, folder: str | Path) -> None:
         """Write sweep.json into the sweep's folder, atomically."""

@@ -11,6 +11,7 @@ from sparsescope.pruning import CATALOGUE, Method
 from sparsescope.pruning.masking import check_scope
 from sparsescope.sweeps.workshop import Workshop
 from sparsescope.training import Recipe
+from sparsescope.userfiles import without_place
 
 __all__ = ["check_made", "check_own_recipe", "check_request", "checked_settings", "settings_file"]
 
@@ -78,7 +79,7 @@ def checked_settings(workshop: Workshop, chosen: Method, name: str) -> dict[str,
     mine: dict[str, Any] = {
         **_plain(workshop.recipe),
         "seed": workshop.seed,
-        "architecture": workshop.architecture,
+        "architecture": without_place(workshop.architecture),
         "mean": workshop.mean and list(workshop.mean),
         "std": workshop.std and list(workshop.std),
         "fingerprint of the data": workshop.images.fingerprint,
@@ -122,7 +123,7 @@ def _check_noted(folder: Path, chosen: Method, name: str, mine: Mapping[str, Any
             f"{folder / name} holds a ticket of other code: the file of {chosen.name} has changed since. Remove that "
             "folder, or choose another one."
         )
-    theirs = {**_LATER, **noted}
+    theirs = {**_LATER, **noted, "architecture": without_place(str(noted.get("architecture", "")))}
     differing = [
         f"{key} is {theirs[key]!r:.40} there and {mine[key]!r:.40} here"
         for key in mine

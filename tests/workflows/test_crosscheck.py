@@ -14,7 +14,7 @@ from sparsescope.checkpoints import save_checkpoint
 from sparsescope.classifier import Classifier
 from sparsescope.cli.group import sparsescope
 from sparsescope.errors import DataError
-from sparsescope.workflows import crosscheck as module
+from sparsescope.workflows import comparisons as module
 from sparsescope.workflows.crosscheck import Check, crosscheck
 
 PACKAGES = ["netcal", "lime", "captum", "pyhessian", "pyhessian"]
