@@ -75,6 +75,7 @@ def load_classifier(
         output=output if output is not None else (dense.output if dense is not None else "logits"),
         name=name or artefact.path.stem,
         origin=Origin(str(artefact.path), artefact.sha256, network.spec),
+        classes=artefact.details.classes or (dense.classes if dense is not None and artefact.kind == "mask" else ()),
     )
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
     classifier.warnings = (*artefact.warnings, *about_values, *noticed, *sparsity_warnings(classifier, dense))

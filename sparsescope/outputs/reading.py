@@ -100,8 +100,8 @@ def _entries(returned: object) -> dict[Any, object]:
     """Return what an output holds by key, field or place; nothing where it is a tensor or something else."""
     if isinstance(returned, Mapping):
         return dict(returned)
-    if hasattr(returned, "_fields") and isinstance(returned, tuple):
-        return dict(zip(returned._fields, returned, strict=True))
+    if isinstance(returned, tuple) and (fields := getattr(returned, "_fields", None)):
+        return dict(zip(fields, returned, strict=True))
     if isinstance(returned, list | tuple):
         return dict(enumerate(returned))
     if dataclasses.is_dataclass(returned):
