@@ -25,29 +25,30 @@ class Snapshot:
     """
 
     def __init__(self, module: nn.Module, *, parameters: bool = False) -> None:
-        self._kept: list[tuple[str, nn.Module, str, Tensor, Tensor]] = []
+        self._kept: list[tuple[str, nn.Module, str, Tensor, Tensor, Tensor]] = []
         for place, child in module.named_modules():
             own = [*child.named_buffers(recurse=False), *(child.named_parameters(recurse=False) if parameters else ())]
             for name, tensor in own:
                 if not is_lazy(tensor):
                     full = f"{place}.{name}" if place else name
-                    self._kept.append((full, child, name, tensor, tensor.detach().clone()))
+                    self._kept.append((full, child, name, tensor, tensor.data, tensor.detach().clone()))
 
     def changed(self) -> list[str]:
         """Return the names of the tensors that have other values now; those of another shape are caches, no state."""
-        return [full for full, child, name, _, copy in self._kept if _differs(getattr(child, name, None), copy)]
+        return [full for full, child, name, _, _, copy in self._kept if _differs(getattr(child, name, None), copy)]
 
     def restore(self) -> None:
         """Put the tensors back, the same objects with the values that they had, but for those of another shape now."""
-        with torch.inference_mode():
-            for _, child, name, tensor, copy in self._kept:
-                now = getattr(child, name, None)
-                if not _is_alike(now, copy):
-                    continue
-                if _differs(tensor, copy):
-                    tensor.copy_(copy)
-                if now is not tensor and not isinstance(tensor, nn.Parameter):
-                    setattr(child, name, tensor)
+        for _, child, name, tensor, data, copy in self._kept:
+            if not _is_alike(now := getattr(child, name, None), copy):
+                continue
+            with torch.inference_mode():
+                if _differs(data, copy):
+                    data.copy_(copy)
+            if now is not tensor:
+                setattr(child, name, tensor)
+            if tensor.data_ptr() != data.data_ptr() and tensor.device == data.device:
+                tensor.data = data
 
 
 def _is_alike(now: object, copy: Tensor) -> bool:
