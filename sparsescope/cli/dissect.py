@@ -14,6 +14,7 @@ from sparsescope.cli.parameters import (
     output_option,
     quiet_option,
     seed_option,
+    show_warnings,
     std_option,
 )
 from sparsescope.cli.progress import progress_bar
@@ -116,9 +117,7 @@ def dissect(
         paths = write_dissections(
             found, models, images, out, settings, top=top, seed=seed, batch_size=size_of_batch, device=place
         )
-    for classifier in models:
-        for warning in classifier.warnings:
-            click.echo(f"Warning: {classifier.name}: {warning}", err=True)
+    show_warnings(models)
     for result in found:
         dead = sum(unit.dead for unit in result.units)
         click.echo(

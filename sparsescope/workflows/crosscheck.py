@@ -25,6 +25,7 @@ from sparsescope.curvature import (
     top_eigenvalue,
 )
 from sparsescope.errors import DataError, NotEvaluated
+from sparsescope.evaluation.checks import check_models, images_to_show
 from sparsescope.lime import explain
 from sparsescope.lime.perturbations import distances, draw_neighbourhood
 from sparsescope.mask import Mask
@@ -94,7 +95,9 @@ def crosscheck(classifier: Classifier, benchmark: Benchmark, *, images: int = 20
 
     Raises:
         DataError: labels that the model does not have.
+        InputError: a model that cannot be used.
     """
+    check_models([classifier], images_to_show(benchmark.test), None, reads=["probabilities"])
     rows = stratified_sample(benchmark.test.required_labels(), images, seed, "sample/test")
     dense = Mask({name: torch.ones_like(kept) for name, kept in (classifier.mask or {}).items()})
     outputs = benchmark.outputs or classifier.outputs
