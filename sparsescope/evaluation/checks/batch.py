@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from typing_extensions import override
 
 from sparsescope.evaluation.checks.base import Check, Finding, Shown
+from sparsescope.units import FloatArray
 
 __all__ = ["AnswersAlone"]
 
@@ -38,24 +39,28 @@ class AnswersAlone(Check):
         rows = np.flatnonzero(shown.finite)[[1, -1]].tolist() if shown.finite.sum() > 1 else []
         noted, depends = "", False
         for row in rows:
-            batch = [row]
-            try:
-                answer = shown.ask(batch)
-            except Exception as error:  # whatever a foreign network raises
-                cause = str(error).partition("\n")[0] or type(error).__name__
+            alone, cause = _asked(shown, [row])
+            batch = [row] if alone is not None else [row, 0]
+            if alone is None:
                 noted = f"cannot take a batch of one image ({cause})"
-                batch = [row, 0]
-                answer = shown.ask(batch)
-            depends |= not shown.agree(shown.logits[batch], answer, HALF_ROUNDING if half else ROUNDING)
+                alone, _ = _asked(shown, batch)
+            if alone is not None:
+                depends |= not shown.agree(shown.logits[batch], alone, HALF_ROUNDING if half else ROUNDING)
         if depends:
-            said = (
-                "its answer for an image depends on the others in its batch, and its numbers cannot be reproduced at "
-            )
-            noted = f"{noted}; {said}" if noted else said
-            return Finding((f"{noted}another batch size{_suspects(shown)}.",))
+            said = "its answer for an image depends on the others in its batch, and its numbers cannot be reproduced at"
+            first = f"{noted}; " if noted else ""
+            return Finding((f"{first}{said} another batch size{_suspects(shown)}.",))
         if noted:
             return Finding((f"{noted}: where images are left over for a batch of one, measuring it breaks off.",))
         return Finding()
+
+
+def _asked(shown: Shown, rows: list[int]) -> tuple[FloatArray | None, str]:
+    """Return the logits of some of the images as one batch; None, and the cause, where the network cannot take it."""
+    try:
+        return shown.ask(rows), ""
+    except Exception as error:  # whatever a foreign network raises
+        return None, str(error).partition("\n")[0] or type(error).__name__
 
 
 def _suspects(shown: Shown) -> str:
