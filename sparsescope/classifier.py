@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +13,9 @@ from sparsescope.errors import InputError, OptionError
 from sparsescope.identity import Fingerprint, Identity
 from sparsescope.mask import Mask, Sparsity, account, weight_tensors
 from sparsescope.modules import bare, refuse_without_values, uncompiled
+from sparsescope.outputs import FORMS
+from sparsescope.outputs.reading import OutputReader, described
+from sparsescope.snapshot import Snapshot
 from sparsescope.sources import known_as
 from sparsescope.userfiles import file_digests, without_place
 from sparsescope.values import is_number, is_whole, per_channel
@@ -36,7 +39,6 @@ class Origin:
         path: the file.
         sha256: of the file's bytes.
         architecture: its specification.
-        classes: names of the outputs in their order, where the file or its publisher says them.
         guessed: whether the architecture is known by nothing but the names and shapes of the weights.
         normalization: what mean and std come from, in words.
     """
@@ -44,7 +46,6 @@ class Origin:
     path: str | None = None
     sha256: str | None = None
     architecture: str | None = None
-    classes: tuple[str, ...] | None = None
     guessed: bool = False
     normalization: str | None = None
 
@@ -59,13 +60,17 @@ class Classifier:
         mean: per-channel mean, in [0, 1] units; length C.
         std: per-channel standard deviation, > 0; length C.
         mask: which weights are parameters; None means the non-zero entries of the weight tensors.
-        output: what `module` returns. `"logits"`; `"probabilities"` (their logarithm is taken); an index into a
-            returned tuple; or a key of a returned dictionary.
+        output: what `module` returns: a form of `sparsescope.outputs`, such as `"logits"` or `"probabilities"` (of
+            which the logarithm is taken); the index, key or field of the logits in what it returns, such as
+            `"heads.0"`; or both: `"heads.0:probabilities"`.
         name: how results call it.
         origin: file and architecture, for the report.
         warnings: what was noticed while reading it.
         passes: how many images went through it; counted by itself.
         outputs: the outputs that are kept, in this order, for a task of some of the classes; None means all.
+        classes: names of all outputs of `module`, in their order; empty where unknown.
+        changes_itself: whether the forward pass changes parameters, so that `prepared` keeps copies of them; found out
+            by `evaluation.checks`.
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
@@ -91,6 +96,8 @@ class Classifier:
     warnings: tuple[str, ...] = ()
     passes: Passes = field(default_factory=Passes)
     outputs: tuple[int, ...] | None = None
+    classes: tuple[str, ...] = ()
+    changes_itself: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
@@ -106,7 +113,7 @@ class Classifier:
             )
         if not (isinstance(self.output, str) or is_whole(self.output)):
             raise OptionError(
-                "Expected output to be 'logits', 'probabilities', or the index or key of the logits, but got "
+                f"Expected output to be one of {', '.join(FORMS)}, or the index, key or field of the logits, but got "
                 f"{self.output!r}."
             )
         kept = self.outputs
@@ -115,8 +122,9 @@ class Classifier:
         if self.mask is None:
             self.mask = Mask.from_zeros(weight_tensors(self.module))
         elif wrapper:
-            renamed = {name.removeprefix(wrapper): tensor for name, tensor in self.mask.items()}
-            self.mask = Mask(renamed, method=self.mask.method)
+            known = dict(self.module.named_parameters())
+            spelled = {name: name if name in known else name.removeprefix(wrapper) for name in self.mask}
+            self.mask = Mask({spelled[name]: tensor for name, tensor in self.mask.items()}, method=self.mask.method)
         self.mask.check(self.module)
 
     @property
@@ -141,6 +149,10 @@ class Classifier:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return logits (N, K) on the classifier's device; differentiable in images and weights."""
+        return self.logits(self.values(images), len(images))
+
+    def values(self, images: Tensor) -> Tensor:
+        """Return what the network says of images (N, C, H, W), before logits are read from it: (N, ...)."""
         images = images.to(self.device)
         if len(self.mean) not in (1, images.shape[1]):
             raise InputError(
@@ -151,34 +163,22 @@ class Classifier:
         std = torch.as_tensor(self.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         self.passes.forward += len(images)
         with uncompiled():
-            return self._adapt(self.module((images - mean) / std), len(images))
+            return self.reader.values(self.module((images - mean) / std), len(images))
 
-    def _adapt(self, output: object, n: int) -> Tensor:
-        named = isinstance(output, Mapping) and self.output in output
-        if named or isinstance(self.output, int) or self.output not in ("logits", "probabilities"):
-            if isinstance(output, Tensor):
-                raise InputError(
-                    f"{self.name} returns {_describe(output)} already: leave --model-output {self.output} out."
-                )
-            try:
-                output = output[self.output]  # type: ignore[index]
-            except (LookupError, TypeError) as error:
-                raise InputError(
-                    f"{self.name} returns {_describe(output)}: it has no entry {self.output!r}."
-                ) from error
-        if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != n or output.shape[1] < 2:
-            raise InputError(
-                f"Expected {self.name} to return logits of shape ({n}, K) with K >= 2, but it returns "
-                f"{_describe(output)}. Choose the logits with --model-output (an index, a key, or 'probabilities')."
-            )
-        if self.output == "probabilities":
-            output = output.clamp_min(torch.finfo(output.dtype).tiny).log()
+    @property
+    def reader(self) -> OutputReader:
+        """What reads logits from the network's output."""
+        return OutputReader(self.output, self.name)
+
+    def logits(self, values: Tensor, images: int) -> Tensor:
+        """Return the logits (N, K) in what `values` returned for N images, cut to the task's outputs."""
+        output = self.reader.logits(values, images)
         if self.outputs is None:
             return output
         if max(self.outputs) >= output.shape[1]:
             raise InputError(
                 f"Expected {self.name} to have outputs 0–{max(self.outputs)}, as the data is about some of them, but "
-                f"it returns {_describe(output)}. Is this the data's model?"
+                f"it returns {described(output)}. Is this the data's model?"
             )
         return output[:, list(self.outputs)]
 
@@ -186,9 +186,11 @@ class Classifier:
     def prepared(self, device: torch.device | str | None = None) -> Iterator["Classifier"]:
         """Put the network in eval mode, frozen, on `device`; leave it as it was, whatever happens.
 
-        Restores the training mode of every submodule, `requires_grad` and `grad` of every parameter, and the device.
+        Restores the training mode of every submodule, `requires_grad` and `grad` of every parameter, the device, and
+        the tensors that the forward pass itself changes: buffers, and parameters where it is known to change them.
         """
         module, home = self.module, self.device
+        before = Snapshot(module, parameters=self.changes_itself)
         modes = {child: child.training for child in module.modules()}
         kept = [p for p in module.parameters() if not p.is_inference()]  # those take no gradients, and no changes
         parameters = {p: (p.requires_grad, p.grad) for p in kept}
@@ -204,6 +206,7 @@ class Classifier:
         finally:
             if device is not None:
                 module.to(home)
+            before.restore()
             for child, mode in modes.items():
                 child.training = mode
             for parameter, (requires_grad, grad) in parameters.items():
@@ -280,13 +283,3 @@ def _attributes(module: nn.Module) -> dict[str, object]:
 
 def _is_plain(value: object) -> bool:
     return isinstance(value, str | int | float | bool | None)
-
-
-def _describe(output: object) -> str:
-    if isinstance(output, Tensor):
-        return f"a tensor of shape {tuple(output.shape)}"
-    if isinstance(output, dict):
-        return f"a dict with keys {list(output)}"
-    if isinstance(output, list | tuple):
-        return f"a {type(output).__name__} of {len(output)}"
-    return f"a {type(output).__name__}"

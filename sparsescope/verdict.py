@@ -180,6 +180,7 @@ def decide(
     policy: str = "margins",
     paper_tolerance: float = 0.0,
     constant: bool = False,
+    doubts: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Return the verdict over all metrics that are in the verdict.
 
@@ -192,8 +193,17 @@ def decide(
         paper_tolerance: how much worse than dense the paper's reading allows beside accuracy.
         constant: whether the candidate gives every image the same answer. It then fails, whatever its metrics say:
             nothing is flatter or easier to explain than a network that looks at nothing.
+        doubts: metrics whose values cannot be believed for one of the two models, with the reason. They are not
+            evaluated in the verdict, so that there is no pass.
     """
-    judged = {metric.name: judge(metric, pair, confidence) for metric in metrics if metric.in_verdict}
+    doubts = doubts or {}
+    judged = {
+        metric.name: _not_judged(metric, doubts[metric.name])
+        if metric.name in doubts
+        else judge(metric, pair, confidence)
+        for metric in metrics
+        if metric.in_verdict
+    }
     dimension = {metric.name: metric.dimension for metric in metrics}
     dimensions: dict[str, Outcome] = {
         name: combine(verdict.outcome for metric, verdict in judged.items() if dimension[metric] == name)
@@ -204,7 +214,11 @@ def decide(
     if constant:
         overall = "fail"
         judged = {name: _doubted(verdict) for name, verdict in judged.items()}
-    paper = {metric.name: judge_as_paper(metric, pair, paper_tolerance) for metric in metrics if metric.in_verdict}
+    paper: dict[str, Outcome] = {
+        metric.name: "not evaluated" if metric.name in doubts else judge_as_paper(metric, pair, paper_tolerance)
+        for metric in metrics
+        if metric.in_verdict
+    }
     paper_overall = combine(paper.values())
     return Verdict(
         outcome=overall,
@@ -219,6 +233,10 @@ def decide(
             outcome="inconclusive" if paper_overall == "not evaluated" else paper_overall, metrics=paper
         ),
     )
+
+
+def _not_judged(metric: MetricResult, reason: str) -> MetricVerdict:
+    return MetricVerdict(outcome="not evaluated", margin=metric.margin, margin_kind=metric.margin_kind, reason=reason)
 
 
 def _doubted(verdict: MetricVerdict) -> MetricVerdict:

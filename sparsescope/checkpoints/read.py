@@ -89,7 +89,9 @@ def _members(path: Path) -> list[str]:
     try:
         return check_archive(path, checksums=True)
     except ValueError as error:
-        raise ArtefactError(f"{path} is a damaged or truncated torch or npz file ({error}). Copy it again.") from error
+        raise ArtefactError(
+            f"{path} is a damaged or truncated torch or npz file ({error}). Save or copy it again."
+        ) from error
 
 
 def _read_safetensors(path: Path) -> Content:
@@ -189,4 +191,4 @@ def _torch_failure(path: Path, start: bytes, error: Exception) -> str:
         what = f"Python objects ({found.group(1)})" if found else "more than plain tensors"
         return f"{path} holds {what}, and was not loaded: unpickling them could run any code. {_SAVE_WEIGHTS}"
     cause = str(error).partition("\n")[0].partition(". ")[0]
-    return f"{path} is a damaged or truncated torch file ({cause or type(error).__name__}). Copy it again."
+    return f"{path} is a damaged or truncated torch file ({cause or type(error).__name__}). Save or copy it again."

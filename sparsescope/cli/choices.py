@@ -131,6 +131,12 @@ def _arch() -> str:
     return listed([*BUILT_IN, *LIBRARIES.forms()])
 
 
+def _forms() -> str:
+    from sparsescope.outputs import FORMS
+
+    return listed(FORMS)
+
+
 def _gates() -> str:
     from sparsescope.verdict import GATES
 
@@ -151,6 +157,7 @@ _LISTS = {
     "probe": _probe,
     "corrupted": _corrupted,
     "arch": _arch,
+    "forms": _forms,
     "gates": _gates,
     "files": _files,
 }

@@ -10,6 +10,7 @@ from sparsescope.cli.parameters import (
     output_option,
     resize_option,
     seed_option,
+    show_warnings,
     std_option,
     weights_option,
 )
@@ -58,6 +59,7 @@ def crosscheck(
     options = ModelOptions(arch, mean, std, model_output, weights)
     task = open_task(model, (), data, models=options, images=DataOptions(resize=resize, crop=crop))
     checks = compare(task.dense, task.benchmark, images=images, seed=seed)
+    show_warnings([task.dense])
     table = Table("quantity", "ours", "theirs", "package", "", "how", box=None, pad_edge=False)
     words = {True: "agree", False: "DISAGREE", None: "not compared"}
     for check in checks:

@@ -15,6 +15,7 @@ from sparsescope.cli.parameters import (
     output_option,
     quiet_option,
     seed_option,
+    show_warnings,
     std_option,
     weights_option,
 )
@@ -120,9 +121,7 @@ def dissect(
         paths = write_dissections(
             found, models, images, out, settings, top=top, seed=seed, batch_size=size_of_batch, device=place
         )
-    for classifier in models:
-        for warning in classifier.warnings:
-            echo(f"Warning: {classifier.name}: {warning}", err=True)
+    show_warnings(models)
     for result in found:
         dead = sum(unit.dead for unit in result.units)
         echo(

@@ -11,18 +11,19 @@ Of several the first one holds:
 A metric that is not evaluated for a known reason, such as a missing probe set, has not broken.
 """
 
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparsescope.cli.output import echo
+from sparsescope.unexpected import in_one_line
 
 if TYPE_CHECKING:
     from sparsescope.results import Evaluation
 
-__all__ = ["BROKEN", "DONE", "GATE_NOT_MET", "INTERRUPTED", "UNUSABLE", "exit_code", "write_report"]
+__all__ = ["BROKEN", "DONE", "GATE_NOT_MET", "INTERRUPTED", "REPORT_IT", "UNUSABLE", "exit_code", "write_report"]
 
 DONE, GATE_NOT_MET, UNUSABLE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
+REPORT_IT = "Please report it; --debug shows the traceback."
 
 
 def write_report(evaluation: "Evaluation", out: Path) -> tuple[list[Path], bool]:
@@ -36,11 +37,8 @@ def write_report(evaluation: "Evaluation", out: Path) -> tuple[list[Path], bool]
         echo(f"Error: {error}", err=True)
         return [], False
     for name, failure in written.failures.items():
-        if isinstance(failure, InputError | OSError):
-            echo(f"Error: {failure}", err=True)
-        else:
-            traceback.print_exception(failure)
-            echo(f"Error: {name} failed: the traceback above says where. Please report it.", err=True)
+        known = isinstance(failure, InputError | OSError)
+        echo(f"Error: {failure if known else f'{name} failed: {in_one_line(failure)}. {REPORT_IT}'}", err=True)
     return list(written.paths.values()), not written.failures
 
 

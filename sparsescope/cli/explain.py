@@ -15,6 +15,7 @@ from sparsescope.cli.parameters import (
     quiet_option,
     resize_option,
     seed_option,
+    show_warnings,
     std_option,
     targets,
     weights_option,
@@ -135,4 +136,5 @@ def explain(
         )
         picture = figure(rows, task.benchmark.classes)
         write_atomically(out, png(picture) if out.suffix == ".png" else svg(picture))
+    show_warnings(task.classifiers)
     echo(f"Written: {out} (test images {', '.join(map(str, chosen))})")

@@ -1,6 +1,6 @@
 """The group of commands, and what errors become: exit codes and one clear message on stderr."""
 
-import traceback
+import os
 import warnings
 from typing import Any
 
@@ -14,7 +14,7 @@ from sparsescope.cli.corrupt import corrupt
 from sparsescope.cli.crosscheck import crosscheck
 from sparsescope.cli.demo import demo
 from sparsescope.cli.dissect import dissect
-from sparsescope.cli.ending import BROKEN, INTERRUPTED, UNUSABLE
+from sparsescope.cli.ending import BROKEN, INTERRUPTED, REPORT_IT, UNUSABLE
 from sparsescope.cli.evaluate import evaluate
 from sparsescope.cli.explain import explain
 from sparsescope.cli.inspect import inspect
@@ -24,6 +24,7 @@ from sparsescope.cli.prune import prune
 from sparsescope.cli.report import report
 from sparsescope.cli.sweep import sweep
 from sparsescope.errors import InputError, SparsescopeWarning
+from sparsescope.unexpected import DEBUG, in_one_line
 
 __all__ = ["main", "sparsescope"]
 
@@ -48,10 +49,14 @@ class _Commands(click.RichGroup):
             where = f" ({error.filename})" if error.filename else ""
             echo(f"Error: {error.strerror or error}{where}", err=True)
             context.exit(BROKEN)
-        except Exception:
-            traceback.print_exc()
-            echo(f"`{context.invoked_subcommand}` failed: the traceback above says where. Please report it.", err=True)
+        except Exception as error:
+            echo(f"Error: {context.invoked_subcommand} failed: {in_one_line(error)}. {REPORT_IT}", err=True)
             context.exit(BROKEN)
+
+
+def _debug(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ[DEBUG] = "1"
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
@@ -72,6 +77,9 @@ def sparsescope() -> None:
 
 
 for _command in (evaluate, prune, sweep, inspect, report, explain, dissect, corrupt, crosscheck, cache, demo):
+    _command.params.append(
+        click.Option(["--debug"], is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks.")
+    )
     sparsescope.add_command(_command)
 
 

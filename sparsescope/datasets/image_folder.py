@@ -64,9 +64,10 @@ def open_folder(argument: str, resizing: Resizing) -> Source:
 class FolderImages(ImageSet):
     """The images below one folder, as RGB or grey: each file is read when it is asked for, and forgotten.
 
-    Grey and palette files become RGB, or all files grey (ITU-R 601 luma) if `resizing` says so. Transparency is
-    dropped, and orientation tags are not followed, as torchvision does it. Resizing works on the 8-bit image, as in the
-    usual evaluation pipelines.
+    Files are decoded by what they hold, whatever their ending says (see `decoding`); other formats, animations and more
+    than 50 million pixels are refused. Grey and palette files become RGB, or all files grey (ITU-R 601 luma) if
+    `resizing` says so. Transparency is dropped, and orientation tags are not followed, as torchvision does it.
+    Resizing works on the 8-bit image, as in the usual evaluation pipelines.
 
     Args:
         folder: holds one sub-folder per class; files lie in it at any depth. Names that begin with a dot are skipped.

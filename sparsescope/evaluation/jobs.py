@@ -1,10 +1,8 @@
 """Jobs: what executors run, and what comes of it."""
 
 import contextlib
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -15,6 +13,7 @@ from sparsescope.errors import NotEvaluated, NotFiniteError, SparsescopeError
 from sparsescope.evaluation.plan import Shard
 from sparsescope.measurements.base import Measurement
 from sparsescope.results.metric import BROKE
+from sparsescope.unexpected import in_one_line
 from sparsescope.units import Arrays
 
 __all__ = ["Answer", "Begun", "Job", "Setting", "broke", "one_blas_thread", "perform"]
@@ -71,9 +70,7 @@ def one_blas_thread() -> contextlib.AbstractContextManager[Any]:
 
 def broke(error: Exception) -> str:
     """Return the reason why nothing was measured where an error arose that nobody expected, and its place."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    cause = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(": ")
-    return f"{BROKE}{cause} ({Path(place.filename).name}, line {place.lineno})"
+    return f"{BROKE}{in_one_line(error)}"
 
 
 def perform(job: Job, setting: Setting) -> Answer:

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import ConfigDict
@@ -16,10 +16,14 @@ from sparsescope.results import Dimension, ScaleFree
 from sparsescope.results.records import MarginKind
 from sparsescope.units import Estimate, FloatArray, Units
 
-__all__ = ["OPTIONS", "Dimension", "IntervalKind", "MarginKind", "Metric", "ScaleFree"]
+__all__ = ["OPTIONS", "Dimension", "IntervalKind", "MarginKind", "Metric", "Reads", "ScaleFree"]
 
 OPTIONS = ConfigDict(extra="forbid")
 """Configuration of every metric's pydantic dataclass: unknown options are errors."""
+
+
+Reads = Literal["activations", "order", "probabilities", "logits"]
+"""What of a network decides a metric: maps inside it, which logit is largest, their softmax, or the logits as such."""
 
 
 class Metric(abc.ABC):
@@ -64,6 +68,11 @@ class Metric(abc.ABC):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         check_facts(cls)
+
+    @property
+    def reads(self) -> Reads:
+        """What of a network decides the value: where its outputs are no logits, that can still be right."""
+        return "probabilities"
 
     @abc.abstractmethod
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:

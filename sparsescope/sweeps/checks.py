@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import InputError
-from sparsescope.evaluation.checks import grey_answers
+from sparsescope.evaluation.checks import check_models, images_to_show
 from sparsescope.sweeps.plan import evaluation_plan
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.workshop import Workshop
@@ -14,7 +14,7 @@ __all__ = ["check_networks", "make_folder"]
 
 
 def check_networks(recipe: SweepRecipe, benchmark: Benchmark, workshop: Workshop) -> None:
-    """Build the networks of a sweep, as training begins with them, and show them an image.
+    """Build the networks of a sweep, as training begins with them, and show them some images.
 
     Args:
         recipe: the sweep.
@@ -29,8 +29,8 @@ def check_networks(recipe: SweepRecipe, benchmark: Benchmark, workshop: Workshop
     for spec in (recipe.architecture, recipe.small):
         if spec is not None:
             classifier = replace(replace(workshop, architecture=spec).initial(), name=spec)
-            with classifier.prepared():
-                benchmark.check_labels(grey_answers(classifier, benchmark.test.shape).shape[1])
+            shown = check_models([classifier], images_to_show(benchmark.test), None, reads=())
+            benchmark.check_labels(shown[spec].outputs)
             plan.check(classifier)
 
 

@@ -10,6 +10,7 @@ import torch
 from sparsescope.benchmark import Benchmark, stratified_sample
 from sparsescope.classifier import Classifier
 from sparsescope.errors import DataError, SparsescopeError
+from sparsescope.evaluation.checks import check_models, images_to_show
 from sparsescope.mask import Mask
 from sparsescope.measurements.predictions import predict
 from sparsescope.workflows.comparisons import COMPARISONS, Comparison, Sample
@@ -59,7 +60,9 @@ def crosscheck(classifier: Classifier, benchmark: Benchmark, *, images: int = 20
 
     Raises:
         DataError: labels that the model does not have.
+        InputError: a model that cannot be used.
     """
+    check_models([classifier], images_to_show(benchmark.test), None, reads=["probabilities"])
     rows = stratified_sample(benchmark.test.required_labels(), images, seed, "sample/test")
     dense = Mask({name: torch.ones_like(kept) for name, kept in (classifier.mask or {}).items()})
     outputs = benchmark.outputs or classifier.outputs

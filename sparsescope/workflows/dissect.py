@@ -13,7 +13,7 @@ from sparsescope.dissection import Dissection, DissectionSettings, Portrait, dis
 from sparsescope.dissection.activations import Progress
 from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate
-from sparsescope.evaluation.checks import grey_answers
+from sparsescope.evaluation.checks import check_models, images_to_show
 from sparsescope.evaluation.task import images_of, stored_data
 from sparsescope.files import csv_table, write_atomically
 from sparsescope.measurements.concept_overlap import overlap_arrays
@@ -81,9 +81,7 @@ def dissect_side_by_side(
         InputError: a network that cannot take the images, a layer that is not there or gives no map, values that are
             not finite, or labels that cannot be used.
     """
-    for classifier in classifiers:
-        with classifier.prepared(device):
-            grey_answers(classifier, probe.shape)
+    check_models(classifiers, images_to_show(probe), device, reads=["activations"])
     if progress is not None:
         progress(0, len(classifiers), "Reading labels")
     store = store_concepts(probe)

@@ -53,7 +53,7 @@ def test_published_weights_say_how_images_are_prepared(
     name = published_as(monkeypatch, path, "torchvision:mobilenet_v2", index)
     known = load_classifier(path)
     assert known.warnings == () and known.origin.normalization == name and not known.origin.guessed
-    assert known.origin.classes is not None and known.origin.classes[0] == "tench"
+    assert known.classes[0] == "tench"
 
 
 def test_weights_for_other_classes_are_not_the_published_ones(tmp_path: Path) -> None:

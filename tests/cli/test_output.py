@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from fake_evaluation import make_evaluation, make_light_evaluation
 from rich.text import Text
 
+from sparsescope import cli
 from sparsescope.cli.console import SafeConsole
 from sparsescope.cli.group import sparsescope
 from sparsescope.cli.output import echo
@@ -55,3 +56,8 @@ def test_pages(tmp_path: Path) -> None:
     for path in report(make_light_evaluation(("dense", HOSTILE)), tmp_path).values():
         if path.suffix in (".html", ".md", ".xml", ".svg"):
             assert not {"\x1b", "\x07"} & set(path.read_text()), path
+
+
+def test_no_command_prints_past_it() -> None:
+    files = Path(cli.__file__).parent.glob("*.py")
+    assert not [file.name for file in files if file.name != "output.py" and "click.echo(" in file.read_text()]

@@ -22,10 +22,10 @@ def open_broden(argument: str, shape: Shape) -> DiskProbeSet:
     """Return the images of a Broden folder, or of one of its index files, in the model's input shape.
 
     Read are the index (columns `image`, `sh`, `sw` and one per category), `label.csv` (`number`, `name`, `category`),
-    `category.csv` (`name`) and, where they are there, `c_CATEGORY.csv` (`number`, `coverage`). Files are relative to
-    `images/`. As in the original reader, every label of `label.csv` is a concept, in the order of the numbers, also if
-    no image shows it; a label of several categories belongs to the one that it covers most of; images without any
-    label are left out. Label 0 means none.
+    `category.csv` (`name`) and, where they are there, `c_CATEGORY.csv` (`number`, `coverage`). Files are relative
+    to `images/`, and below it. As in the original reader, every label of `label.csv` is a concept, in the order of
+    the numbers, also if no image shows it; a label of several categories belongs to the one that it covers most of;
+    images without any label are left out. Label 0 means none.
 
     Args:
         argument: the folder, or one of its index files.
