@@ -86,11 +86,13 @@ def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
         return outcome("not evaluated", "the difference is not defined")
     if difference.interval is None:
         return outcome("inconclusive", f"no interval: too few units (n = {metric.values[candidate].n})")
+    n = metric.values[candidate].n or 0
+    if _too_few(n, confidence):
+        return outcome("inconclusive", f"n = {n}; too few units for an interval that decides anything")
     margin = absolute_margin(metric, dense)
     low, high = oriented_interval(metric, difference.interval)
     if low >= -margin - ROUNDING:
         return outcome("pass")
-    n = metric.values[candidate].n or 0
     needed = _units_needed(metric, difference, margin, confidence, n)
     if high < -margin - ROUNDING:
         narrow = needed is not None and needed > n and -margin - high < NARROW * (high - low)
@@ -98,6 +100,11 @@ def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
     if needed is None:
         return outcome("inconclusive", f"n = {n}; so close to the margin that no realistic n decides it")
     return outcome("inconclusive", f"n = {n}; about {max(needed, _rounded_up(n + 1)):,} would decide it")
+
+
+def _too_few(n: int, confidence: float) -> bool:
+    """Of n units there are C(2n - 1, n) different resamples; an interval needs 2 / alpha of them, 5 units for 95 %."""
+    return 0 < n < 20 and math.comb(2 * n - 1, n) < 2 / (1 - confidence)
 
 
 def absolute_margin(metric: MetricResult, dense: str) -> float:

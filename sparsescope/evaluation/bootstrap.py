@@ -78,7 +78,7 @@ def estimate(
     bounds: tuple[float | None, float | None] = (None, None),
     debiased: float | None = None,
 ) -> Estimate:
-    """Return value, interval and standard error; no interval where a stratum has one or two units.
+    """Return value, interval and standard error; no interval where a stratum has one unit.
 
     The bootstrap interval is too narrow for few units: its ends are moved away from the value by the factor
     t / z * sqrt(n / (n - 1)), n the smallest stratum (Hesterberg 2015, section 4.1). It is clipped to the bounds and
@@ -86,7 +86,7 @@ def estimate(
     """
     centre = value if debiased is None else debiased
     smallest = min(units.strata.values())
-    found = interval(centre, replicates, confidence, kind) if smallest > 2 else None
+    found = interval(centre, replicates, confidence, kind) if smallest > 1 else None
     if found is None:
         return Estimate(value, None, None, len(units), len(replicates))
     tail = (1 - confidence) / 2

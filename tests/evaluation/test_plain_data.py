@@ -114,10 +114,10 @@ def test_explanations_of_nothing_are_not_perfect(judged: Any, superpixels: str) 
     assert found.verdict("sparse").outcome == "inconclusive"
 
 
-@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("n", [1, 2, 4])
 def test_a_few_images_decide_nothing(judged: Any, n: int) -> None:
     found = judged(Benchmark("b", pictures(n, 0, np.arange(n) % 4)), "accuracy", "nll", "ece", "corruption_error")
     for name, metric in found.verdict("sparse").metrics.items():
         if found[name].values["sparse"].n == n and name in ("accuracy", "nll", "corruption_error"):
-            assert (metric.outcome, metric.reason) == ("inconclusive", f"no interval: too few units (n = {n})")
+            assert metric.outcome == "inconclusive" and "too few units" in (metric.reason or "")
     assert found.verdict("sparse").outcome == "inconclusive"
