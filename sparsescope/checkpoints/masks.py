@@ -67,7 +67,8 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
         names = _in_order(list(masks.values()), weights)
     if names is None or len(set(names.values())) < len(masks):
         lost = [f"{name} {tuple(mask.shape)}" for name, mask in masks.items() if names is None or name not in names]
-        if all(bool(mask.all()) for mask in masks.values()) and not is_named_mask(where.rpartition(".")[2]):
+        removes_nothing = all(not (m.is_quantized or m.is_meta) and bool((m != 0).all()) for m in masks.values())
+        if removes_nothing and not is_named_mask(where.rpartition(".")[2]):
             return {}  # whatever they are, they remove nothing
         raise ArtefactError(
             f"what lies under {where!r} looks like masks, but it is not clear which weights they are for: "
