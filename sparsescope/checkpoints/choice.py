@@ -19,7 +19,16 @@ Place = tuple[str, ...]
 
 
 class MissingWeightsError(ArtefactError):
-    """A file has no weights under the name asked for."""
+    """A file has no weights under the name asked for.
+
+    Args:
+        text: what is there.
+        others: how many state dicts the file has; of one, it is clear what else could be meant.
+    """
+
+    def __init__(self, text: str, others: int) -> None:
+        super().__init__(text)
+        self.others = others
 
 
 def dotted(place: Place) -> str:
@@ -45,7 +54,8 @@ def choose(states: Mapping[Place, Tensors], file: Path, weights: str | None) -> 
         for place in states:
             if dotted(place) == weights:
                 return place, ()
-        raise MissingWeightsError(f"{file} has no weights under {weights!r}. Weights in it: {listed or 'none'}.")
+        text = f"{file} has no weights under {weights!r}. Weights in it: {listed or 'none'}."
+        raise MissingWeightsError(text, len(states))
     if len(states) == 1:
         return next(iter(states)), ()
     usual = [place for place in states if not place or place[-1] in WEIGHT_KEYS]

@@ -29,6 +29,7 @@ from sparsescope.mask import head_weight
 __all__ = ["Network", "copied", "find_network", "fits"]
 
 
+_SHOWN = 4
 _ORDINARY = replace(IMAGENET, resize=256, interpolation="bilinear")
 
 
@@ -76,14 +77,19 @@ class Network:
             return ()
         head = head_weight(self.module)
         outputs = len(self.module.get_parameter(head)) if head is not None else 0
-        ways: dict[str, list[str]] = {}
+        ways: dict[str, str] = {}
         for weights in published(self.spec):
             if weights.outputs == outputs:
-                ways.setdefault(weights.preprocessing.in_words(), []).append(weights.name.rpartition(" ")[2])
-        if ways.keys() <= {_ORDINARY.in_words()}:
+                words = weights.preprocessing.in_words(beside=self.preprocessing)
+                ways.setdefault(words, weights.name.rpartition(" ")[2])
+        if ways.keys() <= {_ORDINARY.in_words(beside=IMAGENET)}:
             return ()
-        listed = "; ".join(f"{way} ({names[0]}{', …' if len(names) > 1 else ''})" for way, names in ways.items())
-        return (f"published weights of {self.spec} take images prepared so: {listed}.",)
+        listed = "; ".join(f"{way} ({name})" for way, name in list(ways.items())[:_SHOWN])
+        more = "; …" if len(ways) > _SHOWN else ""
+        return (
+            f"if these are published weights of {self.spec}, they take images with {listed}{more}: give --resize, "
+            "--crop.",
+        )
 
     @property
     def _transform_input(self) -> tuple[str, ...]:

@@ -135,6 +135,8 @@ def _load(
     try:
         return load(weights=options.weights)
     except MissingWeightsError as error:
+        if error.others > 1:
+            raise
         absent.append(error)
     opened = load()
     opened.warnings += (f"the file has no weights under {options.weights!r}: those that it has were used.",)
