@@ -9,7 +9,7 @@ from torch import Tensor
 from sparsescope.checkpoints.names import Tensors, plain_names
 from sparsescope.errors import ArtefactError
 
-__all__ = ["WEIGHT_KEYS", "MissingWeightsError", "Place", "choose", "dotted", "part"]
+__all__ = ["WEIGHT_KEYS", "MissingWeightsError", "Place", "choose", "dense", "dotted", "part"]
 
 WEIGHT_KEYS = ("state_dict", "model_state_dict", "model", "net")
 """The usual keys, of which the first counts where there are several."""
@@ -29,6 +29,11 @@ class MissingWeightsError(ArtefactError):
     def __init__(self, text: str, others: int) -> None:
         super().__init__(text)
         self.others = others
+
+
+def dense(tensors: Tensors) -> Tensors:
+    """Return the tensors with those that are stored sparse made dense: of what is used alone, as they may be large."""
+    return {name: tensor if tensor.layout == torch.strided else tensor.to_dense() for name, tensor in tensors.items()}
 
 
 def dotted(place: Place) -> str:
@@ -88,4 +93,6 @@ def _equal(one: Tensors, other: Tensors) -> bool:
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
-    return one.is_quantized == other.is_quantized and not one.is_meta and torch.equal(one, other)
+    if one.is_meta or other.is_meta or (one.is_quantized, one.layout) != (other.is_quantized, other.layout):
+        return False
+    return torch.equal(*((one, other) if one.layout == torch.strided else (one.to_dense(), other.to_dense())))

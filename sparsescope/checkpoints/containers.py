@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sparsescope.checkpoints.choice import WEIGHT_KEYS, Place, choose, dotted, part
+from sparsescope.checkpoints.choice import WEIGHT_KEYS, Place, choose, dense, dotted, part
 from sparsescope.checkpoints.names import Tensors
 from sparsescope.errors import ArtefactError
 
@@ -62,7 +62,7 @@ def find(value: object, file: Path, weights: str | None = None) -> Found:
     if states or weights is not None:
         place, warnings = choose(states, file, weights)
         near = {dotted(other): found for other, found in masks.items() if _belongs(other, place, states)}
-        return Found(states[place], near, _unwrapped(place), warnings)
+        return Found(dense(states[place]), near, _unwrapped(place), warnings)
     if not masks:
         raise ArtefactError(_nothing_found(value, file))
     if len(masks) > 1:
@@ -71,13 +71,15 @@ def find(value: object, file: Path, weights: str | None = None) -> Found:
             f"{file} holds no weights, but {len(masks)} collections of masks ({named}). Save the one that is meant."
         )
     ((place, tensors),) = masks.items()
-    return Found({}, {dotted(place): tensors}, _unwrapped(place))
+    return Found({}, {dotted(place): dense(tensors)}, _unwrapped(place))
 
 
 def holds_mask_values(tensor: Tensor) -> bool:
     """Return whether a tensor holds nothing but zeros and ones."""
     if tensor.is_quantized or tensor.is_meta:
         return False
+    if tensor.layout != torch.strided:
+        tensor = tensor.coalesce().values() if tensor.layout == torch.sparse_coo else tensor.values()
     return tensor.dtype == torch.bool or bool(((tensor == 0) | (tensor == 1)).all())
 
 
@@ -90,13 +92,13 @@ def _states(value: object) -> dict[Place, Tensors]:
     """Return every state dict by its place: known by the names of its tensors, or by its own key."""
     found = {}
     for place, inner in _walk(value):
-        tensors = _dense(inner) if isinstance(inner, Mapping) else {}
+        tensors = _tensors(inner) if isinstance(inner, Mapping) else {}
         if not tensors or (place and is_named_mask(place[-1])) or all(map(holds_mask_values, tensors.values())):
             continue
         named = any(_WEIGHT.search(name) and tensor.ndim >= 2 for name, tensor in tensors.items())
         if named or (place and place[-1] in WEIGHT_KEYS):
             found[place] = tensors
-    if not found and isinstance(value, Mapping) and not all(map(holds_mask_values, (bare := _dense(value)).values())):
+    if not found and isinstance(value, Mapping) and not all(map(holds_mask_values, (bare := _tensors(value)).values())):
         return {(): bare}
     return found
 
@@ -128,7 +130,7 @@ def _innermost(place: Place, value: object) -> tuple[Place, Tensors]:
 
 def _strays(value: object) -> Tensors:
     """Return masks that lie among other content, but not in a state dict: `layout` looks for them there."""
-    tensors = _dense(value)
+    tensors = _tensors(value)
     if any(_WEIGHT.search(name) for name in tensors):
         return {}
     return {
@@ -173,18 +175,13 @@ def _entries(value: object) -> list[tuple[str, object]]:
 
 
 def _tensors(value: object) -> Tensors:
-    return {key: item for key, item in _entries(value) if isinstance(item, Tensor)}
-
-
-def _dense(value: object) -> Tensors:
-    """Return the tensors of one dictionary or list, dense; counters and settings in it are passed over."""
-    tensors = {name: item.detach() for name, item in _tensors(value).items()}
-    return {name: item if item.layout == torch.strided else item.to_dense() for name, item in tensors.items()}
+    """Return the tensors of one dictionary or list; counters and settings in it are passed over."""
+    return {key: item.detach() for key, item in _entries(value) if isinstance(item, Tensor)}
 
 
 def _leaves(value: object) -> Tensors:
     """Return all tensors below a value, by their keys with dots between them."""
-    return {dotted((*place, name)): item for place, inner in _walk(value) for name, item in _dense(inner).items()}
+    return {dotted((*place, name)): item for place, inner in _walk(value) for name, item in _tensors(inner).items()}
 
 
 def _unwrapped(place: Place) -> tuple[str, ...]:

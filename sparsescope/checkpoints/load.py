@@ -88,8 +88,13 @@ def load_classifier(
         ),
     )
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
-    guess = () if dense is not None and dense.origin.guessed else network.warnings  # said of the dense network already
-    classifier.warnings = (*artefact.warnings, *about_values, *guess, *noticed, *sparsity_warnings(classifier, dense))
+    classifier.warnings = (
+        *artefact.warnings,
+        *about_values,
+        *network.open_questions(artefact, dense),
+        *noticed,
+        *sparsity_warnings(classifier, dense),
+    )
     return classifier
 
 

@@ -79,6 +79,8 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
 
 def _spread(mask: Tensor, weight: Tensor) -> Tensor:
     """Return the mask of a weight's channels, such as (out, 1, 1, 1), for each of its entries."""
+    if mask.layout != torch.strided and mask.shape == weight.shape:
+        return mask.to_dense()
     fits = mask.ndim == weight.ndim and all(
         size in (1, own) for size, own in zip(mask.shape, weight.shape, strict=True)
     )

@@ -53,10 +53,12 @@ class Network:
     guessed: bool = False
     record: Published | None = None
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the user should know of what the file leaves open."""
-        return (*self._guess, *self._alternatives, *self._transform_input)
+    def open_questions(self, artefact: Artefact, dense: Classifier | None = None) -> tuple[str, ...]:
+        """Return warnings of what the file leaves open, but for what has been said of a dense network like it."""
+        if dense is not None and dense.origin.architecture == self.spec:
+            return ()
+        alternatives = () if artefact.details.preprocessing is not None else self._alternatives
+        return (*self._guess, *alternatives, *self._transform_input)
 
     @property
     def _guess(self) -> tuple[str, ...]:
