@@ -68,7 +68,7 @@ def choose(states: Mapping[Place, Tensors], file: Path, weights: str | None) -> 
     own = plain_names(states[chosen])[0]
     others = {place: plain_names(tensors)[0] for place, tensors in states.items() if place != chosen}
     others = {place: tensors for place, tensors in others.items() if not _equal(own, tensors)}
-    alike = [place for place, tensors in others.items() if _shapes(tensors) == _shapes(own)]
+    alike = [place for place, tensors in others.items() if set() < _matrices(tensors) <= _matrices(own)]
     if alike or (others and not usual):
         raise ArtefactError(
             f"{file} holds several sets of weights, and it is not known which is meant: {listed}. Choose one with "
@@ -86,6 +86,10 @@ def _rank(place: Place) -> int:
 
 def _shapes(tensors: Tensors) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
+
+
+def _matrices(tensors: Tensors) -> set[str]:
+    return {name for name, tensor in tensors.items() if tensor.ndim >= 2}
 
 
 def _equal(one: Tensors, other: Tensors) -> bool:

@@ -1,7 +1,7 @@
 """What a file's nested dictionaries and lists hold: state dicts and collections of masks, found by their content."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -44,7 +44,7 @@ def find(value: object, file: Path, weights: str | None = None) -> Found:
     """Return the state dict of a file's content, and the collections of masks that go with it.
 
     Without `weights`, a state dict is the only one; else that under the usual keys, unless another has its names and
-    shapes and other values: which of the two is meant only the user knows.
+    other values: which of the two is meant only the user knows.
 
     Args:
         value: the content.
@@ -56,13 +56,14 @@ def find(value: object, file: Path, weights: str | None = None) -> Found:
         MissingWeightsError: there is nothing under `weights`.
         ArtefactError: there is no tensor that could be used, or several state dicts could be meant.
     """
-    states, masks = _states(value), _masks(value)
+    states = _states(value)
+    masks = _masks(value, states)
     if weights is not None:
         states |= part(states, weights)
     if states or weights is not None:
         place, warnings = choose(states, file, weights)
         near = {dotted(other): found for other, found in masks.items() if _belongs(other, place, states)}
-        return Found(dense(states[place]), near, _unwrapped(place), warnings)
+        return Found(dense(states[place]), near, _unwrapped(place), (*warnings, *_unused(value, states[place])))
     if not masks:
         raise ArtefactError(_nothing_found(value, file))
     if len(masks) > 1:
@@ -103,7 +104,7 @@ def _states(value: object) -> dict[Place, Tensors]:
     return found
 
 
-def _masks(value: object) -> dict[Place, Tensors]:
+def _masks(value: object, states: Container[Place]) -> dict[Place, Tensors]:
     """Return every collection of zeros and ones, and whatever else is named as masks, by its place."""
     found: dict[Place, Tensors] = {}
     for outer, item in _walk(value):
@@ -113,9 +114,23 @@ def _masks(value: object) -> dict[Place, Tensors]:
         if named or all(map(holds_mask_values, _leaves(item).values())):
             place, tensors = _innermost(outer, item)
             found |= {place: tensors} if tensors else {}
-        else:
+        elif outer not in states:  # `layout` looks for masks among weights
             found |= {(*outer, name): {name: tensor} for name, tensor in _strays(item).items()}
     return found
+
+
+def _unused(value: object, chosen: Tensors) -> tuple[str, ...]:
+    """Return a warning for each thing that may have been meant, but is of no form that could be used."""
+    shapes = sorted(tuple(tensor.shape) for tensor in chosen.values() if tensor.ndim >= 2)
+    warnings = []
+    for place, item in _walk(value):
+        tensors = _tensors(item)
+        if isinstance(item, list | tuple) and sorted(tuple(t.shape) for t in tensors.values() if t.ndim >= 2) == shapes:
+            if not all(map(holds_mask_values, tensors.values())):
+                warnings.append(f"{dotted(place)!r} holds tensors of the weights' shapes without names: not used.")
+        elif place and is_named_mask(place[-1]) and item and not _leaves(item):
+            warnings.append(f"{dotted(place)!r} holds no tensors, as masks would be: not used.")
+    return tuple(warnings)
 
 
 def _innermost(place: Place, value: object) -> tuple[Place, Tensors]:
@@ -129,13 +144,10 @@ def _innermost(place: Place, value: object) -> tuple[Place, Tensors]:
 
 
 def _strays(value: object) -> Tensors:
-    """Return masks that lie among other content, but not in a state dict: `layout` looks for them there."""
-    tensors = _tensors(value)
-    if any(_WEIGHT.search(name) for name in tensors):
-        return {}
+    """Return masks that lie among other content."""
     return {
         name: tensor
-        for name, tensor in tensors.items()
+        for name, tensor in _tensors(value).items()
         if is_named_mask(name) or (tensor.ndim >= 2 and holds_mask_values(tensor))
     }
 

@@ -30,8 +30,9 @@ def load_classifier(
     """Return the classifier that a file holds, on the CPU, in float32.
 
     For how the architecture is found see `find_network`. Normalisation is `mean` and `std`; else our own checkpoint's;
-    else that of the dense network, where the weights have its names and shapes; else the architecture's. A warning says
-    so where it is neither asked for nor stored.
+    else what a library records of these weights, where it published them; else that of the dense network, where the
+    weights have its names and shapes; else the architecture's. A warning says so where it is neither asked for nor
+    known. Where it comes from is in `origin`.
 
     Args:
         path: weights (with or without a mask), or a mask, which is applied to the weights of `dense`.
