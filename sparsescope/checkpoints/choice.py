@@ -46,9 +46,9 @@ def part(states: Mapping[Place, Tensors], weights: str) -> dict[Place, Tensors]:
     for place, tensors in states.items():
         start = f"{dotted(place)}." if place else ""
         prefix = f"{weights.removeprefix(start)}."
-        part = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        if part and weights.startswith(start):
-            return {(*place, weights.removeprefix(start)): part}
+        inner = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        if inner and weights.startswith(start):
+            return {(*place, weights.removeprefix(start)): inner}
     return {}
 
 

@@ -139,7 +139,8 @@ def _load(
             raise
         absent.append(error)
     opened = load()
-    opened.warnings += (f"the file has no weights under {options.weights!r}: those that it has were used.",)
+    if absent[-1].others:  # a mask has none
+        opened.warnings += (f"the file has no weights under {options.weights!r}: those that it has were used.",)
     return opened
 
 

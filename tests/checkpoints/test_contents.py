@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from sparsescope.architectures import resolve
 from sparsescope.checkpoints import MissingWeightsError, describe, load_classifier, save_checkpoint
 from sparsescope.checkpoints.layout import Artefact, open_artefact
 from sparsescope.classifier import Classifier
@@ -86,6 +87,39 @@ def test_masks_among_the_weights_are_not_counted_as_parameters(
     about = describe(tmp_path / "file.pt")  # of an unknown architecture
     assert about.has_mask and about.parameters == sum(p.numel() for p in weights.values()) - 2 * 6 - 1
     assert about.sparsity_prunable == pytest.approx(1 - sum(map(_kept, masks.values())) / _size(masks))
+
+
+MASKED = """
+import torch
+from torch import nn
+
+class Masked(nn.Conv2d):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.register_buffer("{leaf}", torch.ones_like(self.weight))
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.weight * self.{leaf}, self.bias)
+
+def net(num_classes=4):
+    return nn.Sequential(Masked(3, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, num_classes))
+"""
+
+
+@pytest.mark.parametrize("leaf", ["mask", "connectivity"])
+def test_a_network_may_have_its_masks_too(tmp_path: Path, leaf: str) -> None:
+    (tmp_path / f"{leaf}_net.py").write_text(MASKED.format(leaf=leaf))
+    spec = f"{tmp_path / f'{leaf}_net.py'}:net"
+    network = resolve(spec).build()
+    kept = network[0].weight.detach() > 0
+    getattr(network[0], leaf).copy_(kept)
+    torch.save(network.state_dict(), tmp_path / "a.pt")
+    loaded = load_classifier(tmp_path / "a.pt", arch=spec, mean=(0.0,), std=(1.0,))
+    images = torch.rand(2, 3, 8, 8)
+    with torch.no_grad(), loaded.prepared():
+        assert torch.equal(loaded(images), network(images))
+    assert loaded.mask is not None and torch.equal(loaded.mask["0.weight"], kept)
+    assert loaded.sparsity.layers[0].sparsity == pytest.approx(1 - float(kept.float().mean()))
 
 
 def _kept(mask: Tensor) -> int:
