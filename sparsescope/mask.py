@@ -210,7 +210,9 @@ def prunable_weights(module: nn.Module) -> dict[str, nn.Parameter]:
 def refuse_computed_weights(module: nn.Module) -> None:
     """Raise ArtefactError if weights are computed in the forward pass: they are no parameters and would be missed."""
     for prefix, child in module.named_modules():
-        computed = hasattr(child, "parametrizations") or any(name.endswith("_orig") for name in child._parameters)
+        computed = hasattr(child, "parametrizations") or any(
+            name.endswith("_orig") for name, _ in child.named_parameters(recurse=False)
+        )
         if computed:
             raise ArtefactError(
                 f"The weights of {prefix or 'the module'} are computed from others (torch.nn.utils.prune or "

@@ -155,7 +155,7 @@ def _of_unknown(artefact: Artefact, *reasons: str, architecture: str | None) -> 
     head = list(weights)[-1] if len(weights) > 1 else None
     counted = {name: t for name, t in weights.items() if name != head or removed.get(name, 0)}
     layers = tuple(
-        _layer(name, kept.get(name, torch.ones_like(weight, dtype=torch.bool))) for name, weight in counted.items()
+        _layer(name, kept.get(name, torch.ones(weight.shape, dtype=torch.bool))) for name, weight in counted.items()
     )
     size = sum(tensor.numel() for tensor in parameters.values())
     prunable = sum(weight.numel() for weight in counted.values())

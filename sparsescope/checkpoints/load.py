@@ -79,14 +79,8 @@ def load_classifier(
         mask=artefact.mask,
         output=output if output is not None else (dense.output if dense is not None else "logits"),
         name=name or artefact.path.stem,
-        origin=Origin(
-            str(artefact.path),
-            artefact.sha256,
-            network.spec,
-            classes=_classes(artefact, network, dense),
-            guessed=network.guessed,
-            normalization=source,
-        ),
+        origin=Origin(str(artefact.path), artefact.sha256, network.spec, guessed=network.guessed, normalization=source),
+        classes=_classes(artefact, network, dense),
     )
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
     classifier.warnings = (
@@ -99,16 +93,12 @@ def load_classifier(
     return classifier
 
 
-def _classes(artefact: Artefact, network: Network, dense: Classifier | None) -> tuple[str, ...] | None:
+def _classes(artefact: Artefact, network: Network, dense: Classifier | None) -> tuple[str, ...]:
     """Return the names of the outputs: of our own checkpoint, of its publisher, or of the network a mask is for."""
     if artefact.kind == "mask":
-        return None if dense is None else dense.origin.classes
-    if network.record is not None:
-        return network.record.classes
-    names = artefact.details.task.get("classes")
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        return None
-    return tuple(names)
+        return () if dense is None else dense.classes
+    published = network.record.classes if network.record is not None else None
+    return published or artefact.details.classes
 
 
 @dataclass(frozen=True)

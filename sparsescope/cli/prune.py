@@ -9,6 +9,7 @@ import rich_click as click
 from sparsescope.cli.choices import spec_option
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.methods import WithMethods, complete_method
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     crop_option,
     device_option,
@@ -145,9 +146,9 @@ def run(
         workshop.write(out, ticket, history)
         if mask_out is not None and ticket.mask is not None:
             ticket.mask.save(mask_out)
-        click.echo(_summary(workshop, chosen.name, recipe, out, ticket, history))
+        echo(_summary(workshop, chosen.name, recipe, out, ticket, history))
         if removed_out is not None:
-            click.echo(_write_removed(workshop, removed_out, ticket, history))
+            echo(_write_removed(workshop, removed_out, ticket, history))
 
 
 def _write_removed(workshop: "Workshop", out: Path, ticket: "Classifier", history: list[Any]) -> str:
@@ -209,7 +210,7 @@ def _workshop(
     if dense is not None:
         network = load_classifier(dense, arch=arch, mean=settings["mean"], std=settings["std"], weights=weights)
         for warning in network.warnings:
-            click.echo(f"Warning: {network.name}: {warning}", err=True)
+            echo(f"Warning: {network.name}: {warning}", err=True)
     images = DataOptions(train=train, resize=resize, crop=crop)
     if data is None and dense is not None:
         images = images.sized_as(dense)

@@ -1,5 +1,6 @@
 """Paired bootstrap: the same resampling weights for dense, sparse and every metric of the same population."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -78,7 +79,10 @@ def estimate(
     bounds: tuple[float | None, float | None] = (None, None),
     debiased: float | None = None,
 ) -> Estimate:
-    """Return value, interval and standard error; no interval where a stratum has one unit.
+    """Return value, interval and standard error; no interval where a stratum has too few units.
+
+    One unit has no spread. Of n units there are C(2n - 1, n) different resamples, and quantiles of fewer than 2 / alpha
+    of them say nothing: a percentile interval of 95 % takes 5 units.
 
     The bootstrap interval is too narrow for few units: its ends are moved away from the value by the factor
     t / z * sqrt(n / (n - 1)), n the smallest stratum (Hesterberg 2015, section 4.1). It is clipped to the bounds and
@@ -86,7 +90,8 @@ def estimate(
     """
     centre = value if debiased is None else debiased
     smallest = min(units.strata.values())
-    found = interval(centre, replicates, confidence, kind) if smallest > 1 else None
+    enough = smallest > 1 and (kind == "normal" or math.comb(2 * smallest - 1, smallest) >= 2 / (1 - confidence))
+    found = interval(centre, replicates, confidence, kind) if enough else None
     if found is None:
         return Estimate(value, None, None, len(units), len(replicates))
     tail = (1 - confidence) / 2

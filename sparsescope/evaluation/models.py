@@ -11,6 +11,7 @@ from sparsescope.checkpoints import MissingWeightsError, load_classifier
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, InputError, OptionError, raise_together
 from sparsescope.mask import refuse_computed_weights
+from sparsescope.modules import measurable
 from sparsescope.values import per_channel
 
 __all__ = ["Model", "ModelOptions", "open_models"]
@@ -123,7 +124,10 @@ def _open(
     else:
         opened = _load(model, options, dense, absent)
     _check_mask_applied(opened)
-    return opened
+    module, changed = measurable(opened.module)
+    if module is opened.module:
+        return opened
+    return replace(opened, module=module, warnings=(*opened.warnings, *([changed] if changed else [])))
 
 
 def _load(

@@ -55,7 +55,7 @@ def test_published_weights_say_how_images_are_prepared(
     assert known.warnings == () and known.origin.normalization == name and not known.origin.guessed
     save_checkpoint(tmp_path / "own.pt", known, architecture="torchvision:mobilenet_v2")
     assert load_classifier(tmp_path / "own.pt").warnings == ()
-    assert known.origin.classes is not None and known.origin.classes[0] == "tench"
+    assert known.classes[0] == "tench"
 
 
 def test_weights_for_other_classes_are_not_the_published_ones(tmp_path: Path) -> None:

@@ -207,8 +207,8 @@ def test_models_are_left_as_they_were_by_an_evaluation_that_raised(
         snapshot.check(classifier.module)
 
 
-CHECKED = 2 + 1 + 8
-"""Images that check a model: a grey one twice, and one beside eight test images, which must not get one answer."""
+CHECKED = 2 * (1 + 16) + 2
+"""Images that check a model: a grey one and sixteen test images, twice; and two of them alone."""
 
 
 def test_each_model_sees_each_image_set_once(
