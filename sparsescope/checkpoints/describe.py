@@ -104,7 +104,7 @@ def describe(path: str | Path, arch: str | None = None, weights: str | None = No
     fill(network.module, artefact.tensors)
     preprocessing, source, noticed = normalisation(artefact, network)
     classifier = Classifier(network.module, preprocessing.mean, preprocessing.std, mask=artefact.mask)
-    about_network = (*network.warnings, *narrow_warnings(network.narrowed, network.spec))
+    about_network = (*network.open_questions(artefact), *narrow_warnings(network.narrowed, network.spec))
     noticed = (*about_network, *noticed, *sparsity_warnings(classifier))
     description = _description(artefact, classifier.sparsity, network.spec, preprocessing, noticed)
     return replace(description, architecture_guessed=network.guessed, normalization=source)

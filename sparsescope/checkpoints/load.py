@@ -30,8 +30,9 @@ def load_classifier(
     """Return the classifier that a file holds, on the CPU, in float32.
 
     For how the architecture is found see `find_network`. Normalisation is `mean` and `std`; else our own checkpoint's;
-    else that of the dense network, where the weights have its names and shapes; else the architecture's. A warning says
-    so where it is neither asked for nor stored.
+    else what a library records of these weights, where it published them; else that of the dense network, where the
+    weights have its names and shapes; else the architecture's. A warning says so where it is neither asked for nor
+    known. Where it comes from is in `origin`.
 
     Args:
         path: weights (with or without a mask), or a mask, which is applied to the weights of `dense`.
@@ -82,8 +83,13 @@ def load_classifier(
         classes=_classes(artefact, network, dense),
     )
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
-    guess = () if dense is not None and dense.origin.guessed else network.warnings  # said of the dense network already
-    classifier.warnings = (*artefact.warnings, *about_values, *guess, *noticed, *sparsity_warnings(classifier, dense))
+    classifier.warnings = (
+        *artefact.warnings,
+        *about_values,
+        *network.open_questions(artefact, dense),
+        *noticed,
+        *sparsity_warnings(classifier, dense),
+    )
     return classifier
 
 

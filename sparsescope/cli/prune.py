@@ -195,6 +195,8 @@ def _workshop(
 
     if arch is None and dense is None:
         raise OptionError("Expected --arch SPEC, such as resnet20s, or --dense FILE.")
+    if weights is not None and dense is None:
+        raise OptionError("--weights says which weights of the --dense FILE are meant. Give both, or leave it out.")
     spec = data_spec(dense, data)
     name, chosen = choose_recipe(recipe, method, spec, epochs, rewind_epoch)
     own = parse_assignments(f"{method.name}.{assignment}" for assignment in assignments)
@@ -204,8 +206,6 @@ def _workshop(
             f"Expected an epoch to rewind to below the {chosen.epochs} of training, but it is {chosen.rewind_epoch}. "
             "Give --rewind-epoch, such as 0, or more --epochs."
         )
-    if weights is not None and dense is None:
-        raise OptionError("--weights says which weights of the --dense FILE are meant. Give both, or leave it out.")
     network = None
     if dense is not None:
         network = load_classifier(dense, arch=arch, mean=settings["mean"], std=settings["std"], weights=weights)

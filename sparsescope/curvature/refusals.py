@@ -15,8 +15,7 @@ from sparsescope.errors import NotEvaluated
 __all__ = ["refuse_hidden_second_derivatives", "refuse_straight_through", "require_weight_gradient"]
 
 _LARGEST_SHARE = 0.9
-"""Share of surviving weights without gradient beyond which a Hessian would be that of biases and normalization alone.
-Layers that pruning cut off have none either, so it is not lower."""
+"""Share of surviving weights without gradient beyond which a Hessian would be one of biases and normalization."""
 
 
 def refuse_straight_through(classifier: Classifier, shape: Sequence[int]) -> None:
@@ -55,9 +54,11 @@ def refuse_straight_through(classifier: Classifier, shape: Sequence[int]) -> Non
 
 
 def require_weight_gradient(classifier: Classifier, support: Support, images: Tensor) -> None:
-    """Raise NotEvaluated if the logits have no gradient in most surviving weights, as where those are rounded.
+    """Raise NotEvaluated if the logits have no gradient in most surviving weights and yet depend on them.
 
-    Tensors that the logits do not depend on, such as those of heads for training alone, are left out.
+    So it is where weights are rounded. Where pruning cut layers off, or a normalization still multiplies them by the 0
+    of its beginning, they have no effect, and their gradient of 0 is right. Tensors that no path leads to, such as
+    those of heads for training alone, are left out.
 
     Args:
         classifier: the model, inside `Classifier.prepared`.
@@ -70,13 +71,27 @@ def require_weight_gradient(classifier: Classifier, support: Support, images: Te
         parameters = list(support.parameters.values())
         gradients = torch.autograd.grad(logits, parameters, signs_like(logits), allow_unused=True)
     classifier.passes.backward += len(images)
-    used = [
-        (name, gradient) for name, gradient in zip(support.parameters, gradients, strict=True) if gradient is not None
-    ]
-    sizes = [int(support.restricted(name, torch.ones_like(gradient)).sum()) for name, gradient in used]
-    without = sum(size for size, (_, gradient) in zip(sizes, used, strict=True) if not bool(gradient.any()))
-    if without > _LARGEST_SHARE * sum(sizes):
-        raise NotEvaluated(f"no gradient in {without / sum(sizes):.0%} of the weights of {classifier.name}")
+    found = [(name, g) for name, g in zip(support.parameters, gradients, strict=True) if g is not None]
+    sizes = {name: int(support.restricted(name, torch.ones_like(gradient)).sum()) for name, gradient in found}
+    flat = [name for name, gradient in found if not bool(gradient.any())]
+    share = sum(sizes[name] for name in flat) / max(1, sum(sizes.values()))
+    if share > _LARGEST_SHARE and _matter(classifier, [support.parameters[name] for name in flat], images, logits):
+        raise NotEvaluated(
+            f"no gradient in {share:.0%} of the weights of {classifier.name}, which its answers depend on"
+        )
+
+
+def _matter(classifier: Classifier, weights: Sequence[Tensor], images: Tensor, logits: Tensor) -> bool:
+    """Return whether other logits come out if the weights change their sign; they get it back."""
+    with torch.no_grad():
+        try:
+            for weight in weights:
+                weight.neg_()
+            changed = classifier(images)
+        finally:
+            for weight in weights:
+                weight.neg_()
+    return not torch.allclose(changed, logits, rtol=1e-3, atol=1e-3 * float(logits.detach().abs().max()))
 
 
 def refuse_hidden_second_derivatives(classifier: Classifier, support: Support, images: Tensor) -> None:

@@ -6,8 +6,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["BINARY", "BINARY_PROBABILITIES", "LOGITS", "PROBABILITIES", "SIGMOIDS", "SQUEEZED", "Adaptation"]
-__all__ += ["in_unit_interval", "sum_to_one"]
+__all__ = [
+    "BINARY",
+    "BINARY_PROBABILITIES",
+    "LOGITS",
+    "PROBABILITIES",
+    "SIGMOIDS",
+    "SQUEEZED",
+    "Adaptation",
+    "in_unit_interval",
+    "sum_to_one",
+]
 
 ROUNDING = 0.01
 """How far probabilities may be from [0, 1], and their sum from 1: several times what bfloat16 rounds away."""
@@ -56,7 +65,7 @@ def _no_distribution(rows: Tensor) -> str | None:
 
 
 def _two(first: Tensor, second: Tensor) -> Tensor:
-    return torch.stack([first.reshape(len(first)), second.reshape(len(second))], dim=1)
+    return torch.stack([first.reshape(-1), second.reshape(-1)], dim=1)
 
 
 LOGITS = Adaptation(lambda values: values)
@@ -65,5 +74,5 @@ SIGMOIDS = Adaptation(lambda values: _log(values) - _log(1 - values), problem=_o
 BINARY = Adaptation(lambda values: _two(-values / 2, values / 2), single=True)
 BINARY_PROBABILITIES = Adaptation(lambda values: _two(_log(1 - values), _log(values)), single=True, problem=_outside)
 SQUEEZED = Adaptation(
-    lambda values: values.reshape(len(values), *(size for size in values.shape[1:] if size > 1)),
+    lambda values: values.reshape([*values.shape[:1], *(size for size in values.shape[1:] if size > 1)])
 )

@@ -60,7 +60,7 @@ class OutputReader:
 
     def adapted(self, values: Tensor, adaptation: Adaptation, images: int) -> Tensor:
         """Return values that are one form nearer to logits; raises InputError where the form has another shape."""
-        if adaptation.single and (values.numel() != images or len(values) != images):
+        if adaptation.single and (values.numel() != images or values.shape[:1] not in ((), (images,))):
             raise InputError(
                 f"Expected {self.name} to return one value for an image, ({images},) or ({images}, 1), as "
                 f"--model-output {self.output} says, but it returns {described(values)}."
@@ -151,8 +151,8 @@ def _advice(values: Tensor, images: int) -> str:
 def described(returned: object) -> str:
     """Return what an output is, for messages."""
     if isinstance(returned, Tensor):
-        kind = "" if returned.is_floating_point() else f" {str(returned.dtype).removeprefix('torch.')}"
-        return f"a{kind} tensor of shape {tuple(returned.shape)}"
+        kind = "" if returned.is_floating_point() else f" and type {str(returned.dtype).removeprefix('torch.')}"
+        return f"a tensor of shape {tuple(returned.shape)}{kind}"
     if isinstance(returned, dict):
         return f"a dict with keys {list(returned)}"
     if isinstance(returned, list | tuple):

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from sparsescope.classifier import Classifier
@@ -102,8 +103,11 @@ def test_most_weights_without_gradient_are_refused(small_classifier, small_bench
     half = network(nn.ReLU(), Rounded(16, 192), nn.ReLU(), nn.Linear(192, 16))
     check(half)
     rounded = nn.Sequential(nn.Flatten(), Rounded(192, 64), nn.ReLU(), Rounded(64, 4))
-    with pytest.raises(NotEvaluated, match="no gradient in 99% of the weights of model"):
+    before = rounded[1].weight.detach().clone()
+    with pytest.raises(NotEvaluated, match="no gradient in 99% of the weights of model, which its answers depend on"):
         check(rounded)
+    assert torch.equal(rounded[1].weight, before)
+    check(torchvision.models.resnet18(num_classes=4, zero_init_residual=True))  # its branches begin with a factor of 0
     sparse = copy.deepcopy(small_classifier.module)
     sparse[0].weight.data[1:] = 0
     check(sparse)

@@ -78,6 +78,8 @@ def test_one_score_for_two_classes(shape: tuple[int, ...]) -> None:
     sure = asked(lambda: z.sigmoid().reshape(shape), "binary-probabilities")
     torch.testing.assert_close(sure.softmax(1), expected)
     assert bool(sure.isfinite().all())
+    one = Classifier(Returns(lambda: z[2]), output="binary")(torch.zeros(1, 3, 2, 2))  # (N, 1), squeezed, of one image
+    torch.testing.assert_close(one.softmax(1), expected[2:3])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,8 @@ def test_one_score_for_two_classes(shape: tuple[int, ...]) -> None:
         (lambda: LOGITS[:, :1].sigmoid(), "logits", r"\(4, 1\).*--model-output binary-probabilities\.$"),
         (lambda: LOGITS[..., None, None], "logits", r"\(4, 3, 1, 1\)\. Give --model-output squeezed "),
         (lambda: LOGITS[:, :, None, None].expand(4, 3, 5, 5), "logits", "not scores of many places"),
-        (lambda: LOGITS.argmax(1), "logits", "an int64 tensor|a int64 tensor of shape .* not the numbers of classes"),
+        (lambda: LOGITS.argmax(1), "logits", "a tensor of shape .* and type int64. .* not the numbers of classes"),
+        (lambda: LOGITS[0, 0], "squeezed", "One row of class scores is needed for each image"),
         (lambda: LOGITS[:2], "logits", "One row of class scores is needed for each image"),
         (lambda: LOGITS, "binary", r"one value for an image, \(4,\) or \(4, 1\), as --model-output binary says"),
         (

@@ -39,6 +39,7 @@ def benchmark(classes: Sequence[str] = (), outputs: Sequence[int] = range(10), e
     """Images of the outputs given, labeled 0, 1, 2, …."""
     levels = np.repeat(20 * np.array(outputs) + 10, each).astype(np.uint8)
     images = np.broadcast_to(levels[:, None, None, None], (len(levels), 4, 4, 3)).copy()
+    images[:, 0, 0] += 2  # not of a single color
     return Benchmark("levels", ArrayImages(images, np.repeat(np.arange(len(outputs)), each), "levels"), classes=classes)
 
 
