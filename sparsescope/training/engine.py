@@ -66,7 +66,9 @@ class Engine:
             parallel = self.ranks.parallel(self.module, unused=self._has_unused(shape))
         whole = self.classifier
         if parallel is not self.module:  # its parameters have other names, which no mask fits
-            self._forward = Classifier(parallel, whole.mean, whole.std, Mask({}), whole.output, whole.name)
+            self._forward = Classifier(self.module, whole.mean, whole.std, Mask({}), whole.output, whole.name)
+            # Set afterwards: a classifier takes such a wrapper off, and the mean of the gradients with it.
+            self._forward.module = parallel
 
     def _has_unused(self, shape: tuple[int, int, int]) -> bool:
         """Return whether the logits in training do not depend on some parameters; the network stays as it is."""
