@@ -38,8 +38,12 @@ def open_torchvision(name: str) -> Architecture:
         network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **own)
         return network
 
+    def build_with_heads(num_classes: int = 1000, aux_logits: bool = True) -> "nn.Module":
+        network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, aux_logits=aux_logits, **own)
+        return network
+
     usual = records[0].preprocessing if records else IMAGENET
-    return Architecture(spec, build, Preprocessing(usual.mean, usual.std, usual.size))
+    return Architecture(spec, build_with_heads if own else build, Preprocessing(usual.mean, usual.std, usual.size))
 
 
 def open_timm(name: str) -> Architecture:

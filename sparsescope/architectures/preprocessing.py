@@ -23,11 +23,14 @@ class Preprocessing:
     resize: int | None = None
     interpolation: str | None = None
 
-    def in_words(self) -> str:
-        """Return how images are prepared, in one clause."""
-        mean, std = (", ".join(f"{number:g}" for number in numbers) for numbers in (self.mean, self.std))
-        sizes = [f"{word} {size}" for word, size in (("resize", self.resize), ("crop", self.size)) if size is not None]
-        return ", ".join([*sizes, *([self.interpolation] if self.interpolation else []), f"mean ({mean}), std ({std})"])
+    def in_words(self, *, beside: "Preprocessing | None" = None) -> str:
+        """Return how images are prepared, in one clause; without the normalisation where it is that of `beside`."""
+        words = [f"{word} {size}" for word, size in (("resize", self.resize), ("crop", self.size)) if size is not None]
+        words += [self.interpolation] if self.interpolation is not None else []
+        if beside is None or (self.mean, self.std) != (beside.mean, beside.std):
+            mean, std = (", ".join(f"{number:g}" for number in numbers) for numbers in (self.mean, self.std))
+            words.append(f"mean ({mean}), std ({std})")
+        return ", ".join(words)
 
 
 IMAGENET = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), size=224)

@@ -9,7 +9,7 @@ from torch import Tensor
 from sparsescope.checkpoints.names import Tensors, plain_names
 from sparsescope.errors import ArtefactError
 
-__all__ = ["WEIGHT_KEYS", "MissingWeightsError", "Place", "choose", "dotted", "part"]
+__all__ = ["WEIGHT_KEYS", "MissingWeightsError", "Place", "choose", "dense", "dotted", "part"]
 
 WEIGHT_KEYS = ("state_dict", "model_state_dict", "model", "net")
 """The usual keys, of which the first counts where there are several."""
@@ -19,7 +19,21 @@ Place = tuple[str, ...]
 
 
 class MissingWeightsError(ArtefactError):
-    """A file has no weights under the name asked for."""
+    """A file has no weights under the name asked for.
+
+    Args:
+        text: what is there.
+        others: how many state dicts the file has; of one, it is clear what else could be meant.
+    """
+
+    def __init__(self, text: str, others: int) -> None:
+        super().__init__(text)
+        self.others = others
+
+
+def dense(tensors: Tensors) -> Tensors:
+    """Return the tensors with those that are stored sparse made dense: of what is used alone, as they may be large."""
+    return {name: tensor if tensor.layout == torch.strided else tensor.to_dense() for name, tensor in tensors.items()}
 
 
 def dotted(place: Place) -> str:
@@ -32,9 +46,9 @@ def part(states: Mapping[Place, Tensors], weights: str) -> dict[Place, Tensors]:
     for place, tensors in states.items():
         start = f"{dotted(place)}." if place else ""
         prefix = f"{weights.removeprefix(start)}."
-        part = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        if part and weights.startswith(start):
-            return {(*place, weights.removeprefix(start)): part}
+        inner = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        if inner and weights.startswith(start):
+            return {(*place, weights.removeprefix(start)): inner}
     return {}
 
 
@@ -45,7 +59,8 @@ def choose(states: Mapping[Place, Tensors], file: Path, weights: str | None) -> 
         for place in states:
             if dotted(place) == weights:
                 return place, ()
-        raise MissingWeightsError(f"{file} has no weights under {weights!r}. Weights in it: {listed or 'none'}.")
+        text = f"{file} has no weights under {weights!r}. Weights in it: {listed or 'none'}."
+        raise MissingWeightsError(text, len(states))
     if len(states) == 1:
         return next(iter(states)), ()
     usual = [place for place in states if not place or place[-1] in WEIGHT_KEYS]
@@ -53,7 +68,7 @@ def choose(states: Mapping[Place, Tensors], file: Path, weights: str | None) -> 
     own = plain_names(states[chosen])[0]
     others = {place: plain_names(tensors)[0] for place, tensors in states.items() if place != chosen}
     others = {place: tensors for place, tensors in others.items() if not _equal(own, tensors)}
-    alike = [place for place, tensors in others.items() if _shapes(tensors) == _shapes(own)]
+    alike = [place for place, tensors in others.items() if set() < _matrices(tensors) <= _matrices(own)]
     if alike or (others and not usual):
         raise ArtefactError(
             f"{file} holds several sets of weights, and it is not known which is meant: {listed}. Choose one with "
@@ -73,9 +88,15 @@ def _shapes(tensors: Tensors) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
 
 
+def _matrices(tensors: Tensors) -> set[str]:
+    return {name for name, tensor in tensors.items() if tensor.ndim >= 2}
+
+
 def _equal(one: Tensors, other: Tensors) -> bool:
     return _shapes(one) == _shapes(other) and all(_same(one[name], other[name]) for name in _shapes(one))
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
-    return one.is_quantized == other.is_quantized and not one.is_meta and torch.equal(one, other)
+    if one.is_meta or other.is_meta or (one.is_quantized, one.layout) != (other.is_quantized, other.layout):
+        return False
+    return torch.equal(*((one, other) if one.layout == torch.strided else (one.to_dense(), other.to_dense())))

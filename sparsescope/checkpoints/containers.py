@@ -1,7 +1,7 @@
 """What a file's nested dictionaries and lists hold: state dicts and collections of masks, found by their content."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sparsescope.checkpoints.choice import WEIGHT_KEYS, Place, choose, dotted, part
+from sparsescope.checkpoints.choice import WEIGHT_KEYS, Place, choose, dense, dotted, part
 from sparsescope.checkpoints.names import Tensors
 from sparsescope.errors import ArtefactError
 
@@ -44,7 +44,7 @@ def find(value: object, file: Path, weights: str | None = None) -> Found:
     """Return the state dict of a file's content, and the collections of masks that go with it.
 
     Without `weights`, a state dict is the only one; else that under the usual keys, unless another has its names and
-    shapes and other values: which of the two is meant only the user knows.
+    other values: which of the two is meant only the user knows.
 
     Args:
         value: the content.
@@ -56,13 +56,14 @@ def find(value: object, file: Path, weights: str | None = None) -> Found:
         MissingWeightsError: there is nothing under `weights`.
         ArtefactError: there is no tensor that could be used, or several state dicts could be meant.
     """
-    states, masks = _states(value), _masks(value)
+    states = _states(value)
+    masks = _masks(value, states)
     if weights is not None:
         states |= part(states, weights)
     if states or weights is not None:
         place, warnings = choose(states, file, weights)
         near = {dotted(other): found for other, found in masks.items() if _belongs(other, place, states)}
-        return Found(states[place], near, _unwrapped(place), warnings)
+        return Found(dense(states[place]), near, _unwrapped(place), (*warnings, *_unused(value, states[place])))
     if not masks:
         raise ArtefactError(_nothing_found(value, file))
     if len(masks) > 1:
@@ -71,13 +72,15 @@ def find(value: object, file: Path, weights: str | None = None) -> Found:
             f"{file} holds no weights, but {len(masks)} collections of masks ({named}). Save the one that is meant."
         )
     ((place, tensors),) = masks.items()
-    return Found({}, {dotted(place): tensors}, _unwrapped(place))
+    return Found({}, {dotted(place): dense(tensors)}, _unwrapped(place))
 
 
 def holds_mask_values(tensor: Tensor) -> bool:
     """Return whether a tensor holds nothing but zeros and ones."""
     if tensor.is_quantized or tensor.is_meta:
         return False
+    if tensor.layout != torch.strided:
+        tensor = tensor.coalesce().values() if tensor.layout == torch.sparse_coo else tensor.values()
     return tensor.dtype == torch.bool or bool(((tensor == 0) | (tensor == 1)).all())
 
 
@@ -90,18 +93,18 @@ def _states(value: object) -> dict[Place, Tensors]:
     """Return every state dict by its place: known by the names of its tensors, or by its own key."""
     found = {}
     for place, inner in _walk(value):
-        tensors = _dense(inner) if isinstance(inner, Mapping) else {}
+        tensors = _tensors(inner) if isinstance(inner, Mapping) else {}
         if not tensors or (place and is_named_mask(place[-1])) or all(map(holds_mask_values, tensors.values())):
             continue
         named = any(_WEIGHT.search(name) and tensor.ndim >= 2 for name, tensor in tensors.items())
         if named or (place and place[-1] in WEIGHT_KEYS):
             found[place] = tensors
-    if not found and isinstance(value, Mapping) and not all(map(holds_mask_values, (bare := _dense(value)).values())):
+    if not found and isinstance(value, Mapping) and not all(map(holds_mask_values, (bare := _tensors(value)).values())):
         return {(): bare}
     return found
 
 
-def _masks(value: object) -> dict[Place, Tensors]:
+def _masks(value: object, states: Container[Place]) -> dict[Place, Tensors]:
     """Return every collection of zeros and ones, and whatever else is named as masks, by its place."""
     found: dict[Place, Tensors] = {}
     for outer, item in _walk(value):
@@ -111,9 +114,23 @@ def _masks(value: object) -> dict[Place, Tensors]:
         if named or all(map(holds_mask_values, _leaves(item).values())):
             place, tensors = _innermost(outer, item)
             found |= {place: tensors} if tensors else {}
-        else:
+        elif outer not in states:  # `layout` looks for masks among weights
             found |= {(*outer, name): {name: tensor} for name, tensor in _strays(item).items()}
     return found
+
+
+def _unused(value: object, chosen: Tensors) -> tuple[str, ...]:
+    """Return a warning for each thing that may have been meant, but is of no form that could be used."""
+    shapes = sorted(tuple(tensor.shape) for tensor in chosen.values() if tensor.ndim >= 2)
+    warnings = []
+    for place, item in _walk(value):
+        tensors = _tensors(item)
+        if isinstance(item, list | tuple) and sorted(tuple(t.shape) for t in tensors.values() if t.ndim >= 2) == shapes:
+            if not all(map(holds_mask_values, tensors.values())):
+                warnings.append(f"{dotted(place)!r} holds tensors of the weights' shapes without names: not used.")
+        elif place and is_named_mask(place[-1]) and item and not _leaves(item):
+            warnings.append(f"{dotted(place)!r} holds no tensors, as masks would be: not used.")
+    return tuple(warnings)
 
 
 def _innermost(place: Place, value: object) -> tuple[Place, Tensors]:
@@ -127,13 +144,10 @@ def _innermost(place: Place, value: object) -> tuple[Place, Tensors]:
 
 
 def _strays(value: object) -> Tensors:
-    """Return masks that lie among other content, but not in a state dict: `layout` looks for them there."""
-    tensors = _dense(value)
-    if any(_WEIGHT.search(name) for name in tensors):
-        return {}
+    """Return masks that lie among other content."""
     return {
         name: tensor
-        for name, tensor in tensors.items()
+        for name, tensor in _tensors(value).items()
         if is_named_mask(name) or (tensor.ndim >= 2 and holds_mask_values(tensor))
     }
 
@@ -173,18 +187,13 @@ def _entries(value: object) -> list[tuple[str, object]]:
 
 
 def _tensors(value: object) -> Tensors:
-    return {key: item for key, item in _entries(value) if isinstance(item, Tensor)}
-
-
-def _dense(value: object) -> Tensors:
-    """Return the tensors of one dictionary or list, dense; counters and settings in it are passed over."""
-    tensors = {name: item.detach() for name, item in _tensors(value).items()}
-    return {name: item if item.layout == torch.strided else item.to_dense() for name, item in tensors.items()}
+    """Return the tensors of one dictionary or list; counters and settings in it are passed over."""
+    return {key: item.detach() for key, item in _entries(value) if isinstance(item, Tensor)}
 
 
 def _leaves(value: object) -> Tensors:
     """Return all tensors below a value, by their keys with dots between them."""
-    return {dotted((*place, name)): item for place, inner in _walk(value) for name, item in _dense(inner).items()}
+    return {dotted((*place, name)): item for place, inner in _walk(value) for name, item in _tensors(inner).items()}
 
 
 def _unwrapped(place: Place) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ def describe(path: str | Path, arch: str | None = None, weights: str | None = No
     fill(network.module, artefact.tensors)
     preprocessing, source, noticed = normalisation(artefact, network)
     classifier = Classifier(network.module, preprocessing.mean, preprocessing.std, mask=artefact.mask)
-    about_network = (*network.warnings, *narrow_warnings(network.narrowed, network.spec))
+    about_network = (*network.open_questions(artefact), *narrow_warnings(network.narrowed, network.spec))
     noticed = (*about_network, *noticed, *sparsity_warnings(classifier))
     description = _description(artefact, classifier.sparsity, network.spec, preprocessing, noticed)
     return replace(description, architecture_guessed=network.guessed, normalization=source)
@@ -155,7 +155,7 @@ def _of_unknown(artefact: Artefact, *reasons: str, architecture: str | None) -> 
     head = list(weights)[-1] if len(weights) > 1 else None
     counted = {name: t for name, t in weights.items() if name != head or removed.get(name, 0)}
     layers = tuple(
-        _layer(name, kept.get(name, torch.ones_like(weight, dtype=torch.bool))) for name, weight in counted.items()
+        _layer(name, kept.get(name, torch.ones(weight.shape, dtype=torch.bool))) for name, weight in counted.items()
     )
     size = sum(tensor.numel() for tensor in parameters.values())
     prunable = sum(weight.numel() for weight in counted.values())

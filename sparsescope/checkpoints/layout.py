@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -37,6 +37,7 @@ class Artefact:
         details: what only our own checkpoint says.
         layout: what was undone, in words.
         warnings: what the user should know.
+        buffers: masks that lie among the weights, by their own names: a network may have them too.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Artefact:
     details: Details
     layout: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    buffers: Tensors = field(default_factory=dict)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -108,10 +110,13 @@ def _is_ours(value: object) -> TypeGuard[dict[str, Any]]:
 def readings(artefact: Artefact) -> Iterator[Artefact]:
     """Yield the artefact and further ways to read it, for whoever knows the network: the first that fits is right.
 
-    Computed weights come as they are stored, for a network that computes them itself, and then as they act; the names
-    as they are, and then without what a surrounding module put before them.
+    Masks among the weights are left in, for a network that has them too, and then left out; computed weights come as
+    they are stored, for a network that computes them itself, and then as they act; the names as they are, and then
+    without what a surrounding module put before them. The last reading is the plainest.
     """
     ways = [artefact]
+    if artefact.buffers:
+        ways.insert(0, replace(artefact, tensors=artefact.tensors | artefact.buffers))
     tensors, masks, words = folded(artefact.tensors, artefact.mask or {})
     if words:
         mask = _mask(artefact.path, masks) if masks else None
@@ -184,7 +189,8 @@ def _with_weights(artefact: Artefact, tensors: Tensors, collections: Mapping[str
         masks |= found
         if found and artefact.kind == "state dict":
             layout.append(f"{len(found)} masks under {where!r} applied")
-    artefact = replace(artefact, tensors=weights, layout=tuple(layout))
+    buffers = {name: tensors[name] for name in beside.values()}
+    artefact = replace(artefact, tensors=weights, layout=tuple(layout), buffers=buffers)
     if not masks:
         return artefact
     mask = _mask(artefact.path, masks)

@@ -30,8 +30,9 @@ def load_classifier(
     """Return the classifier that a file holds, on the CPU, in float32.
 
     For how the architecture is found see `find_network`. Normalisation is `mean` and `std`; else our own checkpoint's;
-    else that of the dense network, where the weights have its names and shapes; else the architecture's. A warning says
-    so where it is neither asked for nor stored.
+    else what a library records of these weights, where it published them; else that of the dense network, where the
+    weights have its names and shapes; else the architecture's. A warning says so where it is neither asked for nor
+    known. Where it comes from is in `origin`.
 
     Args:
         path: weights (with or without a mask), or a mask, which is applied to the weights of `dense`.
@@ -78,31 +79,26 @@ def load_classifier(
         mask=artefact.mask,
         output=output if output is not None else (dense.output if dense is not None else "logits"),
         name=name or artefact.path.stem,
-        origin=Origin(
-            str(artefact.path),
-            artefact.sha256,
-            network.spec,
-            classes=_classes(artefact, network, dense),
-            guessed=network.guessed,
-            normalization=source,
-        ),
+        origin=Origin(str(artefact.path), artefact.sha256, network.spec, guessed=network.guessed, normalization=source),
+        classes=_classes(artefact, network, dense),
     )
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
-    guess = () if dense is not None and dense.origin.guessed else network.warnings  # said of the dense network already
-    classifier.warnings = (*artefact.warnings, *about_values, *guess, *noticed, *sparsity_warnings(classifier, dense))
+    classifier.warnings = (
+        *artefact.warnings,
+        *about_values,
+        *network.open_questions(artefact, dense),
+        *noticed,
+        *sparsity_warnings(classifier, dense),
+    )
     return classifier
 
 
-def _classes(artefact: Artefact, network: Network, dense: Classifier | None) -> tuple[str, ...] | None:
+def _classes(artefact: Artefact, network: Network, dense: Classifier | None) -> tuple[str, ...]:
     """Return the names of the outputs: of our own checkpoint, of its publisher, or of the network a mask is for."""
     if artefact.kind == "mask":
-        return None if dense is None else dense.origin.classes
-    if network.record is not None:
-        return network.record.classes
-    names = artefact.details.task.get("classes")
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        return None
-    return tuple(names)
+        return () if dense is None else dense.classes
+    published = network.record.classes if network.record is not None else None
+    return published or artefact.details.classes
 
 
 @dataclass(frozen=True)

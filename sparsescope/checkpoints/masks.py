@@ -14,6 +14,7 @@ from sparsescope.mask import Mask
 __all__ = ["applied", "assigned", "beside_weights", "changed_warning", "masked_parameter"]
 
 _SHOWN = 4
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def masked_parameter(name: str) -> str:
@@ -61,13 +62,18 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
     shapes = {tuple(tensor.shape) for tensor in weights.values() if tensor.ndim >= 2}
     if not is_named_mask(where.rpartition(".")[2]) and not any(tuple(mask.shape) in shapes for mask in masks.values()):
         return {}
-    found = {name: _weight_of(f"{where}.{name}", weights) or _weight_of(name, weights) for name in masks}
+    found = {}
+    for name in masks:
+        whole = where if f".{where}".endswith(f".{name}") else f"{where}.{name}"
+        found[name] = _weight_of(whole, weights) or _weight_of(name, weights)
     names: dict[str, str] | None = {name: own for name, own in found.items() if own is not None}
     if list(masks) == [str(index) for index in range(len(masks))]:
         names = _in_order(list(masks.values()), weights)
     if names is None or len(set(names.values())) < len(masks):
         lost = [f"{name} {tuple(mask.shape)}" for name, mask in masks.items() if names is None or name not in names]
-        if all(bool(mask.all()) for mask in masks.values()) and not is_named_mask(where.rpartition(".")[2]):
+        lost = lost or ["several for one weight"]
+        removes_nothing = all(not (m.is_quantized or m.is_meta) and bool((m != 0).all()) for m in masks.values())
+        if removes_nothing and not is_named_mask(where.rpartition(".")[2]):
             return {}  # whatever they are, they remove nothing
         raise ArtefactError(
             f"what lies under {where!r} looks like masks, but it is not clear which weights they are for: "
@@ -79,6 +85,8 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
 
 def _spread(mask: Tensor, weight: Tensor) -> Tensor:
     """Return the mask of a weight's channels, such as (out, 1, 1, 1), for each of its entries."""
+    if mask.layout != torch.strided and mask.shape == weight.shape:
+        return mask.to_dense()
     fits = mask.ndim == weight.ndim and all(
         size in (1, own) for size, own in zip(mask.shape, weight.shape, strict=True)
     )
@@ -121,7 +129,7 @@ def changed_warning(changed: Mapping[str, int]) -> tuple[str, ...]:
 
 def _weight_of(name: str, weights: Mapping[str, Tensor]) -> str | None:
     """Return the weight that a mask's name speaks of; None where there is none or more than one."""
-    wanted = masked_parameter(name)
+    wanted = masked_parameter(name).removeprefix("mask_")
     parts = wanted.split(".")
     for start in range(len(parts)):  # the masks' names have a prefix
         short = ".".join(parts[start:])
@@ -140,8 +148,9 @@ def _in_order(masks: Sequence[Tensor], weights: Mapping[str, Tensor]) -> dict[st
     """Return index -> weight of masks in the order of the layers; None where none or several orders would do."""
     matrices = {name: tuple(tensor.shape) for name, tensor in weights.items() if tensor.ndim >= 2}
     vectors = {name: tuple(tensor.shape) for name, tensor in weights.items() if name.endswith("weight")}
+    parameters = {name: tuple(tensor.shape) for name, tensor in weights.items() if not name.endswith(_STATISTICS)}
     wanted = [tuple(mask.shape) for mask in masks]
-    for pool in (matrices, vectors):
+    for pool in (matrices, vectors, parameters):
         forward, backward = _placed(wanted, pool), _placed(wanted[::-1], dict(reversed(pool.items())))
         if forward is not None and backward is not None:
             return {str(i): name for i, name in enumerate(forward)} if forward == backward[::-1] else None

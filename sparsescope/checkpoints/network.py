@@ -29,6 +29,7 @@ from sparsescope.mask import head_weight
 __all__ = ["Network", "copied", "find_network", "fits"]
 
 
+_SHOWN = 4
 _ORDINARY = replace(IMAGENET, resize=256, interpolation="bilinear")
 
 
@@ -52,10 +53,12 @@ class Network:
     guessed: bool = False
     record: Published | None = None
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the user should know of what the file leaves open."""
-        return (*self._guess, *self._alternatives, *self._transform_input)
+    def open_questions(self, artefact: Artefact, dense: Classifier | None = None) -> tuple[str, ...]:
+        """Return warnings of what the file leaves open, but for what has been said of a dense network like it."""
+        if dense is not None and dense.origin.architecture == self.spec:
+            return ()
+        alternatives = () if artefact.details.preprocessing is not None else self._alternatives
+        return (*self._guess, *alternatives, *self._transform_input)
 
     @property
     def _guess(self) -> tuple[str, ...]:
@@ -76,14 +79,19 @@ class Network:
             return ()
         head = head_weight(self.module)
         outputs = len(self.module.get_parameter(head)) if head is not None else 0
-        ways: dict[str, list[str]] = {}
+        ways: dict[str, str] = {}
         for weights in published(self.spec):
             if weights.outputs == outputs:
-                ways.setdefault(weights.preprocessing.in_words(), []).append(weights.name.rpartition(" ")[2])
-        if ways.keys() <= {_ORDINARY.in_words()}:
+                words = weights.preprocessing.in_words(beside=self.preprocessing)
+                ways.setdefault(words, weights.name.rpartition(" ")[2])
+        if ways.keys() <= {_ORDINARY.in_words(beside=IMAGENET)}:
             return ()
-        listed = "; ".join(f"{way} ({names[0]}{', …' if len(names) > 1 else ''})" for way, names in ways.items())
-        return (f"published weights of {self.spec} take images prepared so: {listed}.",)
+        listed = "; ".join(f"{way} ({name})" for way, name in list(ways.items())[:_SHOWN])
+        more = "; …" if len(ways) > _SHOWN else ""
+        return (
+            f"if these are published weights of {self.spec}, they take images with {listed}{more}: give --resize, "
+            "--crop.",
+        )
 
     @property
     def _transform_input(self) -> tuple[str, ...]:

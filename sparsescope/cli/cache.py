@@ -5,6 +5,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import quiet_option
 from sparsescope.cli.progress import progress_bar
 
@@ -32,10 +33,10 @@ def size() -> None:
     folder = _folder()
     files = [part.path for part in find_parts(folder)]
     keys = {path.parent.name for path in files}
-    click.echo(f"{folder}: {_amount(files)} of {_number(len(keys), 'measurement')}")
+    echo(f"{folder}: {_amount(files)} of {_number(len(keys), 'measurement')}")
     if leftovers := list(find_leftovers(folder)):
         left = _amount(leftovers, "file")
-        click.echo(f"Left by earlier versions and unfinished runs: {left}. sparsescope cache prune removes them.")
+        echo(f"Left by earlier versions and unfinished runs: {left}. sparsescope cache prune removes them.")
 
 
 @cache.command()
@@ -55,12 +56,12 @@ def verify(quiet: bool) -> None:
                 damaged += 1
                 remove(part.path)
     if damaged:
-        click.echo(
+        echo(
             f"{folder}: {damaged} of {_number(len(parts), 'part')} were damaged and are removed. What they held is "
             "measured again when it is needed."
         )
     else:
-        click.echo(f"{folder}: {_number(len(parts), 'part')}, all as they were written.")
+        echo(f"{folder}: {_number(len(parts), 'part')}, all as they were written.")
 
 
 @cache.command()
@@ -87,7 +88,7 @@ def prune(unused: float, dry_run: bool) -> None:
     if not dry_run:
         for path in paths:
             remove(path)
-    click.echo(f"{folder}: {'would remove' if dry_run else 'removed'} {what}.")
+    echo(f"{folder}: {'would remove' if dry_run else 'removed'} {what}.")
 
 
 def _folder() -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from sparsescope.cli.choices import spec_option
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     arch_option,
     batch_size_option,
@@ -14,6 +15,7 @@ from sparsescope.cli.parameters import (
     output_option,
     quiet_option,
     seed_option,
+    show_warnings,
     std_option,
     weights_option,
 )
@@ -119,14 +121,12 @@ def dissect(
         paths = write_dissections(
             found, models, images, out, settings, top=top, seed=seed, batch_size=size_of_batch, device=place
         )
-    for classifier in models:
-        for warning in classifier.warnings:
-            click.echo(f"Warning: {classifier.name}: {warning}", err=True)
+    show_warnings(models)
     for result in found:
         dead = sum(unit.dead for unit in result.units)
-        click.echo(
+        echo(
             f"{result.model}: layer {result.layer}, {len(result.units) - dead} live units, {dead} dead, mean IoU "
             f"{result.mean_iou:.4f}, on held-out images {result.mean_held_out_iou:.4f}, on shuffled images "
             f"{result.mean_null_iou:.4f}"
         )
-    click.echo("Written: " + ", ".join(str(path) for path in paths.values()))
+    echo("Written: " + ", ".join(str(path) for path in paths.values()))

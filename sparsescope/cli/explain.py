@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, get_args
 import rich_click as click
 
 from sparsescope.cli.choices import OneOf, spec_option
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     arch_option,
     crop_option,
@@ -14,6 +15,7 @@ from sparsescope.cli.parameters import (
     quiet_option,
     resize_option,
     seed_option,
+    show_warnings,
     std_option,
     targets,
     weights_option,
@@ -134,4 +136,5 @@ def explain(
         )
         picture = figure(rows, task.benchmark.classes)
         write_atomically(out, png(picture) if out.suffix == ".png" else svg(picture))
-    click.echo(f"Written: {out} (test images {', '.join(map(str, chosen))})")
+    show_warnings(task.classifiers)
+    echo(f"Written: {out} (test images {', '.join(map(str, chosen))})")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import arch_option, weights_option
 
 if TYPE_CHECKING:
@@ -24,15 +25,14 @@ def inspect(files: tuple[Path, ...], arch: str | None, weights: str | None, as_j
     """Show what is in model and mask files: architecture, parameters, mask, sparsity by layer, warnings."""
     import json
 
-    from rich.console import Console
-
     from sparsescope.checkpoints import describe
+    from sparsescope.cli.console import SafeConsole
 
     descriptions = [describe(path, arch, weights) for path in files]
     if as_json:
-        click.echo(json.dumps([description.as_json() for description in descriptions], indent=2))
+        echo(json.dumps([description.as_json() for description in descriptions], indent=2))
         return
-    console = Console()
+    console = SafeConsole()
     for description in descriptions:
         _show(console, description)
 
@@ -53,7 +53,7 @@ def _show(console: "Console", about: "Description") -> None:
             part for part in (f"{about.sparsity_prunable:.1%} of the prunable weights", total) if part
         ),
         "mask": "in the file" if about.has_mask else "none: zero weights count as removed",
-        "normalisation": f"mean ({mean}), std ({std}){origin}" if mean else "unknown",
+        "normalization": f"mean ({mean}), std ({std}){origin}" if mean else "unknown",
         "history": about.history,
     }
     table = Table("layer", "shape", "sparsity", box=None, pad_edge=False)

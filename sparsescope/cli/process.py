@@ -9,9 +9,9 @@ from typing import NoReturn
 
 from typing_extensions import Buffer, override
 
-__all__ = ["run_as_process"]
+from sparsescope.cli.ending import BROKEN
 
-BROKEN = 3
+__all__ = ["run_as_process"]
 
 
 class _Output(io.FileIO):

@@ -9,6 +9,7 @@ import rich_click as click
 from sparsescope.cli.choices import spec_option
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.methods import WithMethods, complete_method
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     crop_option,
     device_option,
@@ -145,9 +146,9 @@ def run(
         workshop.write(out, ticket, history)
         if mask_out is not None and ticket.mask is not None:
             ticket.mask.save(mask_out)
-        click.echo(_summary(workshop, chosen.name, recipe, out, ticket, history))
+        echo(_summary(workshop, chosen.name, recipe, out, ticket, history))
         if removed_out is not None:
-            click.echo(_write_removed(workshop, removed_out, ticket, history))
+            echo(_write_removed(workshop, removed_out, ticket, history))
 
 
 def _write_removed(workshop: "Workshop", out: Path, ticket: "Classifier", history: list[Any]) -> str:
@@ -194,6 +195,8 @@ def _workshop(
 
     if arch is None and dense is None:
         raise OptionError("Expected --arch SPEC, such as resnet20s, or --dense FILE.")
+    if weights is not None and dense is None:
+        raise OptionError("--weights says which weights of the --dense FILE are meant. Give both, or leave it out.")
     spec = data_spec(dense, data)
     name, chosen = choose_recipe(recipe, method, spec, epochs, rewind_epoch)
     own = parse_assignments(f"{method.name}.{assignment}" for assignment in assignments)
@@ -203,13 +206,11 @@ def _workshop(
             f"Expected an epoch to rewind to below the {chosen.epochs} of training, but it is {chosen.rewind_epoch}. "
             "Give --rewind-epoch, such as 0, or more --epochs."
         )
-    if weights is not None and dense is None:
-        raise OptionError("--weights says which weights of the --dense FILE are meant. Give both, or leave it out.")
     network = None
     if dense is not None:
         network = load_classifier(dense, arch=arch, mean=settings["mean"], std=settings["std"], weights=weights)
         for warning in network.warnings:
-            click.echo(f"Warning: {network.name}: {warning}", err=True)
+            echo(f"Warning: {network.name}: {warning}", err=True)
     images = DataOptions(train=train, resize=resize, crop=crop)
     if data is None and dense is not None:
         images = images.sized_as(dense)

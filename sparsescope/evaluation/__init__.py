@@ -1,5 +1,6 @@
 """Evaluation: open a task, settle what is measured, run it. `evaluate` does all three.
 
+classes    `match_classes`: labels and outputs by name
 task       Task, `open_task`: models and data, opened alike for every command
 models     `open_models`: files, modules and classifiers
 settings   Settings, `resolve`: what is measured and how it is judged

@@ -139,9 +139,12 @@ def _load(
     try:
         return load(weights=options.weights)
     except MissingWeightsError as error:
+        if error.others > 1:
+            raise
         absent.append(error)
     opened = load()
-    opened.warnings += (f"the file has no weights under {options.weights!r}: those that it has were used.",)
+    if absent[-1].others:  # a mask has none
+        opened.warnings += (f"the file has no weights under {options.weights!r}: those that it has were used.",)
     return opened
 
 

@@ -11,6 +11,7 @@ from sparsescope.classifier import Classifier
 from sparsescope.corruptions.stored import open_corrupted
 from sparsescope.datasets import open_benchmark, open_images, open_probe, runs_user_code, usual_recipe
 from sparsescope.errors import ArtefactError, DataError, OptionError
+from sparsescope.evaluation.classes import match_classes
 from sparsescope.evaluation.models import Model, ModelOptions, open_models
 
 __all__ = ["DataOptions", "Task", "data_spec", "images_of", "open_data", "open_task", "stored_data"]
@@ -96,6 +97,8 @@ def open_task(
 ) -> Task:
     """Open models and data: files by their architecture, grey images for grey models, outputs cut to the task.
 
+    Where names of classes are known on both sides, outputs are matched with labels by name; see `match_classes`.
+
     Args:
         dense: the dense model; alone, the model.
         candidates: the models that are compared with it.
@@ -115,7 +118,8 @@ def open_task(
     _warn_of_other_size(classifiers[0], dense, benchmark)
     if benchmark.outputs is not None:
         classifiers = [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
-    return Task(tuple(classifiers), benchmark)
+    benchmark, matched = match_classes(benchmark, classifiers)
+    return Task(matched, benchmark)
 
 
 def _own_data(dense: Model, classifier: Classifier, images: DataOptions | None) -> Benchmark:

@@ -21,6 +21,7 @@ from sparsescope.errors import InputError, OptionError, SparsescopeWarning
 from sparsescope.evaluation.jobs import Answer, Begun, Job, Setting, one_blas_thread, perform
 from sparsescope.identity import Fingerprint
 from sparsescope.namesread import is_users_module, replaced_in
+from sparsescope.results.metric import BROKE
 from sparsescope.sources import known_as
 from sparsescope.userfiles import import_file, imported_files
 
@@ -184,7 +185,7 @@ class WorkerExecutor:
             except BrokenProcessPool:
                 how = _how_it_died(self._pool)
                 self._reopen(1)
-                reason = f"its worker process {how}, twice, the second time alone"
+                reason = f"{BROKE}its worker process {how}, twice, the second time alone"
                 yield Answer(job, dict.fromkeys(job.models, reason), Passes())
         self._reopen(self._workers)
 
