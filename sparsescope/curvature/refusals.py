@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sparsescope.classifier import Classifier
-from sparsescope.curvature.derivatives import twice_differentiable
+from sparsescope.curvature.derivatives import check_finite, twice_differentiable
 from sparsescope.curvature.linearity import noise_images, signs_like
 from sparsescope.curvature.weights import Support
 from sparsescope.differentiable import differentiating, require_gradient
@@ -68,6 +68,7 @@ def require_weight_gradient(classifier: Classifier, support: Support, images: Te
     with differentiating(classifier), torch.enable_grad():
         logits = classifier(images)
         require_gradient(classifier, logits, "its weights")
+        check_finite(classifier, logits)
         parameters = list(support.parameters.values())
         gradients = torch.autograd.grad(logits, parameters, signs_like(logits), allow_unused=True)
     classifier.passes.backward += len(images)
