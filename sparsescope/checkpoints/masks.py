@@ -58,6 +58,8 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
         ArtefactError: they look like masks of these weights, but it is not clear of which.
     """
     masks = plain_names(masks)[0]
+    if any(mask.is_quantized or mask.is_meta for mask in masks.values()):
+        return {}
     shapes = {tuple(tensor.shape) for tensor in weights.values() if tensor.ndim >= 2}
     if not is_named_mask(where.rpartition(".")[2]) and not any(tuple(mask.shape) in shapes for mask in masks.values()):
         return {}
@@ -67,8 +69,7 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
         names = _in_order(list(masks.values()), weights)
     if names is None or len(set(names.values())) < len(masks):
         lost = [f"{name} {tuple(mask.shape)}" for name, mask in masks.items() if names is None or name not in names]
-        removes_nothing = all(not (m.is_quantized or m.is_meta) and bool((m != 0).all()) for m in masks.values())
-        if removes_nothing and not is_named_mask(where.rpartition(".")[2]):
+        if all(bool(mask.all()) for mask in masks.values()) and not is_named_mask(where.rpartition(".")[2]):
             return {}  # whatever they are, they remove nothing
         raise ArtefactError(
             f"what lies under {where!r} looks like masks, but it is not clear which weights they are for: "
