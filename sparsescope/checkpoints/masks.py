@@ -59,6 +59,8 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
         ArtefactError: they look like masks of these weights, but it is not clear of which.
     """
     masks = plain_names(masks)[0]
+    if any(mask.is_quantized or mask.is_meta for mask in masks.values()):
+        return {}
     shapes = {tuple(tensor.shape) for tensor in weights.values() if tensor.ndim >= 2}
     if not is_named_mask(where.rpartition(".")[2]) and not any(tuple(mask.shape) in shapes for mask in masks.values()):
         return {}

@@ -37,15 +37,9 @@ class GreyLevel(nn.Module):
 
 def benchmark(classes: Sequence[str] = (), outputs: Sequence[int] = range(10), each: int = 20) -> Benchmark:
     """Images of the outputs given, labeled 0, 1, 2, …."""
-<<<<<<< HEAD
-    levels = np.repeat(20 * np.array(outputs) + 10, each).astype(np.uint8)
-    images = np.broadcast_to(levels[:, None, None, None], (len(levels), 4, 4, 3)).copy()
-    images[:, 0, 0] += 2  # not of a single color
-=======
     levels = np.repeat(20 * np.array(outputs) + 10, each)
     stripes = np.broadcast_to(np.array([-2, 2, -2, 2])[:, None], (4, 4, 3))  # something to see, of mean 0
     images = (levels[:, None, None, None] + stripes).astype(np.uint8)
->>>>>>> checks
     return Benchmark("levels", ArrayImages(images, np.repeat(np.arange(len(outputs)), each), "levels"), classes=classes)
 
 
