@@ -11,7 +11,14 @@ from torch import Tensor, nn
 
 from sparsescope.errors import InputError, OptionError
 from sparsescope.identity import Fingerprint, Identity
-from sparsescope.mask import Mask, Sparsity, account, weight_tensors
+from sparsescope.mask import (
+    Mask,
+    Sparsity,
+    account,
+    fold_computed_weights,
+    removable_weights,
+    standardization_notes,
+)
 from sparsescope.userfiles import file_digests
 from sparsescope.values import is_number, is_whole, per_channel
 
@@ -40,10 +47,12 @@ class Classifier:
     """A network as every measurement sees it: float32 images (N, C, H, W) in [0, 1] -> logits (N, K).
 
     Args:
-        module: the network, on any device; it takes normalised images.
+        module: the network, on any device; it takes normalised images. Where weights are computed from others
+            (`torch.nn.utils.prune`, weight norm, masks in a layer's forward pass) a copy takes its place, with the
+            computed weights as plain ones; a warning says so.
         mean: per-channel mean, in [0, 1] units; length C.
         std: per-channel standard deviation, > 0; length C.
-        mask: which weights are parameters; None means the non-zero entries of the weight tensors.
+        mask: which weights are parameters; None means the non-zero entries of the weights.
         output: what `module` returns. `"logits"`; `"probabilities"` (their logarithm is taken); an index into a
             returned tuple; or a key of a returned dictionary.
         name: how results call it.
@@ -95,9 +104,12 @@ class Classifier:
         kept = self.outputs
         if kept is not None and not (len(set(kept)) == len(kept) >= 2 and all(is_whole(n) and n >= 0 for n in kept)):
             raise OptionError(f"Expected outputs to be two or more different indices, but got {kept!r}.")
+        self.module, notes = fold_computed_weights(self.module)
         if self.mask is None:
-            self.mask = Mask.from_zeros(weight_tensors(self.module))
+            self.mask = Mask.from_zeros(removable_weights(self.module))
         self.mask.check(self.module)
+        notes += standardization_notes(self.module)
+        self.warnings += tuple(note for note in notes if note not in self.warnings)
 
     @property
     def device(self) -> torch.device:

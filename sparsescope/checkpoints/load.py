@@ -77,7 +77,8 @@ def load_classifier(
         origin=Origin(str(artefact.path), artefact.sha256, network.spec),
     )
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
-    classifier.warnings = (*artefact.warnings, *about_values, *noticed, *sparsity_warnings(classifier, dense))
+    found = classifier.warnings
+    classifier.warnings = (*artefact.warnings, *found, *about_values, *noticed, *sparsity_warnings(classifier, dense))
     return classifier
 
 

@@ -17,6 +17,7 @@ from sparsescope.pruning.masking import make_mask
 from sparsescope.pruning.method import Method
 from sparsescope.pruning.n_m import pattern
 from sparsescope.pruning.own import takes_subject
+from sparsescope.pruning.passed_over import warn_of_passed_over
 from sparsescope.pruning.subject import Batch, Scores, Subject
 from sparsescope.values import is_number, is_whole
 
@@ -68,7 +69,8 @@ def prune(
         ArtefactError: `within` does not fit the network.
 
     Warns:
-        SparsescopeWarning: a whole layer is removed; the text names it.
+        SparsescopeWarning: a whole layer is removed, or layers hold weights that are left alone, such as recurrent ones
+            and those that are standardized in the forward pass; the text names them.
 
     Example:
         >>> import sparsescope as ss
@@ -104,6 +106,7 @@ def prune(
             on_step(step, steps)
     assert within is not None
     warn_of_collapse(within)
+    warn_of_passed_over(subject.module, within)
     return within
 
 
