@@ -125,9 +125,9 @@ def _fold(module: nn.Module) -> None:
             if _hooked(hook) != name:
                 continue
             if isinstance(hook, BasePruningMethod):
-                remove_pruning(child, name)
+                remove_pruning(child, name)  # type: ignore[no-untyped-call]
             elif isinstance(hook, WeightNorm | SpectralNorm):
-                hook.remove(child)  # type: ignore[no-untyped-call]
+                hook.remove(child)
                 del child._forward_pre_hooks[key]
                 _forget(child, hook)
     for child, mode in modes.items():

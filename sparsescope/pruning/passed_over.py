@@ -27,7 +27,7 @@ def warn_of_passed_over(module: nn.Module, mask: Mask) -> None:
         warnings.warn(
             f"The mask removes weights of {_listed(list(standardized & mask.keys()))}, which these layers standardize, "
             "or change otherwise, in the forward pass: the parameters become zero, but what the layers multiply with "
-            "stays dense, and does not count as sparsity. The network has no other weights to prune.",
+            "stays dense, and does not count as sparsity. It has no other weights to prune beside its head.",
             SparsescopeWarning,
             stacklevel=3,
         )

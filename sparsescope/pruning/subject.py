@@ -49,17 +49,12 @@ def candidates(module: nn.Module, *, prune_head: bool = False, skip_first: bool 
     if any(isinstance(parameter, nn.UninitializedParameter) for parameter in module.parameters()):
         raise InputError("Expected a network with weights, but some layers are lazy: show it a batch of images first.")
     every = weight_tensors(module)
-    chosen = {
-        **prunable_weights(module),
-        **({name: every[name] for name in head_weights(module)} if prune_head else {}),
-    }
+    chosen = {*prunable_weights(module), *(head_weights(module) if prune_head else ())}
     known = dict(module.named_parameters())  # names a tied weight only once
     first = next(iter(every), None)
-    kept = {
-        name: weight
-        for name, weight in every.items()
-        if name in chosen and name in known and not (skip_first and name == first)
-    }
+    kept = {name: weight for name, weight in every.items() if name in chosen and name in known}
+    if skip_first and first is not None:
+        kept.pop(first, None)
     if not kept:
         raise InputError(
             "Expected a network with convolutions or linear layers to prune, but there are none"
