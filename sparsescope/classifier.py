@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -19,7 +19,12 @@ from sparsescope.mask import (
     removable_weights,
     standardization_notes,
 )
-from sparsescope.userfiles import file_digests
+from sparsescope.modules import bare, refuse_without_values, uncompiled
+from sparsescope.outputs import FORMS
+from sparsescope.outputs.reading import OutputReader, described
+from sparsescope.snapshot import Snapshot
+from sparsescope.sources import known_as
+from sparsescope.userfiles import file_digests, without_place
 from sparsescope.values import is_number, is_whole, per_channel
 
 __all__ = ["Classifier", "Origin", "Passes"]
@@ -35,11 +40,21 @@ class Passes:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a classifier came from: file, its SHA-256, and the architecture's name; None where it came from Python."""
+    """Where a classifier came from; None for what is unknown, as it all is of a network made in Python.
+
+    Args:
+        path: the file.
+        sha256: of the file's bytes.
+        architecture: its specification.
+        guessed: whether the architecture is known by nothing but the names and shapes of the weights.
+        normalization: what mean and std come from, in words.
+    """
 
     path: str | None = None
     sha256: str | None = None
     architecture: str | None = None
+    guessed: bool = False
+    normalization: str | None = None
 
 
 @dataclass
@@ -47,23 +62,28 @@ class Classifier:
     """A network as every measurement sees it: float32 images (N, C, H, W) in [0, 1] -> logits (N, K).
 
     Args:
-        module: the network, on any device; it takes normalised images. Where weights are computed from others
-            (`torch.nn.utils.prune`, weight norm, masks in a layer's forward pass) a copy takes its place, with the
-            computed weights as plain ones; a warning says so.
+        module: the network, on any device; it takes normalised images. Of one that is wrapped, by torch.compile or
+            for several GPUs, the network inside; what is compiled within it runs as it was written.
+            Where weights are computed from others (`torch.nn.utils.prune`, weight norm, masks in a layer's forward
+            pass) a copy takes its place, with the computed weights as plain ones; a warning says so.
         mean: per-channel mean, in [0, 1] units; length C.
         std: per-channel standard deviation, > 0; length C.
         mask: which weights are parameters; None means the non-zero entries of the weights.
-        output: what `module` returns. `"logits"`; `"probabilities"` (their logarithm is taken); an index into a
-            returned tuple; or a key of a returned dictionary.
+        output: what `module` returns: a form of `sparsescope.outputs`, such as `"logits"` or `"probabilities"` (of
+            which the logarithm is taken); the index, key or field of the logits in what it returns, such as
+            `"heads.0"`; or both: `"heads.0:probabilities"`.
         name: how results call it.
         origin: file and architecture, for the report.
         warnings: what was noticed while reading it.
         passes: how many images went through it; counted by itself.
         outputs: the outputs that are kept, in this order, for a task of some of the classes; None means all.
+        classes: names of all outputs of `module`, in their order; empty where unknown.
+        changes_itself: whether the forward pass changes parameters, so that `prepared` keeps copies of them; found out
+            by `evaluation.checks`.
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
-        ArtefactError: the mask does not fit.
+        ArtefactError: the mask does not fit, or the weights have no values: lazy, on `meta`, or quantized.
 
     Example:
         >>> import torch
@@ -85,10 +105,14 @@ class Classifier:
     warnings: tuple[str, ...] = ()
     passes: Passes = field(default_factory=Passes)
     outputs: tuple[int, ...] | None = None
+    classes: tuple[str, ...] = ()
+    changes_itself: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
             raise OptionError(f"Expected module to be an nn.Module, but got a {type(self.module).__name__}.")
+        self.module, wrapper = bare(self.module)
+        refuse_without_values(self.module)
         self.mean, self.std = per_channel(self.mean), per_channel(self.std)
         fitting = all(is_number(value) and abs(value) <= 1 for value in (*self.mean, *self.std))
         if len(self.mean) != len(self.std) or not self.mean or not fitting or min(self.std) <= 0:
@@ -98,7 +122,7 @@ class Classifier:
             )
         if not (isinstance(self.output, str) or is_whole(self.output)):
             raise OptionError(
-                "Expected output to be 'logits', 'probabilities', or the index or key of the logits, but got "
+                f"Expected output to be one of {', '.join(FORMS)}, or the index, key or field of the logits, but got "
                 f"{self.output!r}."
             )
         kept = self.outputs
@@ -107,6 +131,10 @@ class Classifier:
         self.module, notes = fold_computed_weights(self.module)
         if self.mask is None:
             self.mask = Mask.from_zeros(removable_weights(self.module))
+        elif wrapper:
+            known = dict(self.module.named_parameters())
+            spelled = {name: name if name in known else name.removeprefix(wrapper) for name in self.mask}
+            self.mask = Mask({spelled[name]: tensor for name, tensor in self.mask.items()}, method=self.mask.method)
         self.mask.check(self.module)
         notes += standardization_notes(self.module)
         self.warnings += tuple(note for note in notes if note not in self.warnings)
@@ -133,6 +161,10 @@ class Classifier:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return logits (N, K) on the classifier's device; differentiable in images and weights."""
+        return self.logits(self.values(images), len(images))
+
+    def values(self, images: Tensor) -> Tensor:
+        """Return what the network says of images (N, C, H, W), before logits are read from it: (N, ...)."""
         images = images.to(self.device)
         if len(self.mean) not in (1, images.shape[1]):
             raise InputError(
@@ -142,34 +174,23 @@ class Classifier:
         mean = torch.as_tensor(self.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         std = torch.as_tensor(self.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         self.passes.forward += len(images)
-        return self._adapt(self.module((images - mean) / std), len(images))
+        with uncompiled():
+            return self.reader.values(self.module((images - mean) / std), len(images))
 
-    def _adapt(self, output: object, n: int) -> Tensor:
-        named = isinstance(output, Mapping) and self.output in output
-        if named or isinstance(self.output, int) or self.output not in ("logits", "probabilities"):
-            if isinstance(output, Tensor):
-                raise InputError(
-                    f"{self.name} returns {_describe(output)} already: leave --model-output {self.output} out."
-                )
-            try:
-                output = output[self.output]  # type: ignore[index]
-            except (LookupError, TypeError) as error:
-                raise InputError(
-                    f"{self.name} returns {_describe(output)}: it has no entry {self.output!r}."
-                ) from error
-        if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != n or output.shape[1] < 2:
-            raise InputError(
-                f"Expected {self.name} to return logits of shape ({n}, K) with K >= 2, but it returns "
-                f"{_describe(output)}. Choose the logits with --model-output (an index, a key, or 'probabilities')."
-            )
-        if self.output == "probabilities":
-            output = output.clamp_min(torch.finfo(output.dtype).tiny).log()
+    @property
+    def reader(self) -> OutputReader:
+        """What reads logits from the network's output."""
+        return OutputReader(self.output, self.name)
+
+    def logits(self, values: Tensor, images: int) -> Tensor:
+        """Return the logits (N, K) in what `values` returned for N images, cut to the task's outputs."""
+        output = self.reader.logits(values, images)
         if self.outputs is None:
             return output
         if max(self.outputs) >= output.shape[1]:
             raise InputError(
                 f"Expected {self.name} to have outputs 0–{max(self.outputs)}, as the data is about some of them, but "
-                f"it returns {_describe(output)}. Is this the data's model?"
+                f"it returns {described(output)}. Is this the data's model?"
             )
         return output[:, list(self.outputs)]
 
@@ -177,13 +198,17 @@ class Classifier:
     def prepared(self, device: torch.device | str | None = None) -> Iterator["Classifier"]:
         """Put the network in eval mode, frozen, on `device`; leave it as it was, whatever happens.
 
-        Restores the training mode of every submodule, `requires_grad` and `grad` of every parameter, and the device.
+        Restores the training mode of every submodule, `requires_grad` and `grad` of every parameter, the device, and
+        the tensors that the forward pass itself changes: buffers, and parameters where it is known to change them.
         """
         module, home = self.module, self.device
+        before = Snapshot(module, parameters=self.changes_itself)
         modes = {child: child.training for child in module.modules()}
-        parameters = {p: (p.requires_grad, p.grad) for p in module.parameters()}
+        kept = [p for p in module.parameters() if not p.is_inference()]  # those take no gradients, and no changes
+        parameters = {p: (p.requires_grad, p.grad) for p in kept}
         try:
-            module.eval()
+            with contextlib.suppress(NotImplementedError):  # of torch.export, whose modules keep the mode they had
+                module.eval()
             for parameter in parameters:
                 parameter.requires_grad_(False)
                 parameter.grad = None
@@ -193,17 +218,24 @@ class Classifier:
         finally:
             if device is not None:
                 module.to(home)
+            before.restore()
             for child, mode in modes.items():
                 child.training = mode
             for parameter, (requires_grad, grad) in parameters.items():
                 parameter.requires_grad_(requires_grad)
                 parameter.grad = grad
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, *, with_place: bool = False) -> str:
         """Return a SHA-256 over weights, mask, normalisation, options and the classes' code: where a training began.
 
         It stays as it is, so that trainings begun by earlier versions can be resumed; caches are keyed by `identity`.
+
+        Args:
+            with_place: whether the place of a user's file counts, as it did in earlier versions, beside its content.
         """
+        spec = self.origin.architecture
+        if spec is not None and not with_place:
+            spec = without_place(spec)
         digest = hashlib.sha256()
         for name, tensor in self.module.state_dict().items():
             values = tensor.detach().cpu().contiguous()
@@ -212,13 +244,14 @@ class Classifier:
         for name, kept in (self.mask or {}).items():
             digest.update(f"mask {name}|".encode() + kept.numpy().tobytes())
         digest.update(repr((tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(self.module))).encode())
-        digest.update(repr((self.origin.architecture, file_digests())).encode())
+        digest.update(repr((spec, file_digests())).encode())
         for child in self.module.modules():
             attributes = {name: value for name, value in vars(child).items() if name[0] != "_" and name != "training"}
             plain = [(name, attributes[name]) for name in sorted(attributes) if _is_plain(attributes[name])]
             digest.update(repr(plain).encode())
         for kind in sorted({type(child) for child in self.module.modules()}, key=lambda kind: kind.__qualname__):
-            digest.update(f"{kind.__module__}.{kind.__qualname__}".encode())
+            module = kind.__module__ if with_place else known_as(kind.__module__)
+            digest.update(f"{module}.{kind.__qualname__}".encode())
             if not kind.__module__.startswith("torch."):
                 with contextlib.suppress(OSError, TypeError):
                     digest.update(inspect.getsource(kind).encode())
@@ -234,7 +267,7 @@ class Classifier:
         module, found = self.module, Fingerprint()
         found.add(dict(module.state_dict()), dict(module.named_buffers()), dict(self.mask or {}))
         found.add(tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(module))
-        found.add(self.origin.architecture, file_digests())
+        found.add(without_place(self.origin.architecture or ""), file_digests())
         for child in module.modules():
             found.add(type(child), _attributes(child), [list(getattr(child, name).values()) for name in _HOOKS])
         return found.identity
@@ -262,13 +295,3 @@ def _attributes(module: nn.Module) -> dict[str, object]:
 
 def _is_plain(value: object) -> bool:
     return isinstance(value, str | int | float | bool | None)
-
-
-def _describe(output: object) -> str:
-    if isinstance(output, Tensor):
-        return f"a tensor of shape {tuple(output.shape)}"
-    if isinstance(output, dict):
-        return f"a dict with keys {list(output)}"
-    if isinstance(output, list | tuple):
-        return f"a {type(output).__name__} of {len(output)}"
-    return f"a {type(output).__name__}"

@@ -7,9 +7,17 @@ measured.
 
 from collections.abc import Sequence
 
+from typing_extensions import override
+
+from sparsescope.printable import printable
+
 
 class SparsescopeError(Exception):
-    """Base class of every error raised on purpose."""
+    """Base class of every error raised on purpose. Its text holds no control characters, whatever a file is called."""
+
+    @override
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(SparsescopeError, ValueError):
@@ -42,6 +50,10 @@ class NotEvaluated(SparsescopeError):
 
 class SparsescopeWarning(UserWarning):
     """Something the user should know about an input that can nevertheless be used."""
+
+    @override
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 def raise_together(refused: Sequence[InputError], total: int, what: str) -> None:

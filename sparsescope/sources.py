@@ -14,7 +14,10 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Literal
 
-__all__ = ["imported_by", "is_fixed", "known_as", "owner", "read_source"]
+__all__ = ["BY_PATH", "imported_by", "is_fixed", "known_as", "owner", "read_source"]
+
+BY_PATH = "sparsescope_user_"
+"""How the names of modules begin that were imported by their files' paths, which the rest of the name is made of."""
 
 Owner = Literal["python", "installed", "sparsescope", "user"]
 
@@ -40,8 +43,11 @@ def is_fixed(module: str) -> bool:
 
 
 def known_as(module: str) -> str:
-    """Return a module's name in any process: where Python starts another one, the script has another name there."""
-    return "__main__" if module == "__mp_main__" else module
+    """Return a module's name in any process, and wherever the file lies that it was imported from by path.
+
+    Where Python starts another process, the script has another name there.
+    """
+    return "__main__" if module == "__mp_main__" else BY_PATH if module.startswith(BY_PATH) else module
 
 
 def imported_by(file: str, name: str, *, loaded: bool = True) -> tuple[str, ...]:

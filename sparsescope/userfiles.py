@@ -17,12 +17,19 @@ from pathlib import Path
 from types import ModuleType
 
 from sparsescope.errors import InputError, OptionError
-from sparsescope.sources import imported_by
+from sparsescope.sources import BY_PATH, imported_by
 from sparsescope.usercode import LOADED
 
-__all__ = ["file_digests", "import_file", "imported_files", "is_object_spec", "load_object", "object_name"]
+__all__ = [
+    "file_digests",
+    "import_file",
+    "imported_files",
+    "is_object_spec",
+    "load_object",
+    "object_name",
+    "without_place",
+]
 
-_PREFIX = "sparsescope_user_"
 _IMPORTED: dict[str, str] = {}  # absolute path -> SHA-256 of the sources that were run: its own, and its neighbours'
 _OURS: set[str] = set()  # paths of those neighbours that nobody else had loaded before
 _APART: set[str] = set()  # absolute paths that were imported for code that is no part of a network
@@ -37,6 +44,18 @@ def is_object_spec(spec: str) -> bool:
 def object_name(spec: str) -> str:
     """Return the name in `FILE.py:name` or `package.module:name`; anything else as it is."""
     return spec.rpartition(":")[2] if is_object_spec(spec) else spec
+
+
+def without_place(spec: str) -> str:
+    """Return `FILE.py:name` without the file's place and name, which decide nothing; anything else as it is.
+
+    Example:
+        >>> from sparsescope.userfiles import without_place
+        >>> without_place("networks/mine.py:net"), without_place("torchvision:resnet18")
+        ('.py:net', 'torchvision:resnet18')
+    """
+    place, _, name = spec.rpartition(":")
+    return f".py:{name}" if place.endswith(".py") and is_object_spec(spec) else spec
 
 
 def load_object(spec: str, *, of_network: bool = True) -> object:
@@ -130,7 +149,7 @@ def _loaded_from(paths: Collection[str]) -> dict[str, str]:
     names, found = {Path(path).name for path in paths}, {}
     for name, module in list(sys.modules.items()):
         file = Path(str(getattr(module, "__file__", None)))
-        if file.name in names and not name.startswith(_PREFIX) and (path := str(file.resolve())) in paths:
+        if file.name in names and not name.startswith(BY_PATH) and (path := str(file.resolve())) in paths:
             found[name] = path
     return found
 
@@ -141,12 +160,15 @@ def imported_files() -> tuple[str, ...]:
 
 
 def file_digests() -> tuple[str, ...]:
-    """Return a SHA-256 of every file imported so far that networks may depend on, with its neighbours, by path."""
-    return tuple(digest for path, digest in sorted(_IMPORTED.items()) if path not in _APART)
+    """Return a SHA-256 of every file imported so far that networks may depend on, with its neighbours.
+
+    A file that was imported from several places, as it was moved or copied, counts once.
+    """
+    return tuple(sorted({digest for path, digest in _IMPORTED.items() if path not in _APART}))
 
 
 def _module_name(file: Path) -> str:
-    return f"{_PREFIX}{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+    return f"{BY_PATH}{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
 
 
 def _run(file: Path, name: str, source: bytes) -> None:

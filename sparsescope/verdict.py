@@ -6,12 +6,23 @@ pass" is an intersection-union test: the whole verdict has the level of each tes
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
 
 from sparsescope.results import Difference, MetricResult, MetricVerdict, Outcome, Pair, PaperVerdict, Verdict
 
-__all__ = ["CONSTANT", "GATES", "absolute_margin", "combine", "decide", "judge", "judge_as_paper", "oriented_interval"]
+__all__ = [
+    "CONSTANT",
+    "GATES",
+    "absolute_margin",
+    "combine",
+    "decide",
+    "gate_missed",
+    "is_evaluated",
+    "judge",
+    "judge_as_paper",
+    "oriented_interval",
+]
 
 PAPER_ACCURACY_DROP = 0.01
 ROUNDING = 1e-12  # 0.90 - 0.91 is a hair below -0.01 in floating point: a difference equal to the margin passes
@@ -25,6 +36,27 @@ GATES: dict[str, frozenset[Outcome]] = {
     "inconclusive": frozenset({"fail", "inconclusive"}),
 }
 """Gate of a pipeline -> the outcomes of a verdict by which it is not met."""
+
+
+def gate_missed(gate: str, verdicts: Mapping[str, Verdict]) -> list[str]:
+    """Return the candidates that do not meet a gate; one of whose verdict nothing was evaluated has not been shown to.
+
+    Example:
+        >>> from sparsescope.verdict import gate_missed
+        >>> gate_missed("fail", {})
+        []
+    """
+    missed = GATES[gate]
+    return [
+        name
+        for name, verdict in verdicts.items()
+        if verdict.outcome in missed or (missed and not is_evaluated(verdict))
+    ]
+
+
+def is_evaluated(verdict: Verdict) -> bool:
+    """Return whether a verdict rests on any metric."""
+    return any(metric.outcome != "not evaluated" for metric in verdict.metrics.values())
 
 
 def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
@@ -54,11 +86,13 @@ def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
         return outcome("not evaluated", "the difference is not defined")
     if difference.interval is None:
         return outcome("inconclusive", f"no interval: too few units (n = {metric.values[candidate].n})")
+    n = metric.values[candidate].n or 0
+    if _too_few(n, confidence):
+        return outcome("inconclusive", f"n = {n}; too few units for an interval that decides anything")
     margin = absolute_margin(metric, dense)
     low, high = oriented_interval(metric, difference.interval)
     if low >= -margin - ROUNDING:
         return outcome("pass")
-    n = metric.values[candidate].n or 0
     needed = _units_needed(metric, difference, margin, confidence, n)
     if high < -margin - ROUNDING:
         narrow = needed is not None and needed > n and -margin - high < NARROW * (high - low)
@@ -66,6 +100,11 @@ def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
     if needed is None:
         return outcome("inconclusive", f"n = {n}; so close to the margin that no realistic n decides it")
     return outcome("inconclusive", f"n = {n}; about {max(needed, _rounded_up(n + 1)):,} would decide it")
+
+
+def _too_few(n: int, confidence: float) -> bool:
+    """Of n units there are C(2n - 1, n) different resamples; an interval needs 2 / alpha of them, 5 units for 95 %."""
+    return 0 < n < 20 and math.comb(2 * n - 1, n) < 2 / (1 - confidence)
 
 
 def absolute_margin(metric: MetricResult, dense: str) -> float:
@@ -141,6 +180,7 @@ def decide(
     policy: str = "margins",
     paper_tolerance: float = 0.0,
     constant: bool = False,
+    doubts: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Return the verdict over all metrics that are in the verdict.
 
@@ -153,8 +193,17 @@ def decide(
         paper_tolerance: how much worse than dense the paper's reading allows beside accuracy.
         constant: whether the candidate gives every image the same answer. It then fails, whatever its metrics say:
             nothing is flatter or easier to explain than a network that looks at nothing.
+        doubts: metrics whose values cannot be believed for one of the two models, with the reason. They are not
+            evaluated in the verdict, so that there is no pass.
     """
-    judged = {metric.name: judge(metric, pair, confidence) for metric in metrics if metric.in_verdict}
+    doubts = doubts or {}
+    judged = {
+        metric.name: _not_judged(metric, doubts[metric.name])
+        if metric.name in doubts
+        else judge(metric, pair, confidence)
+        for metric in metrics
+        if metric.in_verdict
+    }
     dimension = {metric.name: metric.dimension for metric in metrics}
     dimensions: dict[str, Outcome] = {
         name: combine(verdict.outcome for metric, verdict in judged.items() if dimension[metric] == name)
@@ -165,7 +214,11 @@ def decide(
     if constant:
         overall = "fail"
         judged = {name: _doubted(verdict) for name, verdict in judged.items()}
-    paper = {metric.name: judge_as_paper(metric, pair, paper_tolerance) for metric in metrics if metric.in_verdict}
+    paper: dict[str, Outcome] = {
+        metric.name: "not evaluated" if metric.name in doubts else judge_as_paper(metric, pair, paper_tolerance)
+        for metric in metrics
+        if metric.in_verdict
+    }
     paper_overall = combine(paper.values())
     return Verdict(
         outcome=overall,
@@ -180,6 +233,10 @@ def decide(
             outcome="inconclusive" if paper_overall == "not evaluated" else paper_overall, metrics=paper
         ),
     )
+
+
+def _not_judged(metric: MetricResult, reason: str) -> MetricVerdict:
+    return MetricVerdict(outcome="not evaluated", margin=metric.margin, margin_kind=metric.margin_kind, reason=reason)
 
 
 def _doubted(verdict: MetricVerdict) -> MetricVerdict:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sparsescope.architectures.architecture import Architecture
 from sparsescope.architectures.catalogue import BUILT_IN, LIBRARIES
 from sparsescope.architectures.preprocessing import IMAGENET, Preprocessing
+from sparsescope.architectures.records import Published, published, record_of
 from sparsescope.architectures.spec import is_known_code, resolve
 from sparsescope.lazy import lazy
 
@@ -24,9 +25,12 @@ __all__ = [
     "Architecture",
     "Comparison",
     "Preprocessing",
+    "Published",
     "fitting_options",
     "is_known_code",
     "match",
+    "published",
+    "record_of",
     "resolve",
 ]
 

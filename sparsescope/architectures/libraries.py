@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparsescope.architectures.architecture import Architecture
 from sparsescope.architectures.preprocessing import IMAGENET, Preprocessing
+from sparsescope.architectures.records import published
 from sparsescope.errors import OptionError
 
 if TYPE_CHECKING:
@@ -28,14 +29,21 @@ def open_torchvision(name: str) -> Architecture:
     spec = f"torchvision:{name}"
     if name not in torchvision_names():
         raise OptionError(f"torchvision has no classification architecture {name!r}.{_near(spec, torchvision_names())}")
-    # These two warn unless told how to initialise; False is their announced default.
-    quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    # These two warn unless told how to initialise, of which False is their announced default; and their published
+    # weights are for images that the network itself normalizes once more.
+    own = {"init_weights": False, "transform_input": True} if name in ("googlenet", "inception_v3") else {}
+    records = published(spec)
 
     def build(num_classes: int = 1000) -> "nn.Module":
-        network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **quiet)
+        network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **own)
         return network
 
-    return Architecture(spec, build, IMAGENET)
+    def build_with_heads(num_classes: int = 1000, aux_logits: bool = True) -> "nn.Module":
+        network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, aux_logits=aux_logits, **own)
+        return network
+
+    usual = records[0].preprocessing if records else IMAGENET
+    return Architecture(spec, build_with_heads if own else build, Preprocessing(usual.mean, usual.std, usual.size))
 
 
 def open_timm(name: str) -> Architecture:
@@ -45,7 +53,11 @@ def open_timm(name: str) -> Architecture:
     spec = f"timm:{name}"
     if ":" in name or not timm.is_model(name.partition(".")[0]):  # "hf-hub:…" would ask the network
         raise OptionError(f"timm has no architecture {name!r}.{_near(spec, timm.list_models())}")
-    known = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    try:
+        known = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    except RuntimeError as error:
+        tags = timm.list_pretrained(f"{name.partition('.')[0]}.*")
+        raise OptionError(f"{error} Known: {', '.join(f'timm:{tagged}' for tagged in tags)}.") from error
 
     def build(num_classes: int | None = None, in_channels: int = 3) -> "nn.Module":
         classes: dict[str, Any] = {} if num_classes is None else {"num_classes": num_classes}

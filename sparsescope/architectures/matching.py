@@ -89,7 +89,7 @@ class Comparison:
 
 
 def fitting_options(architecture: Architecture, module: nn.Module, shapes: Shapes) -> dict[str, int]:
-    """Return the numbers of classes and input channels that make `architecture` fit `shapes`, where it takes them.
+    """Return the options that make `architecture` fit `shapes`, where it takes them: classes, channels, further heads.
 
     They are read from the first axis of the head's weight and the second of the first layer's; `module` is the
     architecture with its default options and says which these are.
@@ -101,6 +101,8 @@ def fitting_options(architecture: Architecture, module: nn.Module, shapes: Shape
         options["num_classes"] = head[0]
     if architecture.accepts("in_channels") and len(first) >= 2:
         options["in_channels"] = first[1]
+    if architecture.accepts("aux_logits") and not any(name.lower().startswith("aux") for name in shapes):
+        options["aux_logits"] = False  # the heads that serve training alone, which torchvision drops after it
     return options
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sparsescope.attacks.ball import check_sizes, image_ids, project
 from sparsescope.classifier import Classifier
+from sparsescope.differentiable import differentiating, require_gradient
 from sparsescope.errors import NotEvaluated
 from sparsescope.randomness import generator
 
@@ -90,11 +91,11 @@ def _attacked(classifier: Classifier, image: Tensor, label: Tensor, epsilon: flo
         if shown.requires_grad:
             shown.register_hook(counted)  # type: ignore[no-untyped-call]
         output = classifier(shown)
-        if shown.requires_grad and not output.requires_grad:
-            raise NotEvaluated(f"the logits of {classifier.name} have no gradient in the images")
+        if shown.requires_grad:
+            require_gradient(classifier, output, "the images")
         return output
 
-    with _undisturbed():
+    with differentiating(classifier), _undisturbed():
         attack = AutoAttack(logits, eps=epsilon, seed=seed, device=classifier.device)
         attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(_TARGETS, classes - 1)
         moved, _ = attack.run_standard_evaluation(image.contiguous(), label.to(image.device), batch_size=1)

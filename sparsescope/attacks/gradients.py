@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sparsescope.classifier import Classifier
-from sparsescope.errors import NotEvaluated
+from sparsescope.differentiable import differentiating, has_gradient, require_gradient
 
 __all__ = ["Loss", "gradient_signs"]
 
@@ -21,7 +21,8 @@ def gradient_signs(
 
     Both losses have ∇_x L = c Jᵀ(q - e_y) with J = ∂z/∂x and a scale c > 0 for each image: q is the softmax over the
     wrong classes for the cross-entropy, where c = 1 - p_y, and the one-hot best wrong class for the margin. Leaving
-    c out keeps the sign and removes the underflow by which confident models seem robust in float32.
+    c out keeps the sign and removes the underflow by which confident models seem robust in float32. An image whose
+    gradient is not finite has signs of 0, as one whose gradient is 0.
 
     Args:
         classifier: the model, inside `Classifier.prepared`.
@@ -35,11 +36,10 @@ def gradient_signs(
     Raises:
         NotEvaluated: the model cuts the gradient.
     """
-    with torch.enable_grad():
+    with differentiating(classifier), torch.enable_grad():
         pixels = images.detach().to(classifier.device).requires_grad_()
         logits = classifier(pixels)
-    if not logits.requires_grad:
-        raise NotEvaluated(f"the logits of {classifier.name} have no gradient in the images")
+    require_gradient(classifier, logits, "the images")
     truth = labels.to(logits.device).unsqueeze(1)
     wrong = logits.detach().scatter(1, truth, -torch.inf)
     signs = []
@@ -50,7 +50,9 @@ def gradient_signs(
             else torch.zeros_like(wrong).scatter(1, wrong.argmax(1, True), 1)
         )
         cotangent = q.scatter(1, truth, -1.0)
-        (gradient,) = torch.autograd.grad(logits, pixels, cotangent, retain_graph=position < len(losses))
+        with differentiating(classifier):
+            (gradient,) = torch.autograd.grad(logits, pixels, cotangent, retain_graph=position < len(losses))
         classifier.passes.backward += len(images)
-        signs.append(gradient.sign().to(images.device))
+        moves = has_gradient(gradient).view(-1, *[1] * (gradient.ndim - 1))
+        signs.append(torch.where(moves, gradient.sign(), 0).to(images.device))
     return logits.detach().to(images.device), signs

@@ -10,6 +10,7 @@ from torch import Tensor
 from sparsescope.attacks.ball import check_sizes, image_ids, project, uniform_start
 from sparsescope.attacks.gradients import Loss, gradient_signs
 from sparsescope.classifier import Classifier
+from sparsescope.differentiable import has_gradient
 from sparsescope.errors import NotFiniteError, OptionError
 
 __all__ = ["Pgd", "Search", "pgd"]
@@ -59,7 +60,7 @@ class Pgd:
         names, truth = image_ids(ids, len(images)), labels.to(images.device)
         logits = _logits(classifier, images, batch_size)
         right, margins, found = logits.argmax(1) == truth, _margins(logits, truth), images.clone()
-        running = right.nonzero().squeeze(1)
+        running, steep = right.nonzero().squeeze(1), torch.zeros_like(right)
         for restart in range(self.restarts):
             if not len(running):
                 break
@@ -67,23 +68,25 @@ class Pgd:
             if self.random_start:
                 units = names[running.cpu().numpy()]
                 start = uniform_start(start, self.epsilon, units, seed, f"attack/pgd/{restart}")
-            reached, heights, wins = self._climb(classifier, images[running], truth[running], start, batch_size)
+            reached, heights, wins, slopes = self._climb(classifier, images[running], truth[running], start, batch_size)
+            steep[running] |= slopes
             better = heights > margins[running] if restart else torch.ones_like(wins)
             found[running[better]], margins[running[better]] = reached[better], heights[better]
             running = running[wins]
         still = torch.zeros_like(right)
         still[running] = True
-        return Search(found, right, still)
+        return Search(found, right, still, steep)
 
     def _climb(
         self, classifier: Classifier, images: Tensor, labels: Tensor, start: Tensor, batch_size: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return where the steps from `start` lead, the margins there, and whether the model is still right.
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return where the steps from `start` lead, the margins there, if the model is still right, if it has a slope.
 
         An image stops where the model first errs.
         """
         current, margins = start.clone(), torch.empty_like(images[:, 0, 0, 0])
         right = torch.ones_like(labels, dtype=torch.bool)
+        steep = torch.zeros_like(right)
         running = torch.arange(len(images), device=images.device)
         for step in range(self.steps + 1):
             if not len(running):
@@ -93,10 +96,11 @@ class Pgd:
                 logits, signs = gradient_signs(classifier, current[rows], labels[rows], losses)
                 margins[rows], right[rows] = _margins(logits, labels[rows]), logits.argmax(1) == labels[rows]
                 for sign in signs:
+                    steep[rows] |= has_gradient(sign)
                     moved = project(current[rows] + self.alpha * sign, images[rows], self.epsilon)
                     current[rows] = torch.where(right[rows].view(-1, 1, 1, 1), moved, current[rows])
             running = running[right[running]]
-        return current, margins, right
+        return current, margins, right, steep
 
 
 @dataclass(frozen=True)
@@ -107,11 +111,13 @@ class Search:
         images: adversarial images (N, C, H, W); those the model already had wrong are as they were.
         right_before: bool (N,): whether the model had the unchanged image right.
         right_after: bool (N,): whether it still has the attacked image right.
+        gradient: bool (N,): whether a step found one, finite and not zero; False of images wrong from the outset.
     """
 
     images: Tensor
     right_before: Tensor
     right_after: Tensor
+    gradient: Tensor
 
 
 def pgd(

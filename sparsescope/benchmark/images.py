@@ -133,7 +133,7 @@ def _checked_images(images: NDArray[Any], source: str) -> NDArray[Any]:
     if not (low >= 0 and high <= 1):  # also catches nan
         raise DataError(
             f"{source}: expected float images in [0, 1], but they reach from {low:g} to {high:g}. "
-            "Give pixels, not normalised values (the model normalises), or uint8."
+            "Give pixels, not normalized values (the model normalizes), or uint8."
         )
     return images
 

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
+import torch
 
 from sparsescope.benchmark.corrupted import CorruptedSet
 from sparsescope.benchmark.images import ImageSet
@@ -13,6 +15,8 @@ from sparsescope.benchmark.probe import ProbeSet
 from sparsescope.errors import DataError
 
 __all__ = ["Benchmark", "OodGroup"]
+
+_LOOKED_AT = 8
 
 OodGroup = Literal["near", "far", "given"]
 """How far an out-of-distribution set is from the test images: other classes in the same manner, or another kind of
@@ -114,6 +118,20 @@ class Benchmark:
         named = {"test": self.test} | ({"train": self.train} if self.train is not None else {})
         return named | {f"ood:{name}": images for name, images in self.ood.items()}
 
+    @cached_property
+    def copies(self) -> dict[str, str]:
+        """Sets whose images an earlier set of `sets` has -> that one, wherever they came from and whatever the labels.
+
+        Some images of each are looked at.
+        """
+        found: dict[str, str] = {}
+        named = list(self.sets.items())
+        for place, (name, images) in enumerate(named):
+            earlier = (other for other, there in named[:place] if other not in found and _alike(images, there))
+            if (same := next(earlier, None)) is not None:
+                found[name] = same
+        return found
+
     @property
     def image_size(self) -> float:
         """How much larger than 32 x 32 pixels an image is: what work and memory of a forward pass are like."""
@@ -149,3 +167,14 @@ class Benchmark:
                     f"{images.source}: expected labels 0–{classes - 1} (the model has {classes} outputs), but "
                     f"{name} image {int(labels.argmax())} has label {int(labels.max())}. Is this the model's data set?"
                 )
+
+
+def _alike(one: ImageSet, other: ImageSet) -> bool:
+    """Return whether two sets hold the same images in the same order, as far as some of them show."""
+    if one is other or len(one) != len(other):
+        return one is other
+    some = np.unique(np.linspace(0, len(one) - 1, _LOOKED_AT).astype(np.int64))
+    mine = one.read(some)
+    if torch.equal(mine, mine[:1].expand_as(mine)):  # a few images of one picture show nothing
+        return one.fingerprint == other.fingerprint
+    return torch.equal(mine, other.read(some))

@@ -1,19 +1,30 @@
 """Reading models: every kind of artefact becomes a `Classifier`, safely; and sparsescope's own checkpoint.
 
 Read:
-    state dicts               torch, safetensors or npz; bare or under `state_dict`, `model_state_dict`, `model`, `net`;
-                              with the prefixes of DataParallel and torch.compile; zeros in place, or the pairs
-                              `weight_orig`, `weight_mask` of torch.nn.utils.prune
+    state dicts               torch, safetensors or npz; bare or under any key, chosen by name where there are several;
+                              with the prefixes of DataParallel, torch.compile, FSDP and other wrappers; zeros in place,
+                              or with masks: pairs `weight_orig`, `weight_mask` of torch.nn.utils.prune, or collections
+                              of 0 and 1 beside them; weights as weight_norm and spectral_norm store them
     masks                     safetensors of ours, torch or npz dictionaries of 0 and 1; applied to the dense model
     sparsescope checkpoints   weights, mask, architecture, normalisation, task and history (`save_checkpoint`)
 
-From the file to the classifier: `read` (bytes to plain content), `layout` (content to weights and mask), `network`
-(weights to their architecture), `values` (are the numbers fit to be used), `load` (all of it). `describe` tells what is
-in a file also where it cannot be used.
+From the file to the classifier: `read` (bytes to plain content), `layout` (content to weights and mask, by
+`containers`, `choice`, `names`, `masks` and `folding`), `network` (weights to their architecture), `values` (are the
+numbers fit to be used), `load` (all of it). `describe` tells what is in a file also where it cannot be used.
 """
 
+from sparsescope.checkpoints.choice import MissingWeightsError
 from sparsescope.checkpoints.describe import Description, describe
 from sparsescope.checkpoints.load import StoredTask, load_classifier, stored_size, stored_task
 from sparsescope.checkpoints.native import save_checkpoint
 
-__all__ = ["Description", "StoredTask", "describe", "load_classifier", "save_checkpoint", "stored_size", "stored_task"]
+__all__ = [
+    "Description",
+    "MissingWeightsError",
+    "StoredTask",
+    "describe",
+    "load_classifier",
+    "save_checkpoint",
+    "stored_size",
+    "stored_task",
+]

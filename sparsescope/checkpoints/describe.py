@@ -1,7 +1,7 @@
 """What is in an artefact: for people to look at, also where no architecture is known."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from sparsescope.architectures import Preprocessing
-from sparsescope.checkpoints.layout import Artefact, open_artefact
+from sparsescope.checkpoints.folding import fill
+from sparsescope.checkpoints.layout import Artefact, open_artefact, readings
 from sparsescope.checkpoints.load import normalisation
 from sparsescope.checkpoints.network import find_network
 from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
@@ -43,6 +44,8 @@ class Description:
         mean, std: normalisation; None where unknown.
         history: how the weights came about, in short; None where not stored.
         warnings: what the user should know.
+        architecture_guessed: whether nothing but names and shapes says what the architecture is.
+        normalization: what mean and std come from, in words.
     """
 
     path: str
@@ -62,6 +65,8 @@ class Description:
     std: tuple[float, ...] | None
     history: str | None
     warnings: tuple[str, ...]
+    architecture_guessed: bool = False
+    normalization: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
@@ -69,7 +74,7 @@ class Description:
         return document
 
 
-def describe(path: str | Path, arch: str | None = None) -> Description:
+def describe(path: str | Path, arch: str | None = None, weights: str | None = None) -> Description:
     """Return what is in a file of weights, of a mask, or of both.
 
     Where no architecture is known, weights are the tensors of two or more axes whose names end in `weight`, and the
@@ -78,28 +83,31 @@ def describe(path: str | Path, arch: str | None = None) -> Description:
     Args:
         path: the file.
         arch: architecture specification; found as `find_network` does without it.
+        weights: which of several state dicts in the file (see `load_classifier`).
 
     Raises:
         ArtefactError: the file cannot be read, or does not fit `arch`.
         OptionError: `arch` names nothing.
     """
-    artefact = open_artefact(path)
+    artefact = open_artefact(path, weights)
     if artefact.kind == "mask":
         return _of_mask(artefact)
     try:
-        network = find_network(artefact, arch)
+        network, artefact = find_network(artefact, arch)
     except ArtefactError as error:
         if arch is not None:
             raise
-        return _of_unknown(artefact, str(error), architecture=artefact.details.architecture)
+        return _of_unknown(list(readings(artefact))[-1], str(error), architecture=artefact.details.architecture)
     problems = value_problems(artefact.tensors, network.module)
     if problems:
         return _of_unknown(artefact, *problems, architecture=network.spec)
-    network.module.load_state_dict(artefact.tensors, strict=False)
-    preprocessing, noticed = normalisation(artefact, network)
+    fill(network.module, artefact.tensors)
+    preprocessing, source, noticed = normalisation(artefact, network)
     classifier = Classifier(network.module, preprocessing.mean, preprocessing.std, mask=artefact.mask)
-    noticed += (*narrow_warnings(network.narrowed, network.spec), *sparsity_warnings(classifier))
-    return _description(artefact, classifier.sparsity, network.spec, preprocessing, noticed)
+    about_network = (*network.open_questions(artefact), *narrow_warnings(network.narrowed, network.spec))
+    noticed = (*about_network, *noticed, *sparsity_warnings(classifier))
+    description = _description(artefact, classifier.sparsity, network.spec, preprocessing, noticed)
+    return replace(description, architecture_guessed=network.guessed, normalization=source)
 
 
 def _description(
@@ -147,7 +155,7 @@ def _of_unknown(artefact: Artefact, *reasons: str, architecture: str | None) -> 
     head = list(weights)[-1] if len(weights) > 1 else None
     counted = {name: t for name, t in weights.items() if name != head or removed.get(name, 0)}
     layers = tuple(
-        _layer(name, kept.get(name, torch.ones_like(weight, dtype=torch.bool))) for name, weight in counted.items()
+        _layer(name, kept.get(name, torch.ones(weight.shape, dtype=torch.bool))) for name, weight in counted.items()
     )
     size = sum(tensor.numel() for tensor in parameters.values())
     prunable = sum(weight.numel() for weight in counted.values())

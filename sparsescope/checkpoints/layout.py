@@ -1,27 +1,26 @@
 """From plain content to weights and mask: finds the state dict and undoes what wrappers and pruning tools did to it."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
+from sparsescope.checkpoints.containers import find
+from sparsescope.checkpoints.folding import folded
+from sparsescope.checkpoints.masks import applied, assigned, beside_weights, changed_warning, masked_parameter
+from sparsescope.checkpoints.names import Tensors, inner_names, plain_names
 from sparsescope.checkpoints.native import Details, parse_details
-from sparsescope.checkpoints.read import Content, read
+from sparsescope.checkpoints.read import read
 from sparsescope.errors import ArtefactError
 from sparsescope.mask import MASK_FORMAT, Mask
 
-__all__ = ["Artefact", "open_artefact"]
+__all__ = ["Artefact", "open_artefact", "open_details", "readings"]
 
-_WEIGHT_KEYS = ("state_dict", "model_state_dict", "model", "net")
-_MASK_KEYS = ("mask", "masks")
 LIGHTNING = "pytorch-lightning_version"  # a key that only checkpoints of (PyTorch) Lightning have
-_DEEPEST = 4  # levels of nesting followed
-_SHOWN_KEYS = 8
-
-Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Artefact:
         details: what only our own checkpoint says.
         layout: what was undone, in words.
         warnings: what the user should know.
+        buffers: masks that lie among the weights, by their own names: a network may have them too.
     """
 
     path: Path
@@ -49,6 +49,7 @@ class Artefact:
     details: Details
     layout: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    buffers: Tensors = field(default_factory=dict)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -56,11 +57,17 @@ class Artefact:
         return {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
 
 
-def open_artefact(path: str | Path) -> Artefact:
+def open_artefact(path: str | Path, weights: str | None = None) -> Artefact:
     """Read a weight file, a mask file or a checkpoint.
 
+    Args:
+        path: the file.
+        weights: which of several state dicts in it; see `containers.find`.
+
     Raises:
-        ArtefactError: the file cannot be read safely, or holds neither weights nor a mask.
+        MissingWeightsError: it has no such state dict.
+        ArtefactError: the file cannot be read safely, holds neither weights nor a mask, or leaves open which of its
+            tensors are meant.
     """
     path = Path(path)
     content = read(path)
@@ -68,77 +75,58 @@ def open_artefact(path: str | Path) -> Artefact:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     artefact = Artefact(path, sha256, content.format, "state dict", {}, None, Details())
     if content.metadata.get("format") == MASK_FORMAT:
-        return _as_mask(artefact, _tensors(content.value), method=content.metadata.get("method"))
-    if isinstance(content.value, dict) and str(content.value.get("format", "")).startswith("sparsescope.checkpoint/"):
-        artefact = replace(artefact, kind="sparsescope checkpoint", details=parse_details(content.value, path))
-    tensors, masks, layout = _find(content, path)
-    if isinstance(content.value, dict) and LIGHTNING in content.value:
-        tensors, undone = _without_wrapper(tensors)
-        layout += undone
-    if artefact.kind != "state dict":
-        layout = ()  # the nesting is the format's own
-    if not masks and _only_zeros_and_ones(tensors):
-        return _as_mask(replace(artefact, layout=layout), tensors)
-    return _with_weights(replace(artefact, layout=layout), tensors, masks)
-
-
-def _find(content: Content, path: Path) -> tuple[Tensors, Tensors, tuple[str, ...]]:
-    """Return the tensors of the innermost state dict, those of a mask stored beside it, and what was unwrapped."""
+        assert isinstance(content.value, dict)
+        return _as_mask(artefact, {"": content.value}, method=content.metadata.get("method"))
     value = content.value
-    masks: Tensors = {}
-    layout: list[str] = []
-    while isinstance(value, Mapping) and len(layout) < _DEEPEST:
-        for key in _MASK_KEYS:
-            masks = masks or _tensors(value.get(key))
-        inner = next((key for key in _WEIGHT_KEYS if isinstance(value.get(key), Mapping) and value[key]), None)
-        if inner is None:
-            break
-        layout.append(f"nested under {inner!r}")
-        value = value[inner]
-    tensors = _tensors(value)
-    if not tensors and not masks:
-        raise ArtefactError(_nothing_found(value, path))
-    return (tensors, masks, tuple(layout)) if tensors else (masks, {}, ("nested under 'mask'",))
+    if _is_ours(value):
+        artefact = replace(artefact, kind="sparsescope checkpoint", details=parse_details(value, path))
+        value = {key: value[key] for key in ("state_dict", "mask") if key in value}
+    found = find(value, path, weights)
+    if artefact.kind == "state dict":  # otherwise the nesting is the format's own
+        artefact = replace(artefact, layout=found.layout, warnings=found.warnings)
+    if not found.tensors:
+        return _as_mask(artefact, found.masks)
+    tensors = found.tensors
+    if isinstance(value, dict) and LIGHTNING in value:
+        tensors, undone = _without_wrapper(tensors)
+        artefact = replace(artefact, layout=artefact.layout + undone)
+    return _with_weights(artefact, tensors, found.masks)
 
 
-def _nothing_found(value: object, path: Path) -> str:
-    found = f"a {type(value).__name__}"
-    if isinstance(value, Mapping):
-        keys = ", ".join(repr(key) for key in list(value)[:_SHOWN_KEYS])
-        found = f"a dictionary with the keys {keys}" if keys else "an empty dictionary"
-    return (
-        f"Expected {path} to hold a state dict (tensors by name), bare or under one of {', '.join(_WEIGHT_KEYS)}, but "
-        f"it holds {found}. Save it with torch.save(model.state_dict(), 'weights.pt')."
-    )
+def open_details(path: str | Path) -> Details:
+    """Read what only a checkpoint of ours says; nothing of it where the file is another.
+
+    Raises:
+        ArtefactError: the file cannot be read.
+    """
+    value = read(Path(path)).value
+    return parse_details(value, Path(path)) if _is_ours(value) else Details()
 
 
-def _tensors(value: object) -> Tensors:
-    """Return the named tensors of a dictionary, dense; whatever else is in it (counters, settings) is passed over."""
-    if not isinstance(value, Mapping):
-        return {}
-    tensors = {
-        name: item.detach() for name, item in value.items() if isinstance(name, str) and isinstance(item, Tensor)
-    }
-    return {name: item if item.layout == torch.strided else item.to_dense() for name, item in tensors.items()}
+def _is_ours(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict) and str(value.get("format", "")).startswith("sparsescope.checkpoint/")
 
 
-def _only_zeros_and_ones(tensors: Tensors) -> bool:
-    return all(
-        not tensor.is_quantized and not tensor.is_meta and bool(((tensor == 0) | (tensor == 1)).all())
-        for tensor in tensors.values()
-    )
+def readings(artefact: Artefact) -> Iterator[Artefact]:
+    """Yield the artefact and further ways to read it, for whoever knows the network: the first that fits is right.
 
-
-def _plain_names(tensors: Tensors) -> tuple[Tensors, list[str]]:
-    """Return the tensors without the prefixes that DataParallel and torch.compile put before every name."""
-    undone = []
-    if any("_orig_mod." in name for name in tensors):
-        tensors = {name.replace("_orig_mod.", ""): tensor for name, tensor in tensors.items()}
-        undone.append("'_orig_mod.' removed from the names")
-    while tensors and all(name.startswith("module.") for name in tensors):
-        tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-        undone.append("'module.' removed from the names")
-    return tensors, undone
+    Masks among the weights are left in, for a network that has them too, and then left out; computed weights come as
+    they are stored, for a network that computes them itself, and then as they act; the names as they are, and then
+    without what a surrounding module put before them. The last reading is the plainest.
+    """
+    ways = [artefact]
+    if artefact.buffers:
+        ways.insert(0, replace(artefact, tensors=artefact.tensors | artefact.buffers))
+    tensors, masks, words = folded(artefact.tensors, artefact.mask or {})
+    if words:
+        mask = _mask(artefact.path, masks) if masks else None
+        ways.append(replace(artefact, tensors=tensors, mask=mask, layout=(*artefact.layout, *words)))
+    yield from ways
+    for way in ways:
+        for names, word in inner_names(way.tensors):
+            mask = None if way.mask is None else Mask({names[name]: kept for name, kept in way.mask.items()})
+            inner = {names[name]: tensor for name, tensor in way.tensors.items()}
+            yield replace(way, tensors=inner, mask=mask, layout=(*way.layout, word))
 
 
 def _without_wrapper(tensors: Tensors) -> tuple[Tensors, tuple[str, ...]]:
@@ -154,77 +142,84 @@ def _without_wrapper(tensors: Tensors) -> tuple[Tensors, tuple[str, ...]]:
     return kept, (f"{prefix!r} of the LightningModule removed from the names",)
 
 
-def _as_mask(artefact: Artefact, tensors: Tensors, method: str | None = None) -> Artefact:
-    tensors, undone = _plain_names(tensors)
-    mask = _mask(artefact.path, tensors, method)
+def _as_mask(artefact: Artefact, masks: Mapping[str, Tensors], method: str | None = None) -> Artefact:
+    (tensors,) = masks.values()
+    if all(name.isdecimal() for name in tensors) and len(tensors) > 1:
+        raise ArtefactError(
+            f"{artefact.path} holds masks without names. Save them as a dictionary with one mask for each parameter's "
+            "name."
+        )
+    tensors, undone = plain_names(tensors)
+    mask = _mask(artefact.path, {masked_parameter(name): tensor for name, tensor in tensors.items()}, method)
     return replace(artefact, kind="mask", mask=mask, layout=(*artefact.layout, *undone))
 
 
-def _mask(path: Path, tensors: Tensors, method: str | None = None) -> Mask:
+def _mask(path: Path, tensors: Mapping[str, Tensor], method: str | None = None) -> Mask:
     try:
-        return Mask({_masked_parameter(name): tensor for name, tensor in tensors.items()}, method=method or None)
+        return Mask(tensors, method=method or None)
     except ArtefactError as error:
         raise ArtefactError(f"{path}: {error}") from error
 
 
-def _masked_parameter(name: str) -> str:
-    """Return the parameter of a mask tensor: `a.weight_mask`, `a.weight.mask`, `a.mask`, `a.weight` -> `a.weight`."""
-    if name.endswith(".mask"):
-        name = name.removesuffix(".mask")
-        return name if name.rpartition(".")[2] in ("weight", "bias") else f"{name}.weight"
-    return name.removesuffix("_mask")
+def _with_weights(artefact: Artefact, tensors: Tensors, collections: Mapping[str, Tensors]) -> Artefact:
+    """Merge what pruning tools store in pairs, and apply the masks that lie in the state dict or beside it."""
+    tensors, undone = plain_names(tensors)
+    pairs = {
+        name.removesuffix("_orig"): f"{name.removesuffix('_orig')}_mask"
+        for name in tensors
+        if name.endswith("_orig") and f"{name.removesuffix('_orig')}_mask" in tensors
+    }
+    beside = {weight: name for weight, name in beside_weights(tensors).items() if weight not in pairs}
+    _check_pairs(artefact.path, tensors, pairs)
+    masks = {weight: tensors[name] for weight, name in (pairs | beside).items()}
+    used = {*pairs.values(), *beside.values()}
+    weights = {
+        base if (base := name.removesuffix("_orig")) in pairs else name: tensor
+        for name, tensor in tensors.items()
+        if name not in used
+    }
+    layout = [*artefact.layout, *undone]
+    if pairs:
+        layout.append(f"{len(pairs)} pairs of weight_orig and weight_mask merged")
+    if beside:
+        layout.append(f"{len(beside)} masks beside their weights applied, such as {next(iter(beside.values()))}")
+    for where, collection in collections.items():
+        found = _assigned(artefact.path, collection, weights, where)
+        _check_agreement(artefact.path, masks, found, where)
+        masks |= found
+        if found and artefact.kind == "state dict":
+            layout.append(f"{len(found)} masks under {where!r} applied")
+    buffers = {name: tensors[name] for name in beside.values()}
+    artefact = replace(artefact, tensors=weights, layout=tuple(layout), buffers=buffers)
+    if not masks:
+        return artefact
+    mask = _mask(artefact.path, masks)
+    masked, changed = applied(artefact.path, weights, mask)
+    warning = changed_warning({name: count for name, count in changed.items() if name not in pairs})
+    return replace(artefact, tensors=masked, mask=mask, warnings=(*artefact.warnings, *warning))
 
 
-def _with_weights(artefact: Artefact, tensors: Tensors, masks: Tensors) -> Artefact:
-    tensors, undone = _plain_names(tensors)
-    originals = {name.removesuffix("_orig") for name in tensors if name.endswith("_orig")}
-    weights: Tensors = {}
-    masks = dict(_plain_names(masks)[0])
-    for name, tensor in tensors.items():
-        base = _masked_parameter(name)
-        beside = base in tensors and (name.endswith("_mask") or tensors[base].shape == tensor.shape)
-        if base != name and (base in originals or beside):
-            masks[base] = tensor
-        else:
-            weights[name.removesuffix("_orig")] = tensor
-    mask = _mask(artefact.path, masks) if masks else None
-    for name in sorted(originals - set(mask or {})):
-        raise ArtefactError(
-            f"{artefact.path} has {name}_orig but no {name}_mask. Expected both, as torch.nn.utils.prune writes them: "
-            "call prune.remove on the layer and save the state dict again."
-        )
-    if originals:
-        undone.append(f"{len(originals)} pairs of weight_orig and weight_mask merged")
-    layout = (*artefact.layout, *undone)
-    if mask is None:
-        return replace(artefact, tensors=weights, layout=layout)
-    weights, changed = _masked(artefact.path, weights, mask)
-    warning = _changed_warning({name: count for name, count in changed.items() if name not in originals})
-    return replace(artefact, tensors=weights, mask=mask, layout=layout, warnings=warning)
-
-
-def _masked(path: Path, tensors: Tensors, mask: Mask) -> tuple[Tensors, dict[str, int]]:
-    """Return the tensors without the weights that the mask removes, and how many of those were not zero, by name."""
-    masked, changed = dict(tensors), {}
-    for name, kept in mask.items():
-        weight = tensors.get(name)
-        if weight is None or weight.shape != kept.shape:
-            came = "there is no such weight" if weight is None else f"the weight has shape {tuple(weight.shape)}"
+def _check_pairs(path: Path, tensors: Tensors, pairs: Mapping[str, str]) -> None:
+    for name in sorted(name for name in tensors if name.endswith("_orig") and name.removesuffix("_orig") not in pairs):
+        base = name.removesuffix("_orig")
+        if f"{base}_u" not in tensors:  # spectral_norm
             raise ArtefactError(
-                f"{path}: the mask of {name} has shape {tuple(kept.shape)}, but {came}. Expected one mask entry for "
-                "each weight."
+                f"{path} has {base}_orig but no {base}_mask. Expected both, as torch.nn.utils.prune writes them: call "
+                "prune.remove on the layer and save the state dict again."
             )
-        changed[name] = int((weight[~kept] != 0).sum())
-        masked[name] = torch.where(kept, weight, torch.zeros((), dtype=weight.dtype))
-    return masked, changed
 
 
-def _changed_warning(changed: Mapping[str, int]) -> tuple[str, ...]:
-    layers = [name for name, count in changed.items() if count]
-    if not layers:
-        return ()
-    return (
-        f"mask and weights disagree: {sum(changed.values())} weights that the mask removes are not zero in the file "
-        f"({len(layers)} tensors, first {layers[0]} with {changed[layers[0]]}); they were set to zero. If the weights "
-        "are right, save them without the mask.",
-    )
+def _assigned(path: Path, collection: Tensors, weights: Tensors, where: str) -> Tensors:
+    try:
+        return assigned(collection, weights, where)
+    except ArtefactError as error:
+        raise ArtefactError(f"{path}: {error}") from error
+
+
+def _check_agreement(path: Path, masks: Tensors, others: Tensors, where: str) -> None:
+    """Two masks of one weight that differ: nobody knows which is the last."""
+    for name in sorted(masks.keys() & others.keys()):
+        if not torch.equal(masks[name] != 0, others[name] != 0):
+            raise ArtefactError(
+                f"{path} holds two different masks of {name}, one of them under {where!r}. Save the one that is meant."
+            )

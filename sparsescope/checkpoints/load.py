@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparsescope.architectures import Preprocessing
-from sparsescope.checkpoints.layout import Artefact, open_artefact
+from sparsescope.checkpoints.folding import fill
+from sparsescope.checkpoints.layout import Artefact, open_artefact, open_details
 from sparsescope.checkpoints.network import Network, copied, find_network, fits
 from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
 from sparsescope.classifier import Classifier, Origin
@@ -24,12 +25,14 @@ def load_classifier(
     output: str | int | None = None,
     dense: Classifier | str | Path | None = None,
     name: str | None = None,
+    weights: str | None = None,
 ) -> Classifier:
     """Return the classifier that a file holds, on the CPU, in float32.
 
     For how the architecture is found see `find_network`. Normalisation is `mean` and `std`; else our own checkpoint's;
-    else that of the dense network, where the weights have its names and shapes; else the architecture's. A warning says
-    so where it is neither asked for nor stored.
+    else what a library records of these weights, where it published them; else that of the dense network, where the
+    weights have its names and shapes; else the architecture's. A warning says so where it is neither asked for nor
+    known. Where it comes from is in `origin`.
 
     Args:
         path: weights (with or without a mask), or a mask, which is applied to the weights of `dense`.
@@ -39,8 +42,10 @@ def load_classifier(
         output: what the network returns (see `Classifier`); None means as for `dense`, else logits.
         dense: the dense network, which is not changed; with it, the file is a candidate and should be sparse.
         name: how results call it; the file's stem by default.
+        weights: which of several state dicts in the file, by its keys with dots between them, such as `model_ema`.
 
     Raises:
+        MissingWeightsError: the file has nothing under `weights`.
         ArtefactError: the file cannot be used; the text names the tensors and shapes, and what to do.
         OptionError: the architecture or the normalisation asked for cannot be used.
 
@@ -58,15 +63,15 @@ def load_classifier(
         raise OptionError("Expected --mean and --std together, but got only one of them.")
     if isinstance(dense, str | Path):
         dense = load_classifier(dense, arch=arch, mean=mean, std=std, output=output)
-    artefact = open_artefact(path)
+    artefact = open_artefact(path, weights)
     if artefact.kind == "mask":
         network = _masked(artefact, dense)
     else:
-        network = find_network(artefact, arch, dense)
+        network, artefact = find_network(artefact, arch, dense)
         _fill(network, artefact)
-    preprocessing, noticed = normalisation(artefact, network, dense)
+    preprocessing, source, noticed = normalisation(artefact, network, dense)
     if mean is not None and std is not None:
-        preprocessing, noticed = Preprocessing(per_channel(mean), per_channel(std)), ()
+        preprocessing, source, noticed = Preprocessing(per_channel(mean), per_channel(std)), "given", ()
     classifier = Classifier(
         network.module,
         preprocessing.mean,
@@ -74,12 +79,27 @@ def load_classifier(
         mask=artefact.mask,
         output=output if output is not None else (dense.output if dense is not None else "logits"),
         name=name or artefact.path.stem,
-        origin=Origin(str(artefact.path), artefact.sha256, network.spec),
+        origin=Origin(str(artefact.path), artefact.sha256, network.spec, guessed=network.guessed, normalization=source),
+        classes=_classes(artefact, network, dense),
     )
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
-    found = classifier.warnings
-    classifier.warnings = (*artefact.warnings, *found, *about_values, *noticed, *sparsity_warnings(classifier, dense))
+    classifier.warnings = (
+        *artefact.warnings,
+        *classifier.warnings,
+        *about_values,
+        *network.open_questions(artefact, dense),
+        *noticed,
+        *sparsity_warnings(classifier, dense),
+    )
     return classifier
+
+
+def _classes(artefact: Artefact, network: Network, dense: Classifier | None) -> tuple[str, ...]:
+    """Return the names of the outputs: of our own checkpoint, of its publisher, or of the network a mask is for."""
+    if artefact.kind == "mask":
+        return () if dense is None else dense.classes
+    published = network.record.classes if network.record is not None else None
+    return published or artefact.details.classes
 
 
 @dataclass(frozen=True)
@@ -103,7 +123,7 @@ def stored_task(path: str | Path) -> StoredTask:
     Raises:
         ArtefactError: the file cannot be read, or a size in it is none.
     """
-    task = open_artefact(path).details.task
+    task = open_details(path).task
     sizes = {name: task[name] for name in ("resize", "crop") if task.get(name) is not None}
     for name, size in sizes.items():
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
@@ -118,7 +138,7 @@ def stored_size(path: str | Path) -> int | None:
     Raises:
         ArtefactError: the file cannot be read.
     """
-    preprocessing = open_artefact(path).details.preprocessing
+    preprocessing = open_details(path).preprocessing
     return None if preprocessing is None else preprocessing.size
 
 
@@ -142,32 +162,35 @@ def _fill(network: Network, artefact: Artefact) -> None:
     if problems:
         more = f" ({len(problems) - 1} more tensors have such problems.)" if len(problems) > 1 else ""
         raise ArtefactError(f"{artefact.path}: {problems[0]}{more}")
-    network.module.load_state_dict(artefact.tensors, strict=False)  # only num_batches_tracked can be missing
+    fill(network.module, artefact.tensors)
 
 
 def normalisation(
     artefact: Artefact, network: Network, dense: Classifier | None = None
-) -> tuple[Preprocessing, tuple[str, ...]]:
-    """Return the normalisation that goes with an artefact, and a warning where the file does not say it."""
+) -> tuple[Preprocessing, str, tuple[str, ...]]:
+    """Return the normalisation that goes with an artefact, where it comes from, and a warning where it is assumed."""
     if artefact.details.preprocessing is not None:
-        return artefact.details.preprocessing, ()
-    if artefact.kind == "mask" and dense is not None:
-        return Preprocessing(tuple(dense.mean), tuple(dense.std)), ()
-    if dense is not None and fits(dense, artefact):
-        return _warned(Preprocessing(tuple(dense.mean), tuple(dense.std)), f"the dense network {dense.name}'s")
+        return artefact.details.preprocessing, "the checkpoint", ()
+    if network.record is not None:
+        return network.record.preprocessing, network.record.name, ()
+    if dense is not None and (artefact.kind == "mask" or fits(dense, artefact)):
+        own = Preprocessing(tuple(dense.mean), tuple(dense.std))
+        source = f"the dense network {dense.name}"
+        return own, source, () if artefact.kind == "mask" else _assumed(own, f"{source}'s")
     first = next((tensor for tensor in artefact.tensors.values() if tensor.ndim == 4), None)
     known = network.preprocessing
     if known is None or (first is not None and len(known.mean) != first.shape[1]):
-        return Preprocessing((0.0,), (1.0,)), (
+        warning = (
             f"normalisation not stored in the file, and none is known for {network.spec} with these channels: pixels "
-            "in [0, 1] are used as they are; give --mean/--std if it was trained otherwise",
+            "in [0, 1] are used as they are; give --mean/--std if it was trained otherwise"
         )
-    return _warned(known, f"{network.spec}'s")
+        return Preprocessing((0.0,), (1.0,)), "none: pixels in [0, 1] as they are", (warning,)
+    return known, f"{network.spec}, assumed", _assumed(known, f"{network.spec}'s")
 
 
-def _warned(preprocessing: Preprocessing, owner: str) -> tuple[Preprocessing, tuple[str, ...]]:
+def _assumed(preprocessing: Preprocessing, owner: str) -> tuple[str, ...]:
     mean, std = (", ".join(f"{number:g}" for number in numbers) for numbers in (preprocessing.mean, preprocessing.std))
-    return preprocessing, (
+    return (
         f"normalisation not stored in the file: using {owner} mean ({mean}) and std ({std}); give --mean/--std if it "
         "was trained otherwise",
     )

@@ -38,6 +38,12 @@ class Details:
     task: Mapping[str, Any] = field(default_factory=dict)
     history: Any = None
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, in the order of the outputs; empty where they are not stored."""
+        names = self.task.get("classes")
+        return tuple(map(str, names)) if isinstance(names, list) else ()
+
 
 def save_checkpoint(
     path: str | Path,

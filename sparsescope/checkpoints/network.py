@@ -1,18 +1,36 @@
 """The network that an artefact's tensors belong to."""
 
+import contextlib
 import copy
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
-from sparsescope.architectures import Comparison, Preprocessing, fitting_options, is_known_code, match, resolve
+from sparsescope.architectures import (
+    IMAGENET,
+    Comparison,
+    Preprocessing,
+    Published,
+    fitting_options,
+    is_known_code,
+    match,
+    published,
+    record_of,
+    resolve,
+)
+from sparsescope.architectures.lookalikes import LOOK_ALIKES, untold
 from sparsescope.architectures.narrow import narrow
-from sparsescope.checkpoints.layout import Artefact
+from sparsescope.checkpoints.layout import Artefact, readings
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError
+from sparsescope.mask import head_weight
 
-__all__ = ["Network", "copied", "find_network"]
+__all__ = ["Network", "copied", "find_network", "fits"]
+
+
+_SHOWN = 4
+_ORDINARY = replace(IMAGENET, resize=256, interpolation="bilinear")
 
 
 @dataclass(frozen=True)
@@ -24,12 +42,66 @@ class Network:
         spec: its architecture's specification; None where it was made in Python.
         preprocessing: the architecture's normalisation; None where unknown.
         narrowed: layers with fewer channels than the architecture's.
+        guessed: whether the architecture is known by nothing but the names and shapes of the weights.
+        record: what a library says of these weights, where it published them.
     """
 
     module: nn.Module
     spec: str | None
     preprocessing: Preprocessing | None = None
     narrowed: tuple[str, ...] = ()
+    guessed: bool = False
+    record: Published | None = None
+
+    def open_questions(self, artefact: Artefact, dense: Classifier | None = None) -> tuple[str, ...]:
+        """Return warnings of what the file leaves open, but for what has been said of a dense network like it."""
+        if dense is not None and dense.origin.architecture == self.spec:
+            return ()
+        alternatives = () if artefact.details.preprocessing is not None else self._alternatives
+        return (*self._guess, *alternatives, *self._transform_input)
+
+    @property
+    def _guess(self) -> tuple[str, ...]:
+        if not self.guessed or self.spec is None:
+            return ()
+        others = LOOK_ALIKES.get(self.spec, ())
+        alike = f" {' and '.join(others)} have the same." if others else ""
+        return (
+            f"architecture is a guess from names and shapes: {self.spec}. They do not tell "
+            f"{', '.join(untold(self.module))}.{alike} If accuracy is lower than expected, it may be another: give "
+            "--arch.",
+        )
+
+    @property
+    def _alternatives(self) -> tuple[str, ...]:
+        """How images are prepared for weights of this architecture, where the file does not say which they are."""
+        if self.record is not None or self.spec is None:
+            return ()
+        head = head_weight(self.module)
+        outputs = len(self.module.get_parameter(head)) if head is not None else 0
+        ways: dict[str, str] = {}
+        for weights in published(self.spec):
+            if weights.outputs == outputs:
+                words = weights.preprocessing.in_words(beside=self.preprocessing)
+                ways.setdefault(words, weights.name.rpartition(" ")[2])
+        if ways.keys() <= {_ORDINARY.in_words(beside=IMAGENET)}:
+            return ()
+        listed = "; ".join(f"{way} ({name})" for way, name in list(ways.items())[:_SHOWN])
+        more = "; …" if len(ways) > _SHOWN else ""
+        return (
+            f"if these are published weights of {self.spec}, they take images with {listed}{more}: give --resize, "
+            "--crop.",
+        )
+
+    @property
+    def _transform_input(self) -> tuple[str, ...]:
+        if self.record is not None or not hasattr(self.module, "transform_input"):
+            return ()
+        return (
+            f"the file does not say whether {self.spec} has transform_input, which normalizes images once more: "
+            f"{self.module.transform_input} is assumed, as torchvision has it for its published weights. If these were "
+            "trained otherwise, build the network in a function of your own: --arch FILE.py:function.",
+        )
 
 
 def copied(dense: Classifier) -> Network:
@@ -37,11 +109,11 @@ def copied(dense: Classifier) -> Network:
     module = copy.deepcopy(dense.module).cpu().float()
     for parameter in module.parameters():
         parameter.grad = None
-    return Network(module, dense.origin.architecture)
+    return Network(module, dense.origin.architecture, guessed=dense.origin.guessed)
 
 
-def find_network(artefact: Artefact, arch: str | None, dense: Classifier | None = None) -> Network:
-    """Return a network whose tensors have the artefact's names and shapes; its weights are still its own.
+def find_network(artefact: Artefact, arch: str | None, dense: Classifier | None = None) -> tuple[Network, Artefact]:
+    """Return a network, whose weights are still its own, and the artefact with its tensors' names and shapes.
 
     Its architecture is `arch`; else what our own checkpoint says; else the dense network's, where the weights fit it;
     else the one that matches by names and shapes. A checkpoint may only name architectures whose code is not its
@@ -57,19 +129,19 @@ def find_network(artefact: Artefact, arch: str | None, dense: Classifier | None 
         return _built(arch, artefact)
     if stored is not None and is_known_code(stored):
         return _built(stored, artefact)
-    if dense is not None and (network := _alike(dense, artefact)) is not None:
-        return network
+    if dense is not None and (found := _alike(dense, artefact)) is not None:
+        return found
     if stored is not None:
         raise ArtefactError(
             f"{artefact.path} says that its architecture is {stored}, and code that a file names is not run unasked. "
             f"If you trust it, give --arch {stored}."
         )
     try:
-        return _built(match(artefact.shapes, str(artefact.path)), artefact)
+        return _matched(artefact)
     except ArtefactError as error:
         if dense is None:
             raise
-        differences = _comparison(dense.module, artefact).differences()
+        differences = _nearest(dense.module, artefact).differences()
         raise ArtefactError(
             f"{error}\nIt does not fit the dense network {dense.name} either:\n{differences}"
         ) from error
@@ -77,16 +149,28 @@ def find_network(artefact: Artefact, arch: str | None, dense: Classifier | None 
 
 def fits(dense: Classifier, artefact: Artefact) -> bool:
     """Return whether the artefact's weights have the dense network's names and shapes."""
-    return _comparison(dense.module, artefact).fits
+    return any(_comparison(dense.module, reading).fits for reading in readings(artefact))
 
 
-def _alike(dense: Classifier, artefact: Artefact) -> Network | None:
+def _matched(artefact: Artefact) -> tuple[Network, Artefact]:
+    """Guess the architecture; errors are about the last reading, which is the plainest."""
+    *others, last = readings(artefact)
+    for reading in others:
+        with contextlib.suppress(ArtefactError):
+            network, reading = _built(match(reading.shapes, str(artefact.path)), reading)
+            return replace(network, guessed=network.record is None), reading
+    network, last = _built(match(last.shapes, str(artefact.path)), last)
+    return replace(network, guessed=network.record is None), last
+
+
+def _alike(dense: Classifier, artefact: Artefact) -> tuple[Network, Artefact] | None:
     """Return a copy of the dense network that the weights fit, narrower where they are; None if they do not."""
-    if fits(dense, artefact):
-        return copied(dense)
     network = copied(dense)
+    for reading in readings(artefact):
+        if _comparison(network.module, reading).fits:
+            return network, reading
     narrowed = _narrowed(network.module, artefact)
-    return replace(network, narrowed=narrowed) if narrowed else None
+    return (replace(network, narrowed=narrowed), artefact) if narrowed else None
 
 
 def _narrowed(module: nn.Module, artefact: Artefact) -> tuple[str, ...]:
@@ -94,25 +178,33 @@ def _narrowed(module: nn.Module, artefact: Artefact) -> tuple[str, ...]:
     return tuple(narrow(module, artefact.shapes)) if artefact.kind == "sparsescope checkpoint" else ()
 
 
-def _built(spec: str, artefact: Artefact) -> Network:
+def _built(spec: str, artefact: Artefact) -> tuple[Network, Artefact]:
     architecture = resolve(spec)
     options = {}
     if spec == artefact.details.architecture and not is_known_code(spec):
         options = {
             name: value for name, value in artefact.details.architecture_options.items() if architecture.accepts(name)
         }
-    with torch.random.fork_rng(devices=[]):
-        module = architecture.build(**options)
-        if not _comparison(module, artefact).fits:
-            module = architecture.build(**options | fitting_options(architecture, module, artefact.shapes))
-    comparison = _comparison(module, artefact)
-    narrowed = () if comparison.fits else _narrowed(module, artefact)
-    if not (comparison.fits or narrowed):
+    for reading in readings(artefact):
+        with torch.random.fork_rng(devices=[]):
+            module = architecture.build(**options)
+            if not _comparison(module, reading).fits:
+                module = architecture.build(**options | fitting_options(architecture, module, reading.shapes))
+        if _comparison(module, reading).fits:
+            record = record_of(spec, artefact.sha256)
+            return Network(module.cpu().float(), spec, architecture.preprocessing, record=record), reading
+    narrowed = _narrowed(module, artefact)
+    if not narrowed:
         raise ArtefactError(
-            f"{artefact.path} does not fit the architecture {spec}:\n{comparison.differences()}\n"
+            f"{artefact.path} does not fit the architecture {spec}:\n{_nearest(module, artefact).differences()}\n"
             "Give the architecture that these weights were trained with by --arch."
         )
-    return Network(module.cpu().float(), spec, architecture.preprocessing, narrowed)
+    return Network(module.cpu().float(), spec, architecture.preprocessing, narrowed), artefact
+
+
+def _nearest(module: nn.Module, artefact: Artefact) -> Comparison:
+    """Return the comparison with that reading of the artefact which has most in common with the network."""
+    return max((_comparison(module, reading) for reading in readings(artefact)), key=lambda found: found.common)
 
 
 def _comparison(module: nn.Module, artefact: Artefact) -> Comparison:

@@ -1,11 +1,13 @@
 """From a file to plain content: tensors, numbers, strings and containers of them. No code of the file's is ever run."""
 
 import argparse
+import mmap
 import pickle
 import re
 import struct
 import warnings
 import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from sparsescope.archives import check_archive, is_archive, most_bytes, read_arrays
 from sparsescope.errors import ArtefactError
 
 __all__ = ["Content", "read"]
 
 _SAVE_WEIGHTS = "Save the weights alone: torch.save(model.state_dict(), 'weights.pt')."
 _PICKLE_START = b"\x80"
+_DEEPEST = 100
+_MOST_PARTS = 5_000_000
+_MOST_TENSORS = 100_000
 _NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]
 # Plain data that training scripts often store beside the weights. Building them runs no code of the file's.
 _PLAIN_CLASSES: list[Any] = [
@@ -62,7 +68,7 @@ def read(path: Path) -> Content:
         raise ArtefactError(f"{path} is empty (0 bytes). Was it saved completely?")
     if _is_safetensors(start):
         return _read_safetensors(path)
-    members = _zip_members(path)
+    members = _members(path)
     if members and all(name.endswith(".npy") for name in members):
         return _read_npz(path)
     if any(name.endswith("/constants.pkl") for name in members):
@@ -76,31 +82,39 @@ def _is_safetensors(start: bytes) -> bool:
     return len(start) == 9 and start[8:] == b"{" and struct.unpack("<Q", start[:8])[0] <= 100_000_000
 
 
-def _zip_members(path: Path) -> list[str]:
-    if not zipfile.is_zipfile(path):
+def _members(path: Path) -> list[str]:
+    """Return the names of a zip archive's members, all of them checked; none of another file."""
+    if not is_archive(path):
         return []
-    with zipfile.ZipFile(path) as archive:
-        return archive.namelist()
+    try:
+        return check_archive(path, checksums=True)
+    except ValueError as error:
+        raise ArtefactError(
+            f"{path} is a damaged or truncated torch or npz file ({error}). Save or copy it again."
+        ) from error
 
 
 def _read_safetensors(path: Path) -> Content:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            return Content("safetensors", {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {})  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+            names = file.keys()
+            if len(names) > _MOST_TENSORS:
+                raise ValueError(f"{len(names):,} tensors")
+            return Content("safetensors", {name: file.get_tensor(name) for name in names}, file.metadata() or {})
+    except Exception as error:  # of a type that torch does not have, KeyError; else SafetensorError
         raise ArtefactError(f"{path} is a damaged or truncated safetensors file ({error}). Copy it again.") from error
 
 
 def _read_npz(path: Path) -> Content:
-    tensors = {}
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            for name in arrays.files:
-                array = arrays[name]
-                tensors[name] = torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
-    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_arrays(path)
+        tensors = {
+            name: torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+            for name, array in arrays.items()
+        }
+    except (ValueError, TypeError, OSError) as error:
         raise ArtefactError(
             f"{path} could not be read as an npz file of numeric arrays ({error}). Expected np.savez(path, **arrays), "
             "one array per parameter name."
@@ -110,14 +124,58 @@ def _read_npz(path: Path) -> Content:
 
 def _read_torch(path: Path, start: bytes) -> Content:
     try:
-        # torch warns of pickle protocols and of sparse tensors being new: nothing that the user could act on.
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_PLAIN_CLASSES):
+        # torch warns of pickle protocols and of sparse tensors being new: nothing that the user could act on. Wrong
+        # indices of sparse tensors would be read beyond their memory.
+        with (
+            warnings.catch_warnings(),
+            torch.serialization.safe_globals(_PLAIN_CLASSES),
+            torch.sparse.check_sparse_tensor_invariants(),  # type: ignore[no-untyped-call]
+        ):
             warnings.simplefilter("ignore")
-            return Content("torch", torch.load(path, map_location="cpu", weights_only=True))
-    except MemoryError:
-        raise
+            if _has_byte_arrays(path):
+                raise pickle.UnpicklingError("GLOBAL builtins.bytearray")
+            value = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises nearly anything on foreign bytes, KeyError included
         raise ArtefactError(_torch_failure(path, start, error)) from error
+    _check_extent(value, path)
+    return Content("torch", value)
+
+
+def _has_byte_arrays(path: Path) -> bool:
+    """Return whether a file asks for byte arrays, which torch makes of any length and no checkpoint needs."""
+    if is_archive(path):
+        with zipfile.ZipFile(path) as archive:
+            return any(b"bytearray\n" in archive.read(name) for name in archive.namelist() if name.endswith(".pkl"))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b"bytearray\n") >= 0
+
+
+def _check_extent(value: object, path: Path) -> None:
+    """Raise ArtefactError for contents that are far larger than their file: shared or repeated parts, many times."""
+    level, parts, size = {id(value): (value, 1)}, 0, 0  # each object once, with how often it comes
+    for _ in range(_DEEPEST):
+        below: dict[int, tuple[object, int]] = {}
+        for each, times in level.values():
+            size += times * each.numel() * each.element_size() if isinstance(each, torch.Tensor) else 0
+            for part in _parts(each):
+                below[id(part)] = part, below.get(id(part), (part, 0))[1] + times
+        level, parts = below, parts + sum(times for _, times in below.values())
+        if parts > _MOST_PARTS or size > most_bytes(path):
+            break
+        if not level:
+            return
+    raise ArtefactError(
+        f"{path} holds more than a file of its size can: its content is repeated or nested beyond measure. "
+        f"{_SAVE_WEIGHTS}"
+    )
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, argparse.Namespace):
+        return vars(value).values()
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple | set | frozenset) else ()
 
 
 def _torch_failure(path: Path, start: bytes, error: Exception) -> str:
@@ -126,6 +184,8 @@ def _torch_failure(path: Path, start: bytes, error: Exception) -> str:
             f"{path} is no checkpoint: expected a file of torch.save, safetensors or np.savez, but it begins with "
             f"{start!r}."
         )
+    if isinstance(error, MemoryError):
+        return f"{path} does not fit into memory."
     if isinstance(error, pickle.UnpicklingError):
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"Python objects ({found.group(1)})" if found else "more than plain tensors"

@@ -10,6 +10,7 @@ Commands:
     dissect     what the units of a layer respond to
     corrupt     write corrupted copies of the test images, in the layout of CIFAR-10-C
     crosscheck  our engines beside netcal, lime, captum and PyHessian
+    cache       size, verification and pruning of the cached results
     demo        train, prune, evaluate and report on embedded data
 """
 

@@ -6,6 +6,7 @@ Nothing heavy is imported before an option's value is checked or its help is sho
 import difflib
 import re
 from collections.abc import Callable, Iterable
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -14,7 +15,15 @@ from typing_extensions import override
 
 from sparsescope.specs import listed
 
-__all__ = ["OneOf", "derived_option", "spec_option"]
+__all__ = [
+    "OneOf",
+    "complete",
+    "corruption_names",
+    "derived_option",
+    "metric_names",
+    "spec_option",
+    "sweep_recipes",
+]
 
 if TYPE_CHECKING:
     _Type = click.ParamType[str]
@@ -53,6 +62,39 @@ class OneOf(_Type):
         return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
 
 
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def complete(names: Callable[[], Iterable[str]], *, or_file: bool = False) -> Complete:
+    """Return what completes names in the shell, and files where none begins as what was typed does, if these go too."""
+
+    def completed(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+        return found or ([CompletionItem(incomplete, type="file")] if or_file else [])
+
+    return completed
+
+
+def metric_names() -> list[str]:
+    """Return the names of the metrics, those of other packages too."""
+    from sparsescope.metrics import names
+
+    return names()
+
+
+def corruption_names() -> tuple[str, ...]:
+    """Return the names of the corruptions."""
+    from sparsescope.corruptions.tables import EXTRA, STANDARD
+
+    return (*STANDARD, *EXTRA)
+
+
+def sweep_recipes() -> list[str]:
+    """Return the names of the sweeps that come with the package, without importing torch."""
+    folder = resources.files("sparsescope") / "sweeps" / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
 def _data() -> str:
     from sparsescope.datasets import SOURCES
 
@@ -89,6 +131,12 @@ def _arch() -> str:
     return listed([*BUILT_IN, *LIBRARIES.forms()])
 
 
+def _forms() -> str:
+    from sparsescope.outputs import FORMS
+
+    return listed(FORMS)
+
+
 def _gates() -> str:
     from sparsescope.verdict import GATES
 
@@ -109,6 +157,7 @@ _LISTS = {
     "probe": _probe,
     "corrupted": _corrupted,
     "arch": _arch,
+    "forms": _forms,
     "gates": _gates,
     "files": _files,
 }

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import rich_click as click
 
+from sparsescope.cli.choices import complete, corruption_names
 from sparsescope.cli.interruption import kept
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import crop_option, quiet_option, resize_option, seed_option
 from sparsescope.cli.progress import progress_bar
 
@@ -19,6 +21,7 @@ __all__ = ["corrupt"]
 @click.option(
     "--corruption",
     "corruptions",
+    shell_complete=complete(corruption_names),
     multiple=True,
     metavar="NAME",
     help="Only this corruption, such as fog (repeatable).  [default: the 15 standard ones]",
@@ -63,4 +66,4 @@ def corrupt(
         paths = write_corrupted(
             images, out, corruptions=names, severities=severities or SEVERITIES, seed=seed, progress=progress
         )
-    click.echo(f"{len(paths)} corruptions of {len(images)} images in {out}. To use them: --corrupted cifar-c:{out}")
+    echo(f"{len(paths)} corruptions of {len(images)} images in {out}. To use them: --corrupted cifar-c:{out}")

@@ -10,7 +10,9 @@ from sparsescope.cli.parameters import (
     output_option,
     resize_option,
     seed_option,
+    show_warnings,
     std_option,
+    weights_option,
 )
 
 __all__ = ["crosscheck"]
@@ -20,6 +22,7 @@ __all__ = ["crosscheck"]
 @click.argument("model")
 @spec_option("--data", help="Test images: {data}. Default: what the checkpoint names.")
 @arch_option
+@weights_option
 @mean_option
 @std_option
 @resize_option
@@ -34,6 +37,7 @@ def crosscheck(
     model: str,
     data: str | None,
     arch: str | None,
+    weights: str | None,
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
     resize: int | None,
@@ -46,20 +50,21 @@ def crosscheck(
 
     Exit code 1 if any two disagree.
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from sparsescope.cli.console import SafeConsole
     from sparsescope.evaluation import DataOptions, ModelOptions, open_task
     from sparsescope.workflows.crosscheck import crosscheck as compare
 
-    options = ModelOptions(arch, mean, std, model_output)
+    options = ModelOptions(arch, mean, std, model_output, weights)
     task = open_task(model, (), data, models=options, images=DataOptions(resize=resize, crop=crop))
     checks = compare(task.dense, task.benchmark, images=images, seed=seed)
+    show_warnings([task.dense])
     table = Table("quantity", "ours", "theirs", "package", "", "how", box=None, pad_edge=False)
     words = {True: "agree", False: "DISAGREE", None: "not compared"}
     for check in checks:
         ours, theirs = (f"{x:.6g}" if x is not None else "–" for x in (check.ours, check.theirs))
         table.add_row(check.quantity, ours, theirs, check.package, words[check.agrees], check.note)
-    Console(width=160, soft_wrap=True).print(table)
+    SafeConsole(width=160, soft_wrap=True).print(table)
     if any(check.agrees is False for check in checks):
         context.exit(1)

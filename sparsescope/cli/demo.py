@@ -4,6 +4,8 @@ from pathlib import Path
 
 import rich_click as click
 
+from sparsescope.cli.ending import exit_code, write_report
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import make_folder, quiet_option, seed_option
 from sparsescope.cli.progress import progress_bar
 
@@ -28,11 +30,11 @@ __all__ = ["demo"]
 )
 @seed_option
 @quiet_option
-def demo(out: Path, sparsity: float, seed: int, quiet: bool) -> None:
+@click.pass_context
+def demo(context: click.RichContext, /, out: Path, sparsity: float, seed: int, quiet: bool) -> None:
     """Train a small network on the embedded digits, prune it, evaluate dense against sparse, write the report."""
     from sparsescope.cli.table import print_summary
     from sparsescope.evaluation import evaluate
-    from sparsescope.reporting import report
     from sparsescope.workflows.demo import make_models
 
     make_folder(out)
@@ -40,8 +42,9 @@ def demo(out: Path, sparsity: float, seed: int, quiet: bool) -> None:
         dense, sparse = make_models(out, sparsity, seed, progress)
     with progress_bar(quiet=quiet) as progress:
         evaluation = evaluate(dense, sparse, "digits", preset="quick", seed=seed, progress=progress)
-    paths = report(evaluation, out)
+    paths, all_written = write_report(evaluation, out)
     print_summary(evaluation)
-    click.echo("\nWritten:")
-    for path in (dense, sparse, *paths.values()):
-        click.echo(f"  {path}")
+    echo("\nWritten:")
+    for path in (dense, sparse, *paths):
+        echo(f"  {path}")
+    context.exit(exit_code(evaluation, "none", all_written=all_written))

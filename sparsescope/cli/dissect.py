@@ -5,6 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from sparsescope.cli.choices import spec_option
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     arch_option,
     batch_size_option,
@@ -14,7 +15,9 @@ from sparsescope.cli.parameters import (
     output_option,
     quiet_option,
     seed_option,
+    show_warnings,
     std_option,
+    weights_option,
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.datasets.probes import EMBEDDED
@@ -31,6 +34,7 @@ __all__ = ["dissect"]
     "--layer", metavar="NAME", help="Layer, as in named_modules().  [default: the last whose output is a map]"
 )
 @arch_option
+@weights_option
 @spec_option("--data", help="Resize probe images to match this data set: {data}. Default: the checkpoint's.")
 @click.option(
     "--size",
@@ -75,6 +79,7 @@ def dissect(
     probe: str,
     layer: str | None,
     arch: str | None,
+    weights: str | None,
     data: str | None,
     size: int | None,
     mean: tuple[float, ...] | None,
@@ -105,7 +110,7 @@ def dissect(
     if data is not None and size is not None:
         raise OptionError("Expected --data or --size, but got both.")
     settings = DissectionSettings(layer, fraction, length, beam)
-    models = open_models(model, more, ModelOptions(arch, mean, std, model_output))
+    models = open_models(model, more, ModelOptions(arch, mean, std, model_output, weights))
     images = open_probe(probe, input_shape(model, models[0], data, size))
     place = pick_device(device)
     size_of_batch = pick_batch_size(batch_size, images.shape, place)
@@ -116,14 +121,12 @@ def dissect(
         paths = write_dissections(
             found, models, images, out, settings, top=top, seed=seed, batch_size=size_of_batch, device=place
         )
-    for classifier in models:
-        for warning in classifier.warnings:
-            click.echo(f"Warning: {classifier.name}: {warning}", err=True)
+    show_warnings(models)
     for result in found:
         dead = sum(unit.dead for unit in result.units)
-        click.echo(
+        echo(
             f"{result.model}: layer {result.layer}, {len(result.units) - dead} live units, {dead} dead, mean IoU "
             f"{result.mean_iou:.4f}, on held-out images {result.mean_held_out_iou:.4f}, on shuffled images "
             f"{result.mean_null_iou:.4f}"
         )
-    click.echo("Written: " + ", ".join(str(path) for path in paths.values()))
+    echo("Written: " + ", ".join(str(path) for path in paths.values()))

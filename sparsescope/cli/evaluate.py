@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from sparsescope.cli.choices import OneOf, derived_option, spec_option
+from sparsescope.cli.choices import OneOf, complete, derived_option, metric_names, spec_option
+from sparsescope.cli.ending import exit_code, write_report
 from sparsescope.cli.interruption import kept
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     arch_option,
     batch_size_option,
@@ -20,8 +22,10 @@ from sparsescope.cli.parameters import (
     resize_option,
     seed_option,
     std_option,
+    weights_option,
 )
 from sparsescope.cli.progress import progress_bar
+from sparsescope.cli.unread import SETS, warn_of_unread
 from sparsescope.errors import OptionError
 from sparsescope.presets import preset_names
 
@@ -42,6 +46,7 @@ def _gates() -> list[str]:
 @click.argument("sparse", nargs=-1, required=True)
 @spec_option("--data", help="Test images: {data}. Default: what the dense checkpoint names.")
 @arch_option
+@weights_option
 @spec_option(
     "--ood",
     multiple=True,
@@ -68,8 +73,21 @@ def _gates() -> list[str]:
 @resize_option
 @crop_option
 @output_option
-@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Measure only this metric (repeatable).")
-@click.option("--skip", multiple=True, metavar="NAME", help="Leave this metric out (repeatable).")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete(metric_names),
+    help="Measure only this metric (repeatable).",
+)
+@click.option(
+    "--skip",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete(metric_names),
+    help="Leave this metric out (repeatable).",
+)
 @click.option(
     "--preset",
     type=OneOf(preset_names),
@@ -114,9 +132,8 @@ def evaluate(context: click.RichContext, /, dense: str, sparse: tuple[str, ...],
     """Measure DENSE and every SPARSE model or mask, and say whether each matches its dense parent in every aspect."""
     measured = "What has been measured is kept: the same command goes on from there."
     with kept("Nothing is kept, because of --no-cache." if options["no_cache"] else measured):
-        missed = run(dense, sparse, **options)
-    if missed:
-        context.exit(1)
+        code = run(dense, sparse, **options)
+    context.exit(code)
 
 
 def run(
@@ -132,29 +149,27 @@ def run(
     batch_size: int | str,
     workers: int,
     **options: Any,
-) -> bool:
-    """Evaluate, write the report, print the summary; return whether the gate is missed."""
+) -> int:
+    """Evaluate, write the report, print the summary; return the exit code."""
     from sparsescope.cli.table import print_summary
     from sparsescope.evaluation import Execution, evaluate_task, open_task
-    from sparsescope.reporting import report
-    from sparsescope.verdict import GATES
 
     settings = _settings(options)
     _check_gate(gate, settings)
     make_folder(out)
     with progress_bar(quiet=quiet) as progress:
         task = open_task(dense, sparse, data, models=_model_options(options), images=_data_options(options))
+        warn_of_unread({f"--{name}": options[name] for name in SETS}, settings, lambda: task.benchmark)
         execution = Execution(device, batch_size, workers, not no_cache, progress)
         evaluation = evaluate_task(task, settings, execution)
-    paths = report(evaluation, out)
+    paths, all_written = write_report(evaluation, out)
     if not quiet:
-        click.echo("Written: " + ", ".join(str(path) for path in paths.values()) + "\n", err=True)
+        echo("Written: " + ", ".join(map(str, paths)) + "\n", err=True)
     for model in evaluation.models:
         for warning in model.warnings:
-            click.echo(f"Warning: {model.name}: {warning}", err=True)
+            echo(f"Warning: {model.name}: {warning}", err=True)
     print_summary(evaluation)
-    outcomes = {verdict.outcome for verdict in evaluation.verdicts.values()}
-    return bool(outcomes & GATES[gate])
+    return exit_code(evaluation, gate, all_written=all_written)
 
 
 def _settings(options: dict[str, Any]) -> "Settings":
@@ -176,9 +191,7 @@ def _settings(options: dict[str, Any]) -> "Settings":
     )
     measured = {metric.name for metric in settings.metrics}
     for metric in sorted(own.keys() - measured):
-        click.echo(
-            f"Warning: {metric} is not measured: its options ({', '.join(own[metric])}) have no effect.", err=True
-        )
+        echo(f"Warning: {metric} is not measured: its options ({', '.join(own[metric])}) have no effect.", err=True)
     return settings
 
 
@@ -195,7 +208,7 @@ def _check_gate(gate: str, settings: "Settings") -> None:
 def _model_options(options: dict[str, Any]) -> "ModelOptions":
     from sparsescope.evaluation import ModelOptions
 
-    return ModelOptions(options["arch"], options["mean"], options["std"], options["model_output"])
+    return ModelOptions(*(options[name] for name in ("arch", "mean", "std", "model_output", "weights")))
 
 
 def _data_options(options: dict[str, Any]) -> "DataOptions":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, get_args
 import rich_click as click
 
 from sparsescope.cli.choices import OneOf, spec_option
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     arch_option,
     crop_option,
@@ -14,8 +15,10 @@ from sparsescope.cli.parameters import (
     quiet_option,
     resize_option,
     seed_option,
+    show_warnings,
     std_option,
     targets,
+    weights_option,
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
@@ -66,6 +69,7 @@ def _superpixels() -> tuple[str, ...]:
     help="How images are cut into parts; auto: felzenszwalb up to 64 px, quickshift above.",
 )
 @arch_option
+@weights_option
 @mean_option
 @std_option
 @resize_option
@@ -89,6 +93,7 @@ def explain(
     samples: int,
     superpixels: str,
     arch: str | None,
+    weights: str | None,
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
     resize: int | None,
@@ -114,7 +119,7 @@ def explain(
         dense,
         sparse,
         data,
-        models=ModelOptions(arch, mean, std, model_output),
+        models=ModelOptions(arch, mean, std, model_output, weights),
         images=DataOptions(resize=resize, crop=crop),
     )
     chosen = list(indices) or first_images(task.classifiers, task.benchmark.test)
@@ -131,4 +136,5 @@ def explain(
         )
         picture = figure(rows, task.benchmark.classes)
         write_atomically(out, png(picture) if out.suffix == ".png" else svg(picture))
-    click.echo(f"Written: {out} (test images {', '.join(map(str, chosen))})")
+    show_warnings(task.classifiers)
+    echo(f"Written: {out} (test images {', '.join(map(str, chosen))})")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sparsescope.cli.parameters import arch_option
+from sparsescope.cli.output import echo
+from sparsescope.cli.parameters import arch_option, weights_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,20 +19,20 @@ __all__ = ["inspect"]
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @arch_option
+@weights_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list with one object per file.")
-def inspect(files: tuple[Path, ...], arch: str | None, as_json: bool) -> None:
+def inspect(files: tuple[Path, ...], arch: str | None, weights: str | None, as_json: bool) -> None:
     """Show what is in model and mask files: architecture, parameters, mask, sparsity by layer, warnings."""
     import json
 
-    from rich.console import Console
-
     from sparsescope.checkpoints import describe
+    from sparsescope.cli.console import SafeConsole
 
-    descriptions = [describe(path, arch) for path in files]
+    descriptions = [describe(path, arch, weights) for path in files]
     if as_json:
-        click.echo(json.dumps([description.as_json() for description in descriptions], indent=2))
+        echo(json.dumps([description.as_json() for description in descriptions], indent=2))
         return
-    console = Console()
+    console = SafeConsole()
     for description in descriptions:
         _show(console, description)
 
@@ -42,16 +43,17 @@ def _show(console: "Console", about: "Description") -> None:
 
     mean, std = (", ".join(f"{n:g}" for n in numbers) if numbers else None for numbers in (about.mean, about.std))
     total = None if about.sparsity_total is None else f"{about.sparsity_total:.1%} of all parameters"
+    origin = f", from {about.normalization}" if about.normalization else ""
     facts = {
         "kind": ", ".join((f"{about.kind} ({about.format})", *about.layout)),
-        "architecture": about.architecture or "unknown",
+        "architecture": f"{about.architecture or 'unknown'}{' (a guess)' if about.architecture_guessed else ''}",
         "tensors": f"{about.tensors:,}",
         "entries" if about.kind == "mask" else "parameters": f"{about.parameters:,}, of which {about.nonzero:,} kept",
         "sparsity": ", ".join(
             part for part in (f"{about.sparsity_prunable:.1%} of the prunable weights", total) if part
         ),
         "mask": "in the file" if about.has_mask else "none: zero weights count as removed",
-        "normalisation": f"mean ({mean}), std ({std})" if mean else "unknown",
+        "normalization": f"mean ({mean}), std ({std}){origin}" if mean else "unknown",
         "history": about.history,
     }
     table = Table("layer", "shape", "sparsity", box=None, pad_edge=False)

@@ -7,6 +7,7 @@ from typing import Any
 import rich_click as click
 from typing_extensions import override
 
+from sparsescope.cli.choices import complete
 from sparsescope.pruning import help_lines, names
 
 __all__ = ["WithMethods", "complete_method"]
@@ -27,9 +28,7 @@ class WithMethods(click.RichCommand):
         click.RichCommand.format_help(shown, ctx, formatter)
 
 
-def complete_method(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the methods that begin as what was typed in the shell does."""
-    return [name for name in names() if name.startswith(incomplete)]
+complete_method = complete(names)
 
 
 def _filled(text: str | None) -> str | None:

@@ -1,18 +1,23 @@
 """What several commands share: their options, and values that click has no type for."""
 
 import contextlib
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import rich_click as click
 
-from sparsescope.cli.choices import OneOf, spec_option
+from sparsescope.cli.choices import OneOf, derived_option, spec_option
+from sparsescope.cli.output import echo
 from sparsescope.devices import AUTO, Precision, device_names
 from sparsescope.errors import OptionError
 
-__all__ = ["SEED", "batch_size", "folder", "make_folder", "numbers", "output", "targets"]
+if TYPE_CHECKING:
+    from sparsescope.classifier import Classifier
+
+__all__ = ["SEED", "batch_size", "folder", "make_folder", "numbers", "output", "show_warnings", "targets"]
 
 
 SEED = click.IntRange(0, 2**64 - 1)
@@ -22,22 +27,30 @@ def numbers(context: click.Context, parameter: click.Parameter, value: str | Non
     """Return `0.485,0.456,0.406` as numbers."""
     if value is None:
         return None
-    try:
-        return tuple(float(part) for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter("expected numbers with commas between them, such as 0.485,0.456,0.406") from None
+    with contextlib.suppress(ValueError):
+        found = tuple(float(part) for part in value.split(","))
+        if all(map(math.isfinite, found)):
+            return found
+    raise click.BadParameter("expected numbers with commas between them, such as 0.485,0.456,0.406")
 
 
 def batch_size(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
     """Return `auto` or a number of images."""
-    if value == "auto" or (value.isdecimal() and int(value) > 0):
-        return int(value) if value.isdecimal() else value
+    number = _whole(value)
+    if value == "auto" or (number is not None and number > 0):
+        return value if number is None else number
     raise click.BadParameter("expected auto or a number of images >= 1")
 
 
 def output(context: click.Context, parameter: click.Parameter, value: str | None) -> int | str | None:
     """Return an index where the value is a whole number, else the name or key."""
-    return int(value) if value is not None and value.isdecimal() else value
+    number = None if value is None else _whole(value)
+    return value if number is None else number
+
+
+def _whole(value: str) -> int | None:
+    """Return a whole number of up to 18 digits, None for another text."""
+    return int(value) if value.isdecimal() and len(value) <= 18 else None
 
 
 @contextlib.contextmanager
@@ -93,18 +106,31 @@ def targets(files: Mapping[str, Path | None], runs: Path | None = None, *, read:
         yield
 
 
+def show_warnings(classifiers: "Iterable[Classifier]") -> None:
+    """Print what was noticed about models, on stderr."""
+    for classifier in classifiers:
+        for warning in classifier.warnings:
+            echo(f"Warning: {classifier.name}: {warning}", err=True)
+
+
 arch_option = spec_option(
     "--arch", help="Architecture: {arch}. Default: from the checkpoint, else by names and shapes."
+)
+weights_option = click.option(
+    "--weights",
+    metavar="KEY",
+    help="Which weights of a file that holds several, by its keys with dots between them, such as model_ema.",
 )
 mean_option = click.option(
     "--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalization, in [0, 1] units."
 )
 std_option = click.option("--std", callback=numbers, metavar="R,G,B", help="Standard deviation of the normalization.")
-output_option = click.option(
+output_option = derived_option(
     "--model-output",
     callback=output,
     metavar="WHAT",
-    help="What the networks return: logits, probabilities, or the index or key of the logits in it.  [default: logits]",
+    help="What the networks return: {forms}; the index, key or field of the logits in it, such as heads.0; or both, as "
+    "ENTRY:FORM.  [default: logits]",
 )
 resize_option = click.option(
     "--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side."

@@ -5,6 +5,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from sparsescope.printable import printable
+
 __all__ = ["duration", "progress_bar"]
 
 LINE_EVERY = 30.0
@@ -25,10 +27,11 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[float, float, str], None]
 
 @contextlib.contextmanager
 def _bar() -> Iterator[Callable[[float, float, str], None]]:
-    from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
     from rich.table import Column
+
+    from sparsescope.cli.console import SafeConsole
 
     columns = (
         SpinnerColumn(),
@@ -37,7 +40,7 @@ def _bar() -> Iterator[Callable[[float, float, str], None]]:
         TaskProgressColumn(),
         TextColumn("{task.fields[left]}", table_column=Column(width=len("100 min left"), no_wrap=True)),
     )
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     with Progress(*columns, console=console, transient=True, expand=True, speed_estimate_period=120) as bar:
         task = bar.add_task("getting ready", total=None, left="")
 
@@ -59,7 +62,7 @@ def _lines() -> Callable[[float, float, str], None]:
             return
         last = now
         left = (now - started) * (total - done) / done
-        sys.stderr.write(f"{done / total:4.0%}  {label}, about {duration(left)} left\n")
+        sys.stderr.write(f"{done / total:4.0%}  {printable(label)}, about {duration(left)} left\n")
         sys.stderr.flush()
 
     return tell

@@ -9,6 +9,7 @@ import rich_click as click
 from sparsescope.cli.choices import spec_option
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.methods import WithMethods, complete_method
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     crop_option,
     device_option,
@@ -19,6 +20,7 @@ from sparsescope.cli.parameters import (
     seed_option,
     std_option,
     targets,
+    weights_option,
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.cli.prune_choices import check_choices, choose_recipe, warn_of_no_effect
@@ -53,6 +55,7 @@ __all__ = ["prune"]
     help="A trained dense network. Default: one is trained. The checkpoint.pt of a run of ours brings the weights to "
     "rewind to.",
 )
+@weights_option
 @click.option(
     "--recipe",
     metavar="NAME|FILE",
@@ -143,9 +146,9 @@ def run(
         workshop.write(out, ticket, history)
         if mask_out is not None and ticket.mask is not None:
             ticket.mask.save(mask_out)
-        click.echo(_summary(workshop, chosen.name, recipe, out, ticket, history))
+        echo(_summary(workshop, chosen.name, recipe, out, ticket, history))
         if removed_out is not None:
-            click.echo(_write_removed(workshop, removed_out, ticket, history))
+            echo(_write_removed(workshop, removed_out, ticket, history))
 
 
 def _write_removed(workshop: "Workshop", out: Path, ticket: "Classifier", history: list[Any]) -> str:
@@ -174,6 +177,7 @@ def _workshop(
     crop: int | None,
     arch: str | None,
     dense: Path | None,
+    weights: str | None,
     recipe: str | None,
     rewind_epoch: int | None,
     assignments: tuple[str, ...],
@@ -191,6 +195,8 @@ def _workshop(
 
     if arch is None and dense is None:
         raise OptionError("Expected --arch SPEC, such as resnet20s, or --dense FILE.")
+    if weights is not None and dense is None:
+        raise OptionError("--weights says which weights of the --dense FILE are meant. Give both, or leave it out.")
     spec = data_spec(dense, data)
     name, chosen = choose_recipe(recipe, method, spec, epochs, rewind_epoch)
     own = parse_assignments(f"{method.name}.{assignment}" for assignment in assignments)
@@ -200,7 +206,11 @@ def _workshop(
             f"Expected an epoch to rewind to below the {chosen.epochs} of training, but it is {chosen.rewind_epoch}. "
             "Give --rewind-epoch, such as 0, or more --epochs."
         )
-    network = None if dense is None else load_classifier(dense, arch=arch)
+    network = None
+    if dense is not None:
+        network = load_classifier(dense, arch=arch, mean=settings["mean"], std=settings["std"], weights=weights)
+        for warning in network.warnings:
+            echo(f"Warning: {network.name}: {warning}", err=True)
     images = DataOptions(train=train, resize=resize, crop=crop)
     if data is None and dense is not None:
         images = images.sized_as(dense)
@@ -217,6 +227,7 @@ def _workshop(
         crop=images.crop,
         classes=benchmark.classes,
         parent=dense,
+        parent_weights=weights,
         test=benchmark.test,
         options=own,
         device=pick_device(device),

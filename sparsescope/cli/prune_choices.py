@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from click.core import ParameterSource
 
+from sparsescope.cli.output import echo
 from sparsescope.errors import OptionError
 from sparsescope.pruning import CATALOGUE, Method, find
 
@@ -85,4 +86,4 @@ def warn_of_no_effect(context: click.Context) -> None:
         )
     given = [name for name in useless if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
     if found := [f"--{name.replace('_', '-')}" for name in given if asked[name] != 0 or name != "epochs"]:
-        click.echo(f"Warning: {', '.join(found)} has no effect: {reason}.", err=True)
+        echo(f"Warning: {', '.join(found)} has no effect: {reason}.", err=True)

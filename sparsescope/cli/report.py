@@ -8,6 +8,7 @@ import rich_click as click
 from click.core import ParameterSource
 
 from sparsescope.cli.choices import derived_option
+from sparsescope.cli.output import echo
 from sparsescope.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ def _sweep_report(context: click.Context, files: tuple[Path, ...]) -> list[Path]
 
 
 def _written(paths: Iterable[Path]) -> None:
-    click.echo("Written:")
+    echo("Written:")
     for path in paths:
-        click.echo(f"  {path}")
+        echo(f"  {path}")
 
 
 def _keep(evaluation: "Evaluation", path: Path) -> None:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from sparsescope.cli.choices import spec_option
+from sparsescope.cli.choices import complete, spec_option, sweep_recipes
+from sparsescope.cli.ending import BROKEN
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.methods import WithMethods, complete_method
+from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import batch_size_option, device_option, precision_option, quiet_option
 from sparsescope.cli.progress import duration, progress_bar
+from sparsescope.cli.unread import SETS, warn_of_unread
 from sparsescope.userfiles import object_name
 
 if TYPE_CHECKING:
@@ -19,12 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
-INCOMPLETE = 3
 _WIDEST = 120
 
 
 @click.command(cls=WithMethods)
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=complete(sweep_recipes, or_file=True))
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -34,6 +36,7 @@ _WIDEST = 120
     help="Where networks, evaluations and record go; a sweep that is found there goes on.",
 )
 @spec_option("--data", help="Data, instead of the recipe's: {data}.")
+@spec_option("--train", help="Training images, instead of the recipe's, in the forms of --data.")
 @spec_option("--ood", multiple=True, help="Out-of-distribution images (repeatable), instead of the recipe's: {ood}.")
 @click.option("--seed", "seeds", type=int, multiple=True, help="Only this seed (repeatable).  [default: the recipe's]")
 @click.option(
@@ -62,6 +65,7 @@ def sweep(
     recipe: str,
     out: Path,
     data: str | None,
+    train: str | None,
     ood: tuple[str, ...],
     seeds: tuple[int, ...],
     methods: tuple[str, ...],
@@ -81,15 +85,17 @@ def sweep(
     from sparsescope.devices import pick_device
     from sparsescope.sweeps import Resources, load_sweep
 
-    changes = {"data": data, "seeds": seeds, "methods": methods, "sparsities": sparsities}
+    changes = {"data": data, "train": train, "seeds": seeds, "methods": methods, "sparsities": sparsities}
     changes = {name: value for name, value in changes.items() if value}
     chosen = load_sweep(recipe, **changes, evaluation={"ood": ood} if ood else {})
+    for line in [] if methods else chosen.without_effect:
+        echo(f"Warning: {line}", err=True)
     resources = Resources(pick_device(device), precision, workers, batch_size, not no_cache)
     if dry_run:
         _show_plan(chosen, out, resources)
         return
     if _run(chosen, out, resources, quiet):
-        context.exit(INCOMPLETE)
+        context.exit(BROKEN)
 
 
 def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) -> bool:
@@ -98,22 +104,24 @@ def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) 
     from sparsescope.sweeps import Account, open_data, run_sweep
 
     benchmark = open_data(recipe)
+    asked = {f"evaluation.{name}": getattr(recipe.evaluation, name) for name in SETS if name != "train"}
+    warn_of_unread(asked, recipe.evaluation.settings(), lambda: benchmark)
     with progress_bar(quiet=quiet) as progress:
         account = Account(recipe, benchmark, progress) if progress is not None else None
         outcome = run_sweep(recipe, out, resources, told=account, benchmark=benchmark)
     for failure in outcome.failures:
         name = object_name(failure.method)
         what = name if failure.target is None else f"{name} at {failure.target:.1%}"
-        click.echo(f"Failed: {what}, seed {failure.seed}: {failure.reason}", err=True)
+        echo(f"Failed: {what}, seed {failure.seed}: {failure.reason}", err=True)
     if outcome.busy:
         seeds = ", ".join(map(str, outcome.busy))
-        click.echo(f"Left to other commands, which work on them in {out} now: seed {seeds}", err=True)
+        echo(f"Left to other commands, which work on them in {out} now: seed {seeds}", err=True)
     made = len(outcome.sweep.points)
     if made:
         write_sweep_report(out)
     missing = f", {len(outcome.failures)} failed (failures.json)" if outcome.failures else ""
     page = f" Written: {out / 'index.html'}, with its figures and tables" if made else ""
-    click.echo(f"{recipe.name}: {made} networks evaluated against their dense parents{missing}.{page}")
+    echo(f"{recipe.name}: {made} networks evaluated against their dense parents{missing}.{page}")
     return bool(outcome.failures)
 
 
@@ -128,7 +136,7 @@ def _show_plan(recipe: "SweepRecipe", out: Path, resources: "Resources") -> None
     train = len(benchmark.train) if benchmark.train is not None else 0
     lines = {
         "data": f"{recipe.data}: {train:,} training and {len(benchmark.test):,} test images",
-        "networks": recipe.architecture + (f", small twin {recipe.small}" if recipe.small else ""),
+        "networks": recipe.architecture + (f", small dense network {recipe.small}" if recipe.small else ""),
         "methods": ", ".join(recipe.methods),
         "sparsities": ", ".join(f"{sparsity:.1%}" for sparsity in recipe.grid),
         "seeds": ", ".join(map(str, recipe.seeds)),
@@ -146,10 +154,10 @@ def _show_plan(recipe: "SweepRecipe", out: Path, resources: "Resources") -> None
     if recipe.source:
         lines["source"] = " ".join(recipe.source.split())
     width = min(shutil.get_terminal_size().columns, _WIDEST)
-    click.echo(textwrap.fill(f"{recipe.name}: {recipe.description}", width))
+    echo(textwrap.fill(f"{recipe.name}: {recipe.description}", width))
     for name, line in lines.items():
-        click.echo(textwrap.fill(line, width, initial_indent=f"  {name:<16}", subsequent_indent=18 * " "))
-    click.echo(f"Nothing was trained or written. Without --dry-run it goes to {out}.")
+        echo(textwrap.fill(line, width, initial_indent=f"  {name:<16}", subsequent_indent=18 * " "))
+    echo(f"Nothing was trained or written. Without --dry-run it goes to {out}.")
 
 
 def _trained_by(recipe: "SweepRecipe") -> str:

@@ -7,6 +7,7 @@ from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
+from sparsescope.cli.console import SafeConsole
 from sparsescope.reporting.format import MINUS
 from sparsescope.reporting.notes import debiased, out_of_distribution
 from sparsescope.reporting.rows import Row, groups
@@ -30,9 +31,9 @@ def print_summary(evaluation: Evaluation, console: Console | None = None) -> Non
         evaluation: what to print.
         console: where to; default: standard output.
     """
-    console = console or Console()
+    console = console or SafeConsole()
     if not console.is_terminal:
-        console = Console(file=console.file, width=UNLIMITED, color_system=None)
+        console = SafeConsole(file=console.file, width=UNLIMITED, color_system=None)
     ood = out_of_distribution(evaluation)
     if ood:
         sets = ood["negative class"].removeprefix("out-of-distribution: ")

@@ -5,7 +5,6 @@ and so on; and `labels.npy`, integers (5 n,). Sets that sparsescope writes also 
 """
 
 import hashlib
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from sparsescope.benchmark import CorruptedSet, ImageSet
 from sparsescope.corruptions import STORED_SETS
 from sparsescope.corruptions.tables import EXTRA, SEVERITIES, STANDARD
 from sparsescope.errors import DataError, OptionError
+from sparsescope.files import read_json
 
 __all__ = ["LABELS", "MANIFEST", "CifarC", "file_of", "open_corrupted", "read_manifest"]
 
@@ -118,7 +118,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     path = folder / MANIFEST
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
         raise ValueError("it has no list of files")
     return content
@@ -131,7 +131,10 @@ def _listed_severities(folder: Path) -> tuple[dict[str, tuple[int, ...]] | None,
         if manifest is None:
             return None, []
         files = manifest["files"].items()
-        return {name.removesuffix(".npy"): tuple(map(int, entry["severities"])) for name, entry in files}, []
+        found = {name.removesuffix(".npy"): tuple(entry["severities"]) for name, entry in files}
+        if strange := set().union(*found.values()) - set(SEVERITIES):
+            raise ValueError(f"severities are 1 to 5, but it has {strange.pop()!r:.40}")
+        return found, []
     except (OSError, ValueError, TypeError, KeyError) as error:
         return None, [f"{MANIFEST} cannot be read ({error})"]
 
@@ -139,7 +142,7 @@ def _listed_severities(folder: Path) -> tuple[dict[str, tuple[int, ...]] | None,
 def _image_problems(path: Path, expected: tuple[int, ...]) -> list[str]:
     try:
         stored = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header is parsed as Python text, which raises nearly anything
         return [f"{path.name} cannot be read ({error})"]
     if stored.dtype != np.uint8:
         return [f"{path.name} has type {stored.dtype}"]
@@ -154,7 +157,7 @@ def _label_problems(path: Path, labels: NDArray[np.int64]) -> list[str]:
         return [f"{path.name} is missing"]
     try:
         stored = np.asarray(np.lib.format.open_memmap(path, mode="r"))
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header is parsed as Python text, which raises nearly anything
         return [f"{path.name} cannot be read ({error})"]
     if stored.shape != expected.shape or not np.issubdtype(stored.dtype, np.integer):
         return [f"{path.name} has type {stored.dtype} and shape {stored.shape} instead of integers {expected.shape}"]

@@ -10,7 +10,8 @@ from typing_extensions import override
 
 from sparsescope.benchmark import CorruptedSet, ImageSet
 from sparsescope.corruptions.tables import EXTRA, SEVERITIES, STANDARD
-from sparsescope.datasets.image_folder import FolderImages, decode
+from sparsescope.datasets.decoding import decode
+from sparsescope.datasets.image_folder import FolderImages
 from sparsescope.errors import DataError
 
 __all__ = ["ImagenetC"]

@@ -34,7 +34,7 @@ def frost_textures(folder: Path | None, step: int, size: tuple[int, int]) -> tup
         size: height and width of the images; every texture is at least as large.
 
     Raises:
-        DataError: the folder lacks a texture, or one is smaller than the images.
+        DataError: the folder lacks a texture, or one cannot be read or is smaller than the images.
     """
     if folder is None:
         textures = _drawn(CANVAS * ceil(1.25 * step * max(size) / CANVAS), step)
@@ -51,7 +51,7 @@ def frost_textures(folder: Path | None, step: int, size: tuple[int, int]) -> tup
 
 @lru_cache(maxsize=4)
 def _read(folder: Path, step: int) -> tuple[NDArray[np.uint8], ...]:
-    from PIL import Image
+    from sparsescope.datasets.decoding import decode
 
     textures = []
     for number in range(1, TEXTURES + 1):
@@ -62,8 +62,11 @@ def _read(folder: Path, step: int) -> tuple[NDArray[np.uint8], ...]:
                 f"Expected the frost textures frost1 to frost{TEXTURES} (.png or .jpg) in {folder}, but "
                 f"frost{number} is not there. They are part of github.com/hendrycks/robustness (ImageNet-C/create_c)."
             )
-        with Image.open(path) as image:
-            textures.append(_thinned(np.asarray(image.convert("RGB")), step))
+        try:
+            texture = np.asarray(decode(path))
+        except Exception as error:  # decoders raise what they like
+            raise DataError(f"The frost texture {path} cannot be read ({error}). Replace the file.") from error
+        textures.append(_thinned(texture, step))
     return tuple(textures)
 
 

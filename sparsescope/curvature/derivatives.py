@@ -8,27 +8,22 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sparsescope.classifier import Classifier
-from sparsescope.errors import NotEvaluated, NotFiniteError
+from sparsescope.curvature.operations import ExactOperations
+from sparsescope.differentiable import differentiating, require_gradient
+from sparsescope.errors import NotFiniteError
 
 __all__ = ["check_finite", "differentiable_images", "gradients_in", "twice_differentiable"]
-
-_NO_SECOND_DERIVATIVE = ("is not implemented", "differentiate twice")
 
 
 @contextlib.contextmanager
 def twice_differentiable(classifier: Classifier) -> Iterator[None]:
     """Run a block that differentiates twice; raises NotEvaluated where an operation of the model cannot.
 
-    Attention runs on its plain kernel, because the fused ones have no second derivative.
+    Attention runs on its plain kernel, because the fused ones have no second derivative; other operations that lack
+    one are replaced where there is an exact identity: see `operations`.
     """
-    try:
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-            yield
-    except RuntimeError as error:
-        if any(text in str(error) for text in _NO_SECOND_DERIVATIVE):
-            reason = str(error).splitlines()[0]
-            raise NotEvaluated(f"{classifier.name} has no second derivatives: {reason}") from error
-        raise
+    with differentiating(classifier), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), ExactOperations():
+        yield
 
 
 @contextlib.contextmanager
@@ -63,7 +58,6 @@ def differentiable_images(classifier: Classifier, images: Tensor) -> tuple[Tenso
     """
     pixels = images.detach().to(classifier.device).requires_grad_()
     logits = classifier(pixels)
-    if not logits.requires_grad:
-        raise NotEvaluated(f"the logits of {classifier.name} have no gradient in the images")
+    require_gradient(classifier, logits, "the images")
     check_finite(classifier, logits)
     return pixels, logits

@@ -13,6 +13,8 @@ from sparsescope.classifier import Classifier
 from sparsescope.curvature.derivatives import differentiable_images, twice_differentiable
 from sparsescope.curvature.lanczos import top_eigenvalues
 from sparsescope.curvature.linearity import is_piecewise_linear
+from sparsescope.curvature.refusals import refuse_straight_through
+from sparsescope.differentiable import differentiating, has_gradient
 from sparsescope.errors import NotEvaluated
 from sparsescope.randomness import generator, rademacher
 from sparsescope.units import FloatArray
@@ -39,13 +41,19 @@ class InputCurvatures:
         trace: tr ∇²_x L, float64 (n,).
         top_eigenvalue: λ_max of ∇²_x L (n,).
         residual: bound on the error of `top_eigenvalue` (n,); 0 where it is exact.
+        gradient: whether the logits have a gradient in the image, finite and not zero throughout: bool (n,).
         exact: whether the numbers are exact rather than sampled.
     """
 
     trace: FloatArray
     top_eigenvalue: FloatArray
     residual: FloatArray
+    gradient: NDArray[np.bool_]
     exact: bool
+
+
+_Parts = tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]
+"""Trace, top eigenvalue, residual and gradient, each (n,)."""
 
 
 def input_curvatures(
@@ -64,7 +72,7 @@ def input_curvatures(
     Exactly where the network is piecewise linear in the image and has few classes; else by Hutchinson's estimator and
     Lanczos. Of a piecewise-linear network with many classes the trace is sampled in the space of the classes, which
     takes a third of the time and, over fewer coordinates, usually has less variance; with the method `hutchinson`
-    always in the space of the pixels.
+    always in the space of the pixels. Numbers of images whose derivatives are not finite are nan.
 
     Args:
         classifier: the model, inside `Classifier.prepared`.
@@ -77,9 +85,10 @@ def input_curvatures(
         batch_size: images per pass; changes no number but for float rounding.
 
     Raises:
-        NotEvaluated: no gradient or no second derivatives, or `exact` was asked of a network that is not piecewise
-            linear.
+        NotEvaluated: no gradient, or one that does not belong to the answers; no second derivatives; or `exact` was
+            asked of a network that is not piecewise linear.
     """
+    refuse_straight_through(classifier, images.shape[1:])
     linear = is_piecewise_linear(classifier, images.shape[1:]) and method != "hutchinson"
     if method == "exact" and not linear:
         raise NotEvaluated(f"{classifier.name} is not piecewise linear, so its input curvature has no exact form")
@@ -98,8 +107,8 @@ def input_curvatures(
         else:
             shown = (images[rows], labels[rows], ids[rows])
             parts.append(sampled_curvatures(classifier, *shown, probes, seed, in_classes=linear))
-    trace, eigenvalue, residual = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return InputCurvatures(trace, eigenvalue, residual, exact)
+    trace, eigenvalue, residual, gradient = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return InputCurvatures(trace, eigenvalue, residual, gradient, exact)
 
 
 def forward_passes(classes: int, *, method: Method = "auto", probes: int = 20) -> float:
@@ -113,29 +122,34 @@ def _is_exact_cheaper(classes: int, probes: int) -> bool:
     return classes - 1 <= _PRODUCT * (probes + _LANCZOS_PRODUCTS)
 
 
-def exact_curvatures(classifier: Classifier, images: Tensor) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return (trace, top eigenvalue, residual 0), each (n,), for images (n, C, H, W) of a piecewise-linear network.
+def exact_curvatures(classifier: Classifier, images: Tensor) -> _Parts:
+    """Return trace, top eigenvalue, residual 0 and gradient for images (n, C, H, W) of a piecewise-linear network.
 
     With J = ∂z/∂x (K, D), p the softmax and S = diag(p) - ppᵀ: ∇²_x L = Jᵀ S J = AᵀA for A = √p (J - pᵀJ), row by row.
     So the trace is ‖A‖² and the eigenvalues are those of the K x K matrix AAᵀ. A stays the same when all rows of J
     shift by one vector, so the K - 1 vector-Jacobian products of z_k - z_0 are enough. Labels play no part.
     """
-    with torch.enable_grad():
+    with differentiating(classifier), torch.enable_grad():
         pixels, logits = differentiable_images(classifier, images)
     n, classes = logits.shape
     jacobian = torch.zeros(n, classes, images[0].numel(), dtype=torch.float32, device=pixels.device)
     for k in range(1, classes):
         cotangent = torch.zeros_like(logits)
         cotangent[:, k], cotangent[:, 0] = 1, -1
-        (row,) = torch.autograd.grad(logits, pixels, cotangent, retain_graph=k < classes - 1)
+        with differentiating(classifier):
+            (row,) = torch.autograd.grad(logits, pixels, cotangent, retain_graph=k < classes - 1)
         jacobian[:, k] = row.flatten(1)
         classifier.passes.backward += n
+    gradient = has_gradient(jacobian).cpu().numpy()
     p = logits.detach().cpu().double().softmax(1).unsqueeze(2).numpy()
     rows = jacobian.cpu().double().numpy()
     rows -= np.matmul(p.transpose(0, 2, 1), rows)
     rows *= np.sqrt(p)
     gram = np.matmul(rows, rows.transpose(0, 2, 1))
-    return np.trace(gram, axis1=1, axis2=2), np.linalg.eigvalsh(gram)[:, -1], np.zeros(n)
+    trace = np.trace(gram, axis1=1, axis2=2)
+    gram[~np.isfinite(trace)] = 0
+    top = np.where(np.isfinite(trace), np.linalg.eigvalsh(gram)[:, -1], np.nan)
+    return trace, top, np.zeros(n), gradient
 
 
 def sampled_curvatures(
@@ -147,8 +161,8 @@ def sampled_curvatures(
     seed: int,
     *,
     in_classes: bool = False,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return (trace, top eigenvalue, residual), each (n,), for images (n, C, H, W) of any twice differentiable network.
+) -> _Parts:
+    """Return trace, top eigenvalue, residual and gradient for images (n, C, H, W) of any twice differentiable network.
 
     In eval mode images do not interact, so one Hessian-vector product of the summed loss gives every image's own Hv.
     Trace: mean of vᵀHv over Rademacher probes v (Hutchinson 1990); eigenvalue: Lanczos from a normal start vector.
@@ -160,7 +174,8 @@ def sampled_curvatures(
         pixels, logits = differentiable_images(classifier, images)
         loss = functional.cross_entropy(logits, torch.from_numpy(labels).to(logits.device), reduction="sum")
         (gradient,) = torch.autograd.grad(loss, pixels, create_graph=True)
-        classifier.passes.backward += len(images)
+        (margin,) = torch.autograd.grad(logits, pixels, _top_margin(logits), retain_graph=True)
+        classifier.passes.backward += 2 * len(images)
 
         def product(vectors: FloatArray) -> FloatArray:
             direction = torch.from_numpy(vectors).to(gradient).reshape(gradient.shape)
@@ -176,7 +191,16 @@ def sampled_curvatures(
             forms = [np.einsum("nd,nd->n", signs[:, k], product(signs[:, k])) for k in range(probes)]
         start = np.stack([generator(seed, "input_top_eigenvalue", i).standard_normal(size) for i in ids.tolist()])
         extremes = top_eigenvalues(product, start)
-    return np.mean(forms, axis=0), extremes.value, extremes.residual
+    return np.mean(forms, axis=0), extremes.value, extremes.residual, has_gradient(margin).cpu().numpy()
+
+
+def _top_margin(logits: Tensor) -> Tensor:
+    """Return the cotangent of the margin between the two largest logits: the loss's own gradient may underflow."""
+    first, second = logits.detach().topk(2, dim=1).indices.unbind(1)
+    rows = torch.arange(len(logits), device=logits.device)
+    cotangent = torch.zeros_like(logits)
+    cotangent[rows, first], cotangent[rows, second] = 1, -1
+    return cotangent
 
 
 def _signs(ids: NDArray[np.int64], probes: int, size: int, seed: int) -> FloatArray:

@@ -33,9 +33,10 @@ def top_eigenvalues(
     """Return the largest eigenvalue of n symmetric matrices at once by Lanczos with full reorthogonalisation.
 
     Each matrix stops for itself as soon as residual <= tolerance |value|, so its numbers do not depend on the others.
+    Of one with a product that is not finite all numbers are nan.
 
     Args:
-        product: maps vectors (n, d) to the matrices' products with them (n, d).
+        product: maps vectors (n, d) to the matrices' products with them (n, d), an array of its own.
         start: start vectors (n, d), not zero; random ones reach every eigenvector.
         tolerance: relative residual at which a matrix is done.
         max_products: where to stop without that; the residual then tells how far it came.
@@ -51,6 +52,8 @@ def top_eigenvalues(
     limit = min(d, max_products)
     while open_.any():
         image = product(basis[-1])
+        broken = ~np.isfinite(image).all(axis=1)
+        image[broken] = 0
         diagonal.append(np.einsum("nd,nd->n", image, basis[-1]))
         for _ in range(2):  # a second sweep restores the orthogonality that rounding costs the first
             image = _orthogonal(image, basis)
@@ -58,10 +61,10 @@ def top_eigenvalues(
         ritz, weights = np.linalg.eigh(_tridiagonal(diagonal, off_diagonal))
         residual = np.abs(off_diagonal[-1] * weights[:, -1, -1])
         last = len(diagonal) == limit
-        done = open_ & ((residual <= tolerance * np.abs(ritz[:, -1])) | last)
+        done = open_ & ~broken & ((residual <= tolerance * np.abs(ritz[:, -1])) | last)
         count = np.full(n, float(len(diagonal)))
         result[:, done] = np.stack([ritz[:, -1], residual, np.abs(ritz).max(axis=1), count])[:, done]
-        open_ &= ~done
+        open_ &= ~(done | broken)
         basis.append(_normalised(image))
     return Extremes(*result)
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from sparsescope.classifier import Classifier
 from sparsescope.curvature.derivatives import differentiable_images, gradients_in, twice_differentiable
+from sparsescope.differentiable import require_gradient
 from sparsescope.errors import NotEvaluated
 from sparsescope.randomness import generator, rademacher
 
-__all__ = ["is_layerwise_linear", "is_piecewise_linear"]
+__all__ = ["is_layerwise_linear", "is_piecewise_linear", "noise_images", "signs_like"]
 
 _IMAGES = 2
 _TOLERANCE = 1e-4
@@ -36,10 +37,10 @@ def is_piecewise_linear(classifier: Classifier, shape: Sequence[int]) -> bool:
         NotEvaluated: the model cuts the gradient, or cannot be differentiated twice.
     """
     with twice_differentiable(classifier):
-        pixels, logits = differentiable_images(classifier, _noise(shape))
-        c = _signs(logits).requires_grad_()
+        pixels, logits = differentiable_images(classifier, noise_images(shape))
+        c = signs_like(logits).requires_grad_()
         (gradient,) = torch.autograd.grad(logits, pixels, c, create_graph=True)
-        return _is_constant(classifier, gradient, pixels, _signs(pixels), c)
+        return _is_constant(classifier, gradient, pixels, signs_like(pixels), c)
 
 
 def is_layerwise_linear(classifier: Classifier, shape: Sequence[int]) -> bool:
@@ -54,26 +55,29 @@ def is_layerwise_linear(classifier: Classifier, shape: Sequence[int]) -> bool:
         shape: (C, H, W) of the images it takes.
 
     Raises:
-        NotEvaluated: the model cannot be differentiated twice.
+        NotEvaluated: the model has no gradient in its weights, or cannot be differentiated twice.
     """
     with twice_differentiable(classifier), gradients_in(classifier.module) as parameters:
         tensors = list(parameters.values())
-        logits = classifier(_noise(shape))
-        c = _signs(logits).requires_grad_()
+        logits = classifier(noise_images(shape))
+        require_gradient(classifier, logits, "its weights")
+        c = signs_like(logits).requires_grad_()
         gradients = torch.autograd.grad(logits, tensors, c, create_graph=True, allow_unused=True)
         return all(
-            _is_constant(classifier, gradient, tensor, _signs(tensor) * (_root_mean_square(tensor) or 1.0), c)
+            _is_constant(classifier, gradient, tensor, signs_like(tensor) * (_root_mean_square(tensor) or 1.0), c)
             for tensor, gradient in zip(tensors, gradients, strict=True)
             if gradient is not None
         )
 
 
-def _noise(shape: Sequence[int]) -> Tensor:
+def noise_images(shape: Sequence[int]) -> Tensor:
+    """Return the fixed images of uniform noise (2, C, H, W)."""
     pixels = generator(0, "linearity/images", 0).random((_IMAGES, *shape), dtype="float32")
     return torch.from_numpy(pixels)
 
 
-def _signs(like: Tensor) -> Tensor:
+def signs_like(like: Tensor) -> Tensor:
+    """Return fixed random signs in the shape of a tensor, with its type and device."""
     signs = rademacher(generator(0, "linearity/directions", 0), like.numel())
     return torch.from_numpy(signs).reshape(like.shape).to(like)
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from sparsescope.classifier import Classifier
 from sparsescope.curvature.derivatives import check_finite, gradients_in, twice_differentiable
-from sparsescope.errors import NotEvaluated
+from sparsescope.differentiable import differentiating, require_gradient
 from sparsescope.randomness import rademacher
 from sparsescope.units import FloatArray
 
@@ -101,9 +101,9 @@ def gauss_newton_forms(
     signs = None
     for start in range(0, len(images), batch_size):
         chunk = images[start : start + batch_size]
-        with torch.enable_grad():
+        with differentiating(classifier), torch.enable_grad():
             logits = classifier(chunk)
-        _check_depends(logits, classifier)
+        require_gradient(classifier, logits, "its weights")
         check_finite(classifier, logits)
         if signs is None:
             signs = rademacher(rng, probes * len(images) * logits.shape[1]).reshape(probes, len(images), -1)
@@ -111,9 +111,10 @@ def gauss_newton_forms(
         for probe in range(probes):
             scaled = np.sqrt(p) * signs[probe, start : start + len(chunk)]
             cotangent = torch.from_numpy(scaled - p * scaled.sum(axis=1, keepdims=True)).to(logits)
-            gradients = torch.autograd.grad(
-                logits, parameters, cotangent, retain_graph=probe < probes - 1, allow_unused=True
-            )
+            with differentiating(classifier):
+                gradients = torch.autograd.grad(
+                    logits, parameters, cotangent, retain_graph=probe < probes - 1, allow_unused=True
+                )
             classifier.passes.backward += len(chunk)
             for total, gradient in zip(sums[probe], gradients, strict=True):
                 if gradient is not None:
@@ -191,7 +192,7 @@ def _chunk_product(
     parameters = list(support.parameters.values())
     with twice_differentiable(classifier):
         logits = classifier(images)
-        _check_depends(logits, classifier)
+        require_gradient(classifier, logits, "its weights")
         check_finite(classifier, logits)
         loss = functional.cross_entropy(logits, torch.from_numpy(labels).to(logits.device), reduction="sum")
         gradients = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
@@ -213,11 +214,6 @@ def _chunk_product(
         ]
 
     return product
-
-
-def _check_depends(logits: Tensor, classifier: Classifier) -> None:
-    if not logits.requires_grad:
-        raise NotEvaluated(f"the logits of {classifier.name} have no gradient in its weights")
 
 
 def _sum(tensor: Tensor) -> float:

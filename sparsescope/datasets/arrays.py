@@ -1,13 +1,13 @@
 """`npz:FILE`: images, and where known labels and class names, as arrays in one NumPy archive."""
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsescope.archives import ObjectArrayError, check_archive, read_arrays
 from sparsescope.benchmark import ArrayImages, ImageSet
 from sparsescope.datasets.resizing import Resizing, resized
 from sparsescope.datasets.source import WHOLE, Source
@@ -35,22 +35,19 @@ def open_npz(argument: str, resizing: Resizing) -> Source:
 def _read(path: Path, spec: str) -> dict[str, NDArray[Any]]:
     _check_archive(path, spec)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if "images" not in archive.files:
-                raise DataError(f"{spec}: expected an array 'images', but it holds only: {', '.join(archive.files)}.")
-            arrays = {name: archive[name] for name in ("images", "labels", "classes") if name in archive.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, DataError):
-            raise
-        if "allow_pickle" in str(error):
-            raise DataError(
-                f"{spec}: expected arrays of numbers, but one is an object array, which is never unpickled. Save the "
-                "images, all of one size, as one uint8 array, and class names as an array of strings."
-            ) from error
+        arrays = read_arrays(path, ("images", "labels", "classes"))
+        if "images" not in arrays:
+            held = ", ".join(name.removesuffix(".npy") for name in check_archive(path))
+            raise DataError(f"{spec}: expected an array 'images', but it holds only: {held}.")
+    except DataError:
+        raise
+    except ObjectArrayError as error:
+        raise DataError(
+            f"{spec}: expected arrays of numbers, but one is an object array, which is never unpickled. Save the "
+            "images, all of one size, as one uint8 array, and class names as an array of strings."
+        ) from error
+    except (OSError, ValueError) as error:
         raise DataError(f"{spec}: the file is damaged ({error}). Copy or write it again.") from error
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):
-            raise DataError(f"{spec}: expected {name!r} to be an array, but the archive's member is another file.")
     return arrays
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from typing_extensions import override
 
 from sparsescope.benchmark import ImageSet
+from sparsescope.datasets.decoding import decode, opened
 from sparsescope.datasets.resizing import Resizing
 from sparsescope.datasets.source import WHOLE, Source
 from sparsescope.errors import DataError, SparsescopeWarning
 
-__all__ = ["EXTENSIONS", "FolderImages", "decode", "open_folder", "split_folders", "sub_folders"]
+__all__ = ["EXTENSIONS", "FolderImages", "open_folder", "split_folders", "sub_folders"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 _TEST_FOLDERS = ("test", "val")
@@ -64,9 +64,10 @@ def open_folder(argument: str, resizing: Resizing) -> Source:
 class FolderImages(ImageSet):
     """The images below one folder, as RGB or grey: each file is read when it is asked for, and forgotten.
 
-    Grey and palette files become RGB, or all files grey (ITU-R 601 luma) if `resizing` says so. Transparency is
-    dropped, and orientation tags are not followed, as torchvision does it. Resizing works on the 8-bit image, as in the
-    usual evaluation pipelines.
+    Files are decoded by what they hold, whatever their ending says (see `decoding`); other formats, animations and more
+    than 50 million pixels are refused. Grey and palette files become RGB, or all files grey (ITU-R 601 luma) if
+    `resizing` says so. Transparency is dropped, and orientation tags are not followed, as torchvision does it.
+    Resizing works on the 8-bit image, as in the usual evaluation pipelines.
 
     Args:
         folder: holds one sub-folder per class; files lie in it at any depth. Names that begin with a dot are skipped.
@@ -164,7 +165,7 @@ class FolderImages(ImageSet):
 
     def _file_size(self, name: str) -> tuple[int, int]:
         try:
-            with Image.open(self._folder / name) as image:
+            with opened(self._folder / name) as image:
                 return image.height, image.width
         except Exception as error:  # decoders raise what they like
             raise self._unreadable(name, error) from error
@@ -189,18 +190,6 @@ class FolderImages(ImageSet):
             f"{self.source}: expected an image file of 8 bits per channel, but {self._folder / name} cannot be read "
             f"({error}). Replace it or take it out of the folder."
         )
-
-
-def decode(file: Path, channels: int = 3) -> Image.Image:
-    """Return an image file as RGB, or grey in one channel.
-
-    Raises what its decoder raises, and ValueError for more than 8 bits a channel.
-    """
-    with Image.open(file) as image:
-        if image.mode.startswith(("I", "F")):  # PIL would cut 16 bits off at 255
-            raise ValueError(f"its pixels have mode {image.mode}")
-        rgb = image.convert("RGB")  # first, as not every mode can become grey; a grey image keeps its levels both ways
-        return rgb.convert("L") if channels == 1 else rgb
 
 
 def split_folders(folder: Path) -> dict[str, Path]:

@@ -19,7 +19,7 @@ from sparsescope.datasets.resizing import Resizing
 from sparsescope.datasets.source import WHOLE, Source
 from sparsescope.errors import DataError, SparsescopeWarning
 
-__all__ = ["open_imagenet", "open_imagenet_a", "open_imagenet_o", "open_imagenet_r", "synsets"]
+__all__ = ["class_names", "open_imagenet", "open_imagenet_a", "open_imagenet_o", "open_imagenet_r", "synsets"]
 
 USUAL = Resizing(256, 224)
 """How ImageNet models are usually evaluated; taken where no --resize and --crop are given."""
@@ -47,7 +47,7 @@ def open_imagenet(argument: str, resizing: Resizing) -> Source:
     }
     for place in split_folders(folder).values():
         _outputs(place, spec)
-    return Source(spec, folder.resolve().name, readers, _names())
+    return Source(spec, folder.resolve().name, readers, class_names())
 
 
 def open_imagenet_a(argument: str, resizing: Resizing) -> Source:
@@ -68,7 +68,7 @@ def open_imagenet_o(argument: str, resizing: Resizing) -> Source:
     """
     spec, folder = f"imagenet-o:{argument}", _folder(f"imagenet-o:{argument}", argument)
     outputs = _subset(folder, spec)
-    return Source(spec, "imagenet-o", {WHOLE: partial(_images, folder, spec, resizing)}, _names(), outputs=outputs)
+    return Source(spec, "imagenet-o", {WHOLE: partial(_images, folder, spec, resizing)}, class_names(), outputs=outputs)
 
 
 def _open_subset(scheme: str, argument: str, resizing: Resizing) -> Source:
@@ -77,7 +77,7 @@ def _open_subset(scheme: str, argument: str, resizing: Resizing) -> Source:
     outputs = _subset(folder, spec)
     numbers = {synsets()[output]: label for label, output in enumerate(outputs)}
     said = f"{spec} (outputs cut to its {len(outputs)} classes)"
-    names = tuple(_names()[output] for output in outputs)
+    names = tuple(class_names()[output] for output in outputs)
     return Source(spec, scheme, {WHOLE: partial(_images, folder, said, resizing, numbers)}, names, outputs=outputs)
 
 
@@ -127,7 +127,7 @@ def _folder(spec: str, argument: str) -> Path:
 
 
 @cache
-def _names() -> tuple[str, ...]:
+def class_names() -> tuple[str, ...]:
     """Return readable class names in label order."""
     from torchvision.models import ResNet50_Weights
 

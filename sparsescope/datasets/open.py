@@ -10,7 +10,7 @@ from sparsescope.datasets.probes import CHANNELS, EMBEDDED
 from sparsescope.datasets.probes.open import open_probe
 from sparsescope.datasets.resizing import Resizing
 from sparsescope.datasets.source import Shape, Source
-from sparsescope.errors import DataError
+from sparsescope.errors import DataError, OptionError
 
 __all__ = ["open_benchmark", "open_images"]
 
@@ -128,7 +128,12 @@ def _out_of_distribution(
     sets: dict[str, ImageSet] = {}
     groups: dict[str, OodGroup] = {}
     outputs: dict[str, tuple[int, ...]] = {}
-    for spec in (specs,) if isinstance(specs, str) else specs:
+    listed = (specs,) if isinstance(specs, str) else tuple(specs)
+    if twice := [spec for place, spec in enumerate(listed) if spec in listed[:place]]:
+        raise OptionError(
+            f"The out-of-distribution set {twice[0]} is given twice, and would count twice. Give it once."
+        )
+    for spec in listed:
         source = _open_source(spec, resizing)
         if source.outputs is not None and (source.classes != test.classes or cut is not None):
             raise DataError(

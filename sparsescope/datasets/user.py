@@ -78,6 +78,6 @@ def _checked(images: ImageSet, spec: str) -> ImageSet:
     if not (low >= 0 and high <= 1):
         raise DataError(
             f"{spec}: expected images in [0, 1], but the first of {images.source!r} reaches from {low:g} to {high:g}. "
-            "Give pixels, not normalised values: the model normalises."
+            "Give pixels, not normalized values: the model normalizes."
         )
     return images

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sparsescope.benchmark import Concept, ProbeSet
 from sparsescope.dissection.formula import Operator, combine
 from sparsescope.dissection.packing import Spool, Words, count, pack, words_per_mask
-from sparsescope.errors import DataError
+from sparsescope.errors import DataError, NotEvaluated
 
 __all__ = ["Code", "ConceptStore", "store_concepts"]
 
@@ -64,6 +64,17 @@ class ConceptStore:
             replace(self, rows=np.where(even, self.rows, -1), overlaps=overlaps),
             replace(self, rows=np.where(even, -1, self.rows), overlaps=self.overlaps - overlaps),
         )
+
+    def check(self) -> None:
+        """Raise NotEvaluated where no formula can say anything: too few images, no labels, or the same everywhere."""
+        if self.n_images < 2:
+            raise NotEvaluated("the probe set has a single image")
+        if not len(self.row_areas):
+            raise NotEvaluated("no pixel of the probe images has a label")
+        shown, pixels = np.unique(self.ids), self.label_shape[0] * self.label_shape[1]
+        if len(self.ids) == len(shown) * self.n_images and (self.row_areas == pixels).all():
+            names = ", ".join(self.concepts[concept].name for concept in shown[:3])
+            raise NotEvaluated(f"the probe set's concepts cover all of every image, and tell nothing apart: {names}")
 
     def evaluate(self, code: Code, images: NDArray[np.int64]) -> Words:
         """Return where a formula holds in these images, words (len(images), words per mask)."""

@@ -64,12 +64,13 @@ def dissect(
     Raises:
         OptionError: the layer does not exist, is not reached, or gives no map.
         DataError: the probe set's labels are not usable.
-        NotEvaluated: an activation is not finite.
+        NotEvaluated: an activation is not finite, or the probe set tells nothing apart.
 
     Source: Bau et al. 2017; Mu & Andreas 2020.
     """
     settings = settings or DissectionSettings()
     store = store_concepts(probe) if store is None else store
+    store.check()
     with classifier.prepared():
         name = layer or settings.layer or default_layer(classifier, probe.read([0]))
         maps = activations(classifier, probe, name, batch_size=batch_size, progress=progress)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sparsescope.classifier import Classifier
 from sparsescope.errors import NotEvaluated, OptionError
 
-__all__ = ["as_maps", "captured", "default_layer"]
+__all__ = ["as_maps", "captured", "default_layer", "find_layer"]
 
 MOST_EXTRA_TOKENS = 8
 """Class, distillation and register tokens before those of the grid."""
@@ -25,20 +25,26 @@ def captured(classifier: Classifier, layer: str) -> Iterator[list[object]]:
         OptionError: there is no such layer; the text has the close ones, and all.
         NotEvaluated: the network is TorchScript, which has no hooks.
     """
-    modules = dict(classifier.module.named_modules())
-    del modules[""]
-    if layer not in modules:
-        close = get_close_matches(layer, modules, n=3, cutoff=0.5)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise OptionError(f"{classifier.name} has no layer {layer!r}.{hint} Layers: {', '.join(modules)}.")
+    module = find_layer(classifier, layer)
     outputs: list[object] = []
 
     def take(_: str, output: object) -> None:
         # What comes after may change it in place, as `out += identity` and `ReLU(inplace=True)` do.
         outputs.append(output.detach().clone() if isinstance(output, Tensor) else output)
 
-    with _hooked(modules[layer], layer, take):
+    with _hooked(module, layer, take):
         yield outputs
+
+
+def find_layer(classifier: Classifier, layer: str) -> nn.Module:
+    """Return the module of that name; OptionError, with the close ones and all, where there is none."""
+    modules: dict[str, nn.Module] = dict(classifier.module.named_modules())
+    del modules[""]
+    if layer not in modules:
+        close = get_close_matches(layer, modules, n=3, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise OptionError(f"{classifier.name} has no layer {layer!r}.{hint} Layers: {', '.join(modules)}.")
+    return modules[layer]
 
 
 def default_layer(classifier: Classifier, image: Tensor) -> str:

@@ -1,12 +1,13 @@
 """Evaluation: open a task, settle what is measured, run it. `evaluate` does all three.
 
+classes    `match_classes`: labels and outputs by name
 task       Task, `open_task`: models and data, opened alike for every command
 models     `open_models`: files, modules and classifiers
 settings   Settings, `resolve`: what is measured and how it is judged
 execution  Execution: device, batch size, workers, cache, progress
 run        `evaluate`, `evaluate_task`
 checks     what is tried on every model before anything is measured
-plan, measure, executor, cache    which measurements, carried out in shards
+plan, measure, executor, cache, parts    which measurements, carried out in shards
 assemble, bootstrap               from measured arrays to results
 """
 

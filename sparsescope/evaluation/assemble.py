@@ -10,6 +10,7 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.errors import InputError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate, without_spread
+from sparsescope.evaluation.gather import units_of
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
 from sparsescope.evaluation.settings import Settings
@@ -22,6 +23,7 @@ from sparsescope.results import (
     MetricResult,
     MetricValue,
     ModelInfo,
+    NormalizationInfo,
     Pair,
     Pairs,
     SparsityInfo,
@@ -45,7 +47,7 @@ def metric_results(
     settings: Settings, plan: Plan, results: Results, pairs: Pairs, benchmark: Benchmark, seed: int
 ) -> Assembled:
     """Return the result of every metric: reductions, paired bootstrap, details; and its warnings."""
-    found = [_units(metric, plan, results, pairs, benchmark) for metric in settings.metrics]
+    found = [units_of(metric, plan, results, pairs, benchmark) for metric in settings.metrics]
     units = [rows for rows, _ in found]
     replicates = bootstrap(list(zip(settings.metrics, units, strict=True)), settings.replicates, seed)
     judged = [
@@ -54,25 +56,6 @@ def metric_results(
     ]
     warnings = {name: tuple(text for each in judged for text in each.warnings(name)) for name in pairs.models}
     return Assembled(tuple(each.result(settings, pairs, results) for each in judged), warnings)
-
-
-def _units(
-    metric: Metric, plan: Plan, results: Results, pairs: Pairs, benchmark: Benchmark
-) -> tuple[dict[str, Units], dict[str, str]]:
-    """Units of every model that could be measured, and the reasons of the others."""
-    if metric.name in plan.reasons:
-        return {}, dict.fromkeys(pairs.models, plan.reasons[metric.name])
-    found: dict[str, Units] = {}
-    missing: dict[str, str] = {}
-    wanted = metric.measurements(benchmark)
-    for name in pairs.models:
-        dense = pairs.dense_of(name)
-        failed = [results.reasons[model][m] for m in wanted for model in (name, dense) if m in results.reasons[model]]
-        if failed:
-            missing[name] = failed[0]
-        else:
-            found[name] = metric.units(results.measured[name], results.measured[dense], benchmark)
-    return found, missing
 
 
 @dataclass(frozen=True)
@@ -156,7 +139,7 @@ class _Judged:
 
     def _value(self, name: str) -> MetricValue:
         if (found := self.estimates.get(name)) is None:
-            return MetricValue(status="not evaluated", reason=self.reasons.get(name, "nothing was left to measure"))
+            return MetricValue(status="not evaluated", reason=self.reasons.get(name, self.metric.nothing_left))
         return MetricValue(
             status="measured",
             value=found.value,
@@ -236,8 +219,12 @@ def model_infos(
                 path=classifier.origin.path,
                 sha256=classifier.origin.sha256,
                 architecture=classifier.origin.architecture or type(classifier.module).__qualname__,
+                architecture_guessed=classifier.origin.guessed,
                 parameters=sparsity.parameters,
                 nonzero=sparsity.nonzero,
+                normalization=NormalizationInfo(
+                    mean=tuple(classifier.mean), std=tuple(classifier.std), source=classifier.origin.normalization
+                ),
                 sparsity=SparsityInfo(
                     prunable=sparsity.prunable,
                     total=sparsity.total,

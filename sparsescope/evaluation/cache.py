@@ -1,20 +1,16 @@
 """Measured shards on disk, keyed by the content that decides them: reruns resume, the dense model is measured once."""
 
-import contextlib
 import os
 import warnings
-import zipfile
 from collections.abc import Sequence, Set
 from dataclasses import fields
 from pathlib import Path
 
-import numpy as np
-
 import sparsescope
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import InputError, SparsescopeWarning
+from sparsescope.evaluation.parts import Part, remove
 from sparsescope.evaluation.plan import Shard
-from sparsescope.files import replacing
 from sparsescope.identity import Fingerprint, Identity
 from sparsescope.measurements.base import Measurement
 from sparsescope.namesread import replaced_in
@@ -61,7 +57,7 @@ def measurement_key(measurement: Measurement, benchmark: Benchmark, seed: int, m
 
 
 class Cache:
-    """A folder of measured shards; a missing, foreign, truncated or unreadable file is a miss, never an error.
+    """A folder of measured shards; a missing, foreign, damaged or unreadable file is a miss, never an error.
 
     Args:
         directory: where the files are; None: nothing is read or written.
@@ -70,37 +66,27 @@ class Cache:
     def __init__(self, directory: Path | None) -> None:
         self.directory = directory
 
-    def _path(self, key: str, shard: Shard) -> Path:
-        assert self.directory is not None
-        return self.directory / key[:2] / key / f"{shard.name}.npz"
-
     def load(self, key: str, shard: Shard, common: Set[str] = frozenset()) -> Arrays | None:
         """Return the arrays of a shard, of which those named in `common` are not per unit, or None."""
         if self.directory is None:
             return None
-        path = self._path(key, shard)
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        part = Part(self.directory, key, shard.name)
+        arrays = part.read()
+        if arrays is None:
             return None
         per_unit = [array for name, array in arrays.items() if name not in common]
-        return arrays if per_unit and all(array.shape[:1] == (len(shard),) for array in per_unit) else None
+        if per_unit and all(array.shape[:1] == (len(shard),) for array in per_unit):
+            return arrays
+        remove(part.path)
+        return None
 
     def store(self, key: str, shard: Shard, arrays: Arrays) -> None:
         """Write the arrays of a shard atomically; where that fails (a full disk), warn once and go on without."""
         if self.directory is None:
             return
-        path = self._path(key, shard)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as partial, partial.open("wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
-        except (OSError, InputError) as error:
+            Part(self.directory, key, shard.name).write(arrays)
+        except (OSError, InputError, ValueError) as error:
             warnings.warn(
                 f"Results cannot be cached ({error}); going on without a cache.", SparsescopeWarning, stacklevel=2
             )

@@ -1,6 +1,5 @@
 """What presets, configuration files and `METRIC.OPTION=VALUE` texts hold, read and checked."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sparsescope.errors import OptionError
+from sparsescope.files import parse_toml, read_toml
 from sparsescope.presets import preset_names
 
 __all__ = ["Document", "parse_assignments", "parse_document", "read_config", "read_preset"]
@@ -33,15 +33,16 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """Return the settings in a TOML file, or in `[tool.sparsescope]` of a pyproject.toml; OptionError if unreadable."""
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path)
     except OSError as error:
         raise OptionError(f"Cannot read the configuration {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise OptionError(f"The configuration {path} is not TOML: {error}.") from error
     if path.name != "pyproject.toml":
         return content
-    section: dict[str, Any] | None = content.get("tool", {}).get("sparsescope")
-    if section is None:
+    tool = content.get("tool")
+    section = tool.get("sparsescope") if isinstance(tool, dict) else None
+    if not isinstance(section, dict):
         raise OptionError(f"Expected [tool.sparsescope] in {path}, but there is no such table.")
     return section
 
@@ -54,12 +55,17 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, dict[str, Any]]:
         metric, dot, option = target.strip().partition(".")
         if not (equals and dot and metric and option):
             raise OptionError(f"Expected METRIC.OPTION=VALUE, such as fidelity.samples=250, but got {text!r}.")
-        try:
-            parsed = tomllib.loads(f"value = {value.strip()}")["value"]
-        except tomllib.TOMLDecodeError:
-            parsed = value.strip()
-        options.setdefault(metric, {})[option] = parsed
+        options.setdefault(metric, {})[option] = _parsed(value.strip())
     return options
+
+
+def _parsed(value: str) -> Any:
+    """Return a TOML value, or the text itself where it is none, or more than one."""
+    try:
+        content = parse_toml(f"value = {value}")
+    except ValueError:
+        return value
+    return content["value"] if len(content) == 1 else value
 
 
 def read_preset(name: str) -> Document:
@@ -67,7 +73,7 @@ def read_preset(name: str) -> Document:
     if name not in preset_names():
         raise OptionError(f"Expected a preset of {', '.join(preset_names())}, but got {name!r}.")
     text = (resources.files("sparsescope") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
-    return parse_document(tomllib.loads(text), name)
+    return parse_document(parse_toml(text), name)
 
 
 def parse_document(content: Mapping[str, Any], where: str) -> Document:

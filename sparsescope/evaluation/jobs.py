@@ -9,12 +9,14 @@ from threadpoolctl import threadpool_limits
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier, Passes
-from sparsescope.errors import NotEvaluated, NotFiniteError
+from sparsescope.errors import NotEvaluated, NotFiniteError, SparsescopeError
 from sparsescope.evaluation.plan import Shard
 from sparsescope.measurements.base import Measurement
+from sparsescope.results.metric import BROKE
+from sparsescope.unexpected import in_one_line
 from sparsescope.units import Arrays
 
-__all__ = ["Answer", "Begun", "Job", "Setting", "one_blas_thread", "perform"]
+__all__ = ["Answer", "Begun", "Job", "Setting", "broke", "one_blas_thread", "perform"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,16 @@ def one_blas_thread() -> contextlib.AbstractContextManager[Any]:
     return limits
 
 
+def broke(error: Exception) -> str:
+    """Return the reason why nothing was measured where an error arose that nobody expected, and its place."""
+    return f"{BROKE}{in_one_line(error)}"
+
+
 def perform(job: Job, setting: Setting) -> Answer:
-    """Do one job: show the same inputs to every model. The models must be prepared."""
+    """Do one job: show the same inputs to every model. The models must be prepared.
+
+    An error that nobody expected costs the model's measurement alone; those of sparsescope end the evaluation.
+    """
     shown = job.measurement.prepare(setting.benchmark, job.shard.ids, setting.seed)
     classifiers = {classifier.name: classifier for classifier in setting.classifiers}
     results: dict[str, Arrays | str] = {}
@@ -81,6 +91,10 @@ def perform(job: Job, setting: Setting) -> Answer:
             results[model] = str(error)
         except NotFiniteError as error:  # on these images alone: the other models' results must not be lost for it
             results[model] = f"{error} What else was measured is kept: mend the model, and run the same command again."
+        except SparsescopeError:
+            raise
+        except Exception as error:
+            results[model] = broke(error)
         total.forward += classifier.passes.forward - before[0]
         total.backward += classifier.passes.backward - before[1]
     return Answer(job, results, total)

@@ -16,6 +16,7 @@ from sparsescope.evaluation.jobs import Answer, Job, Setting
 from sparsescope.evaluation.plan import Plan, Shard, Task
 from sparsescope.identity import Identity
 from sparsescope.measurements.base import Measurement
+from sparsescope.results.metric import BROKE
 from sparsescope.units import Arrays
 
 __all__ = ["Progress", "Results", "measure"]
@@ -165,6 +166,9 @@ class _Stage:
         job = answer.job
         for model, result in answer.results.items():
             if isinstance(result, str):
+                if result.startswith(BROKE) and job.measurement not in self._results.reasons[model]:
+                    text = f"{job.measurement.label} of {model} cannot be measured: {result}"
+                    warnings.warn(text, SparsescopeWarning, stacklevel=2)
                 self._results.reasons[model].setdefault(job.measurement, result)
             else:
                 self._parts.setdefault((job.task, model), []).append((job.shard, result))

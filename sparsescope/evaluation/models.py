@@ -1,15 +1,17 @@
 """From what the user hands over — paths, modules, classifiers — to classifiers with unique names."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from torch import nn
 
-from sparsescope.checkpoints import load_classifier
+from sparsescope.checkpoints import MissingWeightsError, load_classifier
 from sparsescope.checkpoints.values import sparsity_warnings
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, InputError, OptionError, raise_together
+from sparsescope.modules import measurable
 from sparsescope.values import per_channel
 
 __all__ = ["Model", "ModelOptions", "open_models"]
@@ -27,12 +29,14 @@ class ModelOptions:
         mean: per-channel mean in [0, 1] units; goes with `std`.
         std: per-channel standard deviation, > 0.
         output: what the networks return (see `Classifier`); None: of a candidate what dense returns, of dense logits.
+        weights: which of several state dicts in a file, as `load_classifier` takes it; of files that have it.
     """
 
     arch: str | None = None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
     output: str | int | None = None
+    weights: str | None = None
 
     def __post_init__(self) -> None:
         """An iterator is read once, for several models."""
@@ -50,10 +54,13 @@ class ModelOptions:
                 f"Every model is a Classifier, which has its own normalization and output: leave out "
                 f"{', '.join(given)}, or set them in Classifier(module, mean, std, output=…)."
             )
-        if self.arch is not None and not any(isinstance(model, str | Path) for model in models):
-            raise OptionError(
-                f"No model is a file: leave out arch ({self.arch!r}), which says how the network of a file is built."
-            )
+        about_files = {
+            "arch": "says how the network of a file is built",
+            "weights": "says which weights of a file are meant",
+        }
+        for name, meaning in about_files.items():
+            if name in given and not any(isinstance(model, str | Path) for model in models):
+                raise OptionError(f"No model is a file: leave out {name} ({getattr(self, name)!r}), which {meaning}.")
 
 
 def open_models(dense: Model, candidates: Sequence[Model], options: ModelOptions | None = None) -> list[Classifier]:
@@ -66,19 +73,22 @@ def open_models(dense: Model, candidates: Sequence[Model], options: ModelOptions
 
     Raises:
         OptionError: an option that no model takes.
-        ArtefactError: a file that cannot be used (see `checkpoints.load_classifier`), or a mask that is not applied. Of
-            several candidates all that cannot be used are named at once.
+        ArtefactError: a file that cannot be used (see `checkpoints.load_classifier`), no file that has the weights
+            asked for, or a mask that is not applied. Of several candidates all that cannot be used are named at once.
     """
     options = options or ModelOptions()
     options.check_used_by([dense, *candidates])
-    parent = _open(dense, "dense", options, None)
+    absent: list[MissingWeightsError] = []
+    parent = _open(dense, "dense", options, None, absent)
     models, refused = [parent], []
     for candidate in candidates:
         try:
-            models.append(_open(candidate, "sparse", options, parent))
+            models.append(_open(candidate, "sparse", options, parent, absent))
         except InputError as error:
             refused.append(error)
     raise_together(refused, len(candidates), "candidates")
+    if absent and len(absent) == sum(isinstance(model, str | Path) for model in (dense, *candidates)):
+        raise absent[0]
     return _named_uniquely(models)
 
 
@@ -95,7 +105,10 @@ def _named_uniquely(models: Sequence[Classifier]) -> list[Classifier]:
     return named
 
 
-def _open(model: Model, name: str, options: ModelOptions, dense: Classifier | None) -> Classifier:
+def _open(
+    model: Model, name: str, options: ModelOptions, dense: Classifier | None, absent: list[MissingWeightsError]
+) -> Classifier:
+    """Return the classifier; `absent` gets the error of a file that has no weights under the name asked for."""
     if isinstance(model, Classifier):
         opened = model if model.name != "model" else replace(model, name=name)
     elif isinstance(model, nn.Module):
@@ -108,13 +121,32 @@ def _open(model: Model, name: str, options: ModelOptions, dense: Classifier | No
             f"{type(model).__name__}. Load a state dict into its network first."
         )
     else:
-        opened = load_classifier(
-            model, arch=options.arch, mean=options.mean, std=options.std, output=options.output, dense=dense
-        )
+        opened = _load(model, options, dense, absent)
     _check_mask_applied(opened)
     if dense is not None and not isinstance(model, str | Path):
         found = sparsity_warnings(opened, dense)
         opened = replace(opened, warnings=(*opened.warnings, *(text for text in found if text not in opened.warnings)))
+    module, changed = measurable(opened.module)
+    if module is opened.module:
+        return opened
+    return replace(opened, module=module, warnings=(*opened.warnings, *([changed] if changed else [])))
+
+
+def _load(
+    path: str | Path, options: ModelOptions, dense: Classifier | None, absent: list[MissingWeightsError]
+) -> Classifier:
+    load = functools.partial(
+        load_classifier, path, arch=options.arch, mean=options.mean, std=options.std, output=options.output, dense=dense
+    )
+    try:
+        return load(weights=options.weights)
+    except MissingWeightsError as error:
+        if error.others > 1:
+            raise
+        absent.append(error)
+    opened = load()
+    if absent[-1].others:  # a mask has none
+        opened.warnings += (f"the file has no weights under {options.weights!r}: those that it has were used.",)
     return opened
 
 

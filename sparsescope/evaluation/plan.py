@@ -1,5 +1,6 @@
 """The plan: which measurement is needed of which model, cut into shards: the steps of cache, resume and progress."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Classifier
 from sparsescope.errors import NotEvaluated
 from sparsescope.evaluation.order import fair_order
 from sparsescope.measurements.base import Measurement
 from sparsescope.metrics.base import Metric
 from sparsescope.results import Pairs
 
-__all__ = ["Plan", "Shard", "Task", "make_plan"]
+__all__ = ["Plan", "Shard", "Task", "make_plan", "sets_read"]
 
 SHARD_COST = 4096
 """Forward passes in a shard, about: a second or two of a CIFAR network on a CPU, so little is ever lost."""
@@ -86,6 +88,11 @@ class Plan:
         """All tasks in order."""
         return (task for stage in self.stages for task in stage)
 
+    def check(self, classifier: Classifier) -> None:
+        """Raise InputError for an option that does not fit a model, before hours are spent on all the rest."""
+        for task in self.tasks:
+            task.measurement.check(classifier)
+
 
 def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs: Pairs) -> Plan:
     """Return what must be measured of the models of some pairs.
@@ -98,6 +105,7 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs:
     reasons: dict[str, str] = {}
     for metric in metrics:
         try:
+            metric.check(benchmark)
             wanted = metric.measurements(benchmark)
             required = _requirements(wanted)
             for measurement in (*wanted, *required):
@@ -126,6 +134,17 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs:
         )
         stages.setdefault(_depth(measurement), []).append(task)
     return Plan(tuple(tuple(stages[depth]) for depth in sorted(stages)), reasons)
+
+
+def sets_read(metrics: Sequence[Metric], benchmark: Benchmark) -> set[str]:
+    """Return which image sets metrics read: `test`, `train`, `ood`, `corrupted`, `probe`."""
+    found: set[str] = set()
+    for metric in metrics:
+        with contextlib.suppress(NotEvaluated):
+            wanted = metric.measurements(benchmark)
+            for measurement in (*wanted, *_requirements(wanted)):
+                found |= {name.partition(":")[0] for name in measurement.image_sets(benchmark)}
+    return found
 
 
 def _order(measurement: Measurement, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> NDArray[np.intp]:

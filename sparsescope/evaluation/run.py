@@ -11,12 +11,13 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.devices import pick_device
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
-from sparsescope.evaluation.checks import check_models, warn_of_equal_models
+from sparsescope.evaluation.checks import Noticed, check_results, check_task
 from sparsescope.evaluation.execution import Execution, environment, pick_batch_size
 from sparsescope.evaluation.executor import open_executor
 from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.models import Model, ModelOptions
+from sparsescope.evaluation.plain_data import data_warnings
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.evaluation.task import DataOptions, Task, open_task
@@ -37,6 +38,7 @@ def evaluate(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     output: str | int | None = None,
+    weights: str | None = None,
     ood: str | Sequence[str] = (),
     corrupted: str | None = None,
     train: str | None = None,
@@ -71,6 +73,7 @@ def evaluate(
         mean: per-channel mean for models without their own.
         std: per-channel standard deviation for models without their own.
         output: what files and modules return (see `Classifier`); default: candidates what dense does, dense logits.
+        weights: which of several state dicts in a model file, such as `"model_ema"`; of the files that have it.
         ood: specs of out-of-distribution sets; default: the data set's own, else noise and textures. A Benchmark has
             the sets it holds.
         corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
@@ -133,7 +136,7 @@ def evaluate(
         dense,
         candidates,
         benchmark,
-        models=ModelOptions(arch, mean, std, output),
+        models=ModelOptions(arch, mean, std, output, weights),
         images=DataOptions(sets, corrupted, train, probe, resize, crop),
     )
     return evaluate_task(task, settings, execution)
@@ -154,12 +157,15 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     device = pick_device(execution.device)
     batch_size = pick_batch_size(execution.batch_size, task.benchmark.test.shape, device)
     setting = Setting(task.classifiers, task.benchmark, settings.seed, batch_size, device)
-    constant = check_models(task, device)
+    noticed = check_task(task, device, settings.metrics)
+    task.dense.warnings += data_warnings(task.benchmark)
     pairs = Pairs.of_one_dense([classifier.name for classifier in task.classifiers])
     plan = make_plan(settings.metrics, task.benchmark, settings.seed, pairs)
+    for classifier in task.classifiers:
+        plan.check(classifier)
     executor = open_executor(setting, execution.workers)
     results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
-    warn_of_equal_models(task.classifiers, results.identities)
+    check_results(task, results, noticed)
     judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed)
     return Evaluation(
         version=sparsescope.__version__,
@@ -172,9 +178,7 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         models=model_infos(task.classifiers, pairs, judged.warnings),
         pairs=pairs.pairs,
         metrics=judged.metrics,
-        verdicts={
-            pair.candidate: _verdict(settings, judged.metrics, pair, pair.candidate in constant) for pair in pairs
-        },
+        verdicts={pair.candidate: _verdict(settings, judged.metrics, pair, noticed) for pair in pairs},
         radar=normalise(judged.metrics, pairs),
         cost=Cost(
             seconds=time.perf_counter() - started,
@@ -185,7 +189,7 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     )
 
 
-def _verdict(settings: Settings, judged: Sequence[MetricResult], pair: Pair, constant: bool) -> Verdict:
+def _verdict(settings: Settings, judged: Sequence[MetricResult], pair: Pair, noticed: Mapping[str, Noticed]) -> Verdict:
     return decide(
         judged,
         pair,
@@ -193,5 +197,10 @@ def _verdict(settings: Settings, judged: Sequence[MetricResult], pair: Pair, con
         complete=settings.complete,
         policy="margins (customised)" if settings.customised else "margins",
         paper_tolerance=settings.paper_tolerance,
-        constant=constant,
+        constant=noticed[pair.candidate].constant,
+        doubts={
+            metric: f"{name} {reason}"
+            for name in (pair.candidate, pair.dense)
+            for metric, reason in noticed[name].doubted(settings.metrics).items()
+        },
     )

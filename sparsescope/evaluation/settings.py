@@ -13,6 +13,8 @@ from sparsescope.values import is_number, is_whole
 
 __all__ = ["Margin", "Settings", "resolve"]
 
+_MOST_REPLICATES = 1_000_000
+
 
 @dataclass(frozen=True)
 class Margin:
@@ -73,7 +75,7 @@ def resolve(
             only if the configuration or `options` name them.
         skip: names to leave out.
         confidence: level of the intervals, between 0.5 and 1.
-        replicates: bootstrap replicates, at least 100.
+        replicates: bootstrap replicates, 100 to 1,000,000.
         seed: random seed, from 0 to 2**64 - 1.
 
     Raises:
@@ -204,7 +206,7 @@ def _margin(metric: Metric, text: float | str | None) -> Margin:
             margin = Margin(float(text.strip()[:-1]) / 100, "relative")
         else:
             margin = Margin(float(text), metric.margin_kind)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         margin = Margin(-1.0, "absolute")
     if not 0 <= margin.value < float("inf"):
         raise OptionError(
@@ -225,8 +227,10 @@ def _with_numbers(
     tolerance = last(settings.paper_tolerance, base.paper_tolerance, user.paper_tolerance)
     if not (is_number(level) and 0.5 <= level < 1):
         raise OptionError(f"Expected a confidence level between 0.5 and 1, such as 0.95, but got {level!r}.")
-    if not (is_whole(draws) and draws >= 100):
-        raise OptionError(f"Expected at least 100 bootstrap replicates, a whole number, but got {draws!r}.")
+    if not (is_whole(draws) and 100 <= draws <= _MOST_REPLICATES):
+        raise OptionError(
+            f"Expected 100 to {_MOST_REPLICATES:,} bootstrap replicates, a whole number, but got {draws!r:.40}."
+        )
     if not (is_number(tolerance) and tolerance >= 0):
         raise OptionError(f"Expected paper_tolerance to be a number >= 0, but got {tolerance!r}.")
     return replace(settings, confidence=float(level), replicates=int(draws), paper_tolerance=tolerance)

@@ -4,15 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sparsescope.architectures import Published, record_of
 from sparsescope.benchmark import Benchmark, ImageSet
 from sparsescope.checkpoints import stored_size, stored_task
 from sparsescope.classifier import Classifier
 from sparsescope.corruptions.stored import open_corrupted
-from sparsescope.datasets import open_benchmark, open_images, open_probe, runs_user_code
+from sparsescope.datasets import open_benchmark, open_images, open_probe, runs_user_code, usual_recipe
 from sparsescope.errors import ArtefactError, DataError, OptionError
+from sparsescope.evaluation.classes import match_classes
 from sparsescope.evaluation.models import Model, ModelOptions, open_models
 
 __all__ = ["DataOptions", "Task", "data_spec", "images_of", "open_data", "open_task", "stored_data"]
+
+
+_USUAL = (256, 224, "bilinear")
+"""Shorter side, centre crop and interpolation of photographs where nothing else is known; as the data sets have it."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,8 @@ def open_task(
 ) -> Task:
     """Open models and data: files by their architecture, grey images for grey models, outputs cut to the task.
 
+    Where names of classes are known on both sides, outputs are matched with labels by name; see `match_classes`.
+
     Args:
         dense: the dense model; alone, the model.
         candidates: the models that are compared with it.
@@ -103,11 +111,15 @@ def open_task(
         InputError: a model or data that cannot be used; the text names the file and the cause.
     """
     classifiers = open_models(dense, candidates, models)
-    benchmark = _own_data(dense, classifiers[0], images) if data is None else open_data(data, classifiers[0], images)
+    if data is None:
+        benchmark = _own_data(dense, classifiers[0], images)
+    else:
+        benchmark = open_data(data, classifiers[0], _sized_as_published(images, classifiers[0], data))
     _warn_of_other_size(classifiers[0], dense, benchmark)
     if benchmark.outputs is not None:
         classifiers = [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
-    return Task(tuple(classifiers), benchmark)
+    benchmark, matched = match_classes(benchmark, classifiers)
+    return Task(matched, benchmark)
 
 
 def _own_data(dense: Model, classifier: Classifier, images: DataOptions | None) -> Benchmark:
@@ -119,9 +131,34 @@ def _own_data(dense: Model, classifier: Classifier, images: DataOptions | None) 
         raise DataError(f"{error} ({dense} says that {spec} is its data: give --data if that is elsewhere.)") from error
 
 
+def _sized_as_published(
+    options: DataOptions | None, classifier: Classifier, data: str | Benchmark
+) -> DataOptions | None:
+    """Return the options with the sizes that the publisher of the weights states, for photographs of all sizes."""
+    asked = options or DataOptions()
+    record = _record(classifier)
+    if record is None or asked.resize is not None or asked.crop is not None or not isinstance(data, str):
+        return options
+    usual, stated = _USUAL, (record.preprocessing.resize, record.preprocessing.size, record.preprocessing.interpolation)
+    if usual_recipe(data) != "imagenet" or stated == usual:
+        return options
+    resize, crop, interpolation = stated
+    classifier.warnings += (
+        f"images are resized to {resize} px and cropped to {crop} px, as {record.name} states"
+        + ("" if interpolation == "bilinear" else f"; with bilinear interpolation, where it states {interpolation}"),
+    )
+    return replace(asked, resize=resize, crop=crop)
+
+
+def _record(classifier: Classifier) -> Published | None:
+    return record_of(classifier.origin.architecture, classifier.origin.sha256)
+
+
 def _warn_of_other_size(classifier: Classifier, dense: Model, benchmark: Benchmark) -> None:
     """Many networks take images of any size, and answer worse where it is not the one they were trained on."""
     size = stored_size(dense) if isinstance(dense, str | Path) else None
+    if size is None and (record := _record(classifier)) is not None:
+        size = record.preprocessing.size
     if size is not None and size != benchmark.test.shape[1]:
         classifier.warnings += (
             f"was trained on images of {size} px, but these have {benchmark.test.shape[1]} px: give --resize and "

@@ -3,43 +3,68 @@
 import contextlib
 import multiprocessing
 import multiprocessing.resource_tracker
+import os
 import pickle
 import signal
+import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from sparsescope.errors import InputError, OptionError
+from sparsescope.classifier import Passes
+from sparsescope.errors import InputError, OptionError, SparsescopeWarning
 from sparsescope.evaluation.jobs import Answer, Begun, Job, Setting, one_blas_thread, perform
 from sparsescope.identity import Fingerprint
 from sparsescope.namesread import is_users_module, replaced_in
+from sparsescope.results.metric import BROKE
 from sparsescope.sources import known_as
 from sparsescope.userfiles import import_file, imported_files
 
 __all__ = ["WorkerExecutor"]
 
-_worker_setting: Setting | None = None
+_worker_setting: Setting | Exception
 _worker_stack = contextlib.ExitStack()  # keeps the models prepared for the life of the worker
 
 
 def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
+    """Make a worker ready; where that fails, its jobs say why."""
     global _worker_setting
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers; see `_without_interrupts`
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
-    _worker_stack.enter_context(one_blas_thread())
-    for file in files:
-        with contextlib.suppress(InputError):  # one that does not run any more is missed only if a model needs it
-            import_file(file)
-    setting: Setting = pickle.loads(pickled)
-    for classifier in setting.classifiers:
-        _worker_stack.enter_context(classifier.prepared(setting.device))
-    _worker_setting = setting
+    try:
+        _worker_stack.enter_context(one_blas_thread())
+        for file in files:
+            with contextlib.suppress(InputError):  # one that does not run any more is missed only if a model needs it
+                import_file(file)
+        setting: Setting = pickle.loads(pickled)
+        for classifier in setting.classifiers:
+            _worker_stack.enter_context(classifier.prepared(setting.device))
+    except Exception as error:
+        _worker_setting = error
+    else:
+        _worker_setting = setting
+
+
+def _end_with_parent() -> None:
+    """End this process with the parent, which cannot end its workers when it is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _perform_in_worker(job: Job, code: str) -> Answer:
-    assert _worker_setting is not None
+    if isinstance(_worker_setting, Exception):
+        raise OptionError(
+            f"The models could not be opened in a worker process: {type(_worker_setting).__name__}: {_worker_setting}. "
+            "Use --workers 1."
+        ) from _worker_setting
     if _code(_worker_setting, type(job.measurement)) != code:
         raise OptionError(
             f"Worker processes import your files anew, and there {type(job.measurement).__name__} or a network is not "
@@ -79,7 +104,9 @@ def _without_interrupts() -> Iterator[None]:
 class WorkerExecutor:
     """Runs jobs in `workers` processes, each with its own copy of the models and its share of the CPU threads.
 
-    Where the block ends by an exception, Ctrl-C included, jobs under way are not waited for.
+    Where the block ends by an exception, Ctrl-C included, jobs under way are not waited for. Where a process dies, as
+    it does when memory runs out, the jobs under way are tried once more, alone and for one model at a time; a model on
+    which the process dies again is not evaluated, and one process fewer goes on with the rest.
 
     Raises:
         OptionError: a model or data set cannot be sent to another process, or the user's code is another one there.
@@ -98,8 +125,7 @@ class WorkerExecutor:
         self._arguments: tuple[Any, ...] = (imported_files(), pickled, threads)
 
     def __enter__(self) -> "WorkerExecutor":
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(self._workers, context, _start_worker, self._arguments)
+        self._open(self._workers)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
@@ -108,17 +134,95 @@ class WorkerExecutor:
                 process.terminate()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
+    def _open(self, workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(workers, context, _start_worker, self._arguments)
+
     def run(self, jobs: Sequence[Job], begun: Begun) -> Iterator[Answer]:
         """Yield the answers as they come; only a few jobs are under way at once, so memory stays bounded."""
+        self._codes = {kind: _code(self._setting, kind) for kind in {type(job.measurement) for job in jobs}}
         waiting = list(reversed(jobs))
-        code = {kind: _code(self._setting, kind) for kind in {type(job.measurement) for job in jobs}}
         running: dict[Future[Answer], Job] = {}
         while waiting or running:
-            while waiting and len(running) < 2 * self._workers:
-                job = waiting.pop()
-                with _without_interrupts():
-                    running[self._pool.submit(_perform_in_worker, job, code[type(job.measurement)])] = job
-            begun(next(iter(running.values())))
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                del running[future]
-                yield future.result()
+            try:
+                while waiting and len(running) < 2 * self._workers:
+                    running[self._submit(waiting[-1])] = waiting[-1]
+                    waiting.pop()
+                begun(next(iter(running.values())))
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    answer = future.result()
+                    del running[future]
+                    yield answer
+            except BrokenProcessPool:
+                for answer in self._once_more(running, begun):
+                    yield answer
+                    waiting, given_up = _without_what_fails(waiting, answer)
+                    yield from given_up
+                running.clear()
+
+    def _submit(self, job: Job) -> Future[Answer]:
+        with _without_interrupts():
+            return self._pool.submit(_perform_in_worker, job, self._codes[type(job.measurement)])
+
+    def _once_more(self, running: dict[Future[Answer], Job], begun: Begun) -> Iterator[Answer]:
+        """Yield what came of the jobs under way when a process died: those without an answer are tried alone."""
+        wait(running)  # the others fail at once
+        lost = [job for future, job in running.items() if future.exception() is not None]
+        how = _how_it_died(self._pool)
+        self._workers = max(1, self._workers - 1)
+        warnings.warn(
+            f"A worker process {how}; what it was measuring is tried once more, alone. Going on with "
+            f"{self._workers} of them.",
+            SparsescopeWarning,
+            stacklevel=2,
+        )
+        yield from (future.result() for future in running if future.exception() is None)
+        self._reopen(1)
+        for job in [replace(each, models=(model,)) for each in lost for model in each.models]:
+            begun(job)
+            try:
+                yield self._submit(job).result()
+            except BrokenProcessPool:
+                how = _how_it_died(self._pool)
+                self._reopen(1)
+                reason = f"{BROKE}its worker process {how}, twice, the second time alone"
+                yield Answer(job, dict.fromkeys(job.models, reason), Passes())
+        self._reopen(self._workers)
+
+    def _reopen(self, workers: int) -> None:
+        """Take new processes, if they live at all."""
+        self._pool.shutdown(wait=True)
+        self._open(workers)
+        try:
+            with _without_interrupts():
+                alive = self._pool.submit(os.getpid)
+            alive.result()
+        except BrokenProcessPool as error:
+            raise OptionError(
+                f"A worker process {_how_it_died(self._pool)} before it began. Use --workers 1."
+            ) from error
+
+
+def _without_what_fails(jobs: Sequence[Job], answer: Answer) -> tuple[list[Job], list[Answer]]:
+    """Return the jobs without models on which the answer's measurement failed, and the same answer for those."""
+    reasons = {model: result for model, result in answer.results.items() if isinstance(result, str)}
+    left, given_up = [], []
+    for job in jobs:
+        failing = {m: reasons[m] for m in job.models if m in reasons and job.measurement == answer.job.measurement}
+        if failing:
+            given_up.append(Answer(replace(job, models=tuple(failing)), dict(failing), Passes()))
+        if models := tuple(model for model in job.models if model not in failing):
+            left.append(replace(job, models=models))
+    return left, given_up
+
+
+def _how_it_died(pool: ProcessPoolExecutor) -> str:
+    """Return what became of the process that broke the pool, which is shut down; it terminates the others itself."""
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=True, cancel_futures=True)
+    codes = [process.exitcode for process in processes]
+    code = next((code for code in codes if code not in (None, 0, -signal.SIGTERM)), -signal.SIGTERM)
+    if code == -signal.SIGKILL:
+        return "was killed, as happens where memory runs out (a smaller --batch-size needs less)"
+    name = signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit code {code}"
+    return f"ended by {name}"

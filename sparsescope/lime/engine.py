@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sparsescope.classifier import Classifier
 from sparsescope.lime import regression
-from sparsescope.lime.neighbourhood import Neighbourhood, Shown, forwarded
+from sparsescope.lime.neighbourhood import Neighbourhood, Shown, forwarded, is_explainable
 from sparsescope.lime.perturbations import distances, draw_pivots, kernel
 from sparsescope.lime.settings import LimeSettings
 from sparsescope.units import FloatArray
@@ -66,7 +66,8 @@ def explain_images(
         batch_size: images per forward pass; changes speed and memory, never a number (but for float rounding).
 
     Yields:
-        the fit of each image in turn; None, without any forward pass, where it has fewer than 2 superpixels.
+        the fit of each image in turn; None, without any forward pass, where it has fewer than 2 superpixels, or none
+        that removal changes.
 
     Raises:
         InputError: a class the model does not have, or logits that are not finite.
@@ -76,12 +77,12 @@ def explain_images(
         (
             Neighbourhood(item, settings, seed, None if targets is None else int(targets[k]), classifier.device)
             for k, item in enumerate(shown)
-            if item.superpixels >= 2
+            if is_explainable(item, settings.fill)
         ),
         batch_size,
     )
     for item in shown:
-        if item.superpixels < 2:
+        if not is_explainable(item, settings.fill):
             yield None
         else:
             pivots = draw_pivots(settings.samples, settings.pivots, seed, item.image_id)

@@ -63,7 +63,7 @@ def explain(
         batch_size: images per forward pass.
 
     Raises:
-        DataError: not an image, or one with fewer than 2 superpixels.
+        DataError: not an image, or one with fewer than 2 superpixels, or none that removal changes.
         OptionError: a setting outside its range.
         InputError: a class the model does not have, or logits that are not finite.
 
@@ -84,9 +84,14 @@ def explain(
     with classifier.prepared():
         (fitted,) = explain_images(classifier, shown, settings, targets=targets, seed=seed, batch_size=batch_size)
     if fitted is None:
+        size = f"this image of {segments.shape[0]} x {segments.shape[1]} pixels"
+        if shown[0].superpixels < 2:
+            raise DataError(
+                f"Expected at least 2 superpixels, but {superpixels} finds only one in {size}. Choose grid."
+            )
         raise DataError(
-            f"Expected at least 2 superpixels, but {superpixels!r} finds only one in this image of {segments.shape[0]} "
-            f"x {segments.shape[1]} pixels. Choose superpixels='grid'."
+            f"Expected superpixels whose removal changes the image, but in {size} the fill {fill} is what is there "
+            "already. Choose another fill, or larger superpixels."
         )
     return Explanation(**vars(fitted), segments=segments)
 
@@ -101,6 +106,6 @@ def _checked(image: Tensor | NDArray[np.floating]) -> Tensor:
     low, high = float(pixels.min()), float(pixels.max())
     if not (low >= 0 and high <= 1):  # also catches nan
         raise DataError(
-            f"Expected pixels in [0, 1], but they reach from {low:g} to {high:g}. Give pixels, not normalised values."
+            f"Expected pixels in [0, 1], but they reach from {low:g} to {high:g}. Give pixels, not normalized values."
         )
     return pixels.float()

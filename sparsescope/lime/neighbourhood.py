@@ -11,10 +11,12 @@ from torch import Tensor
 from sparsescope.classifier import Classifier
 from sparsescope.errors import InputError, NotFiniteError
 from sparsescope.lime.perturbations import draw_neighbourhood, filling
-from sparsescope.lime.settings import LimeSettings
+from sparsescope.lime.settings import Fill, LimeSettings
 from sparsescope.units import FloatArray
 
-__all__ = ["Neighbourhood", "Shown", "forwarded"]
+__all__ = ["Neighbourhood", "Shown", "forwarded", "is_explainable"]
+
+_UNSEEN = 1e-6  # means are rounded
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ class Shown:
     def superpixels(self) -> int:
         """d, the number of superpixels."""
         return int(self.segments.max()) + 1
+
+
+def is_explainable(shown: Shown, fill: Fill) -> bool:
+    """Return whether removing superpixels changes an image, so that there is something to explain.
+
+    There must be two at least. A superpixel of one pixel, or of one color, is its own mean.
+    """
+    if shown.superpixels < 2:
+        return False
+    image = shown.image.numpy()
+    return bool((np.abs(filling(image, shown.segments, fill) - image) > _UNSEEN).any())
 
 
 class Neighbourhood:

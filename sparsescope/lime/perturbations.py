@@ -78,6 +78,6 @@ def filling(image: NDArray[np.float32], segments: NDArray[np.int64], fill: Fill)
     colour = np.atleast_1d(np.asarray(fill, dtype=np.float32))
     if len(colour) not in (1, channels):
         raise OptionError(
-            f"Expected fill to be one colour level or {channels} (one per channel), but got {len(colour)}: {fill!r}."
+            f"Expected fill to be one color level or {channels} (one per channel), but got {len(colour)}: {fill!r}."
         )
     return np.broadcast_to(colour[:, None, None], image.shape)

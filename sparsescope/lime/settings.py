@@ -50,10 +50,10 @@ class LimeSettings:
         for name, choices in (("distance", get_args(Distance)), ("superpixels", superpixel_names())):
             _check(getattr(self, name) in choices, name, "one of " + ", ".join(choices), getattr(self, name))
         if isinstance(self.fill, str):
-            _check(self.fill in ("mean", "blur"), "fill", "a number, a colour, mean or blur", self.fill)
+            _check(self.fill in ("mean", "blur"), "fill", "a number, a color, mean or blur", self.fill)
         else:
             levels = self.fill if isinstance(self.fill, tuple) else (self.fill,)
-            _check(bool(levels) and all(0 <= x <= 1 for x in levels), "fill", "colours in [0, 1] (pixels)", self.fill)
+            _check(bool(levels) and all(0 <= x <= 1 for x in levels), "fill", "colors in [0, 1] (pixels)", self.fill)
 
 
 def _check(fine: bool, name: str, expected: str, got: Any) -> None:

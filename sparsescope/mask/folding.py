@@ -89,7 +89,7 @@ def _computed(module: nn.Module) -> Iterator[tuple[str, str, nn.Module]]:
             if name is not None:
                 known.add(name)
                 yield f"{dot}{name}", type(hook).__name__, child
-        for name in child._parameters:
+        for name, _ in child.named_parameters(recurse=False):
             if name.endswith("_orig") and name.removesuffix("_orig") not in known:
                 yield f"{dot}{name.removesuffix('_orig')}", "unknown code", child
 
@@ -159,9 +159,8 @@ def _masked(module: nn.Module) -> tuple[dict[str, Tensor], list[str]]:
     unknown: list[str] = []
     for prefix, layer in module.named_modules():
         dot = f"{prefix}." if prefix else ""
-        weight = layer._parameters.get("weight")
-        if isinstance(layer, nn.Linear | _ConvNd) and has_own_forward(layer) and _is_plain(weight):
-            values = _with_zeros(layer, weight.detach())
+        if isinstance(layer, nn.Linear | _ConvNd) and has_own_forward(layer) and _is_plain(layer.weight):
+            values = _with_zeros(layer, layer.weight.detach())
             if values is not None:
                 found[f"{dot}weight"] = values
                 continue

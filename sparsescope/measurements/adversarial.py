@@ -14,6 +14,8 @@ from sparsescope.attacks.fgsm import RANDOM_START_STEP, fgsm_start
 from sparsescope.attacks.gradients import Loss, gradient_signs
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
+from sparsescope.curvature import refuse_straight_through
+from sparsescope.differentiable import has_gradient
 from sparsescope.measurements.attacked_images import AttackedImages, Shown
 from sparsescope.measurements.predictions import predict
 from sparsescope.units import Arrays
@@ -36,10 +38,12 @@ class Adversarial(AttackedImages):
         step: length of the step in multiples of ε, > 0; None: 1, and 1.25 from a random start.
 
     Arrays: `correct` bool (n,) after the cross-entropy step; `correct_margin` bool (n,) after the margin-loss step;
-    `curve` bool (n, len(grid)) after cross-entropy steps of every size of `grid`.
+    `gradient` bool (n,), whether the image has a gradient to step along; `curve` bool (n, len(grid)) after
+    cross-entropy steps of every size of `grid`.
     """
 
     label: ClassVar[str] = "FGSM attack"
+    version: ClassVar[int] = 2
 
     epsilon: float = 8 / 255
     images: int | None = None
@@ -62,6 +66,7 @@ class Adversarial(AttackedImages):
     @override
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
         images, labels, ids, seed = shown
+        refuse_straight_through(classifier, images.shape[1:])
         batches = [slice(first, first + batch_size) for first in range(0, len(images), batch_size)]
         parts = [self._batch(classifier, (images[rows], labels[rows], ids[rows], seed)) for rows in batches]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -82,7 +87,11 @@ class Adversarial(AttackedImages):
                 right.append(answer.argmax(axis=1) == labels)
             curve.append(right[0])
             if epsilon == self.epsilon:
-                arrays = {"correct": right[0], "correct_margin": right[1]}
+                arrays = {
+                    "correct": right[0],
+                    "correct_margin": right[1],
+                    "gradient": has_gradient(signs[0]).numpy(),
+                }
         return {**arrays, "curve": np.stack(curve, axis=1)}
 
     def _direction(self, classifier: Classifier, shown: Shown, epsilon: float) -> tuple[Tensor, Tensor, list[Tensor]]:

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from sparsescope.attacks.autoattack import autoattack, require_autoattack
+from sparsescope.attacks.gradients import gradient_signs
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
+from sparsescope.curvature import refuse_straight_through
+from sparsescope.differentiable import has_gradient
 from sparsescope.measurements.attacked_images import AttackedImages, Shown
 from sparsescope.measurements.predictions import predict
 from sparsescope.units import Arrays
@@ -26,10 +29,12 @@ class AutoAttack(AttackedImages):
         epsilon: largest change of a pixel, in pixel units, >= 0.
         images: how many test images, drawn stratified by class; None means all.
 
-    Arrays: `correct` bool (n,) after the attack; `clean` bool (n,) before it.
+    Arrays: `correct` bool (n,) after the attack; `clean` bool (n,) before it; `gradient` bool (n,), whether the
+    image has a gradient.
     """
 
     label: ClassVar[str] = "AutoAttack"
+    version: ClassVar[int] = 2
 
     epsilon: float = 8 / 255
     images: int | None = None
@@ -48,7 +53,11 @@ class AutoAttack(AttackedImages):
     @override
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
         images, labels, ids, seed = shown
+        refuse_straight_through(classifier, images.shape[1:])
+        truth = torch.from_numpy(labels)
+        batches = zip(torch.split(images, batch_size), torch.split(truth, batch_size), strict=True)
+        steep = [has_gradient(gradient_signs(classifier, *batch, ["margin"])[1][0]) for batch in batches]
         clean = predict(classifier, images, batch_size).argmax(axis=1) == labels
-        moved = autoattack(classifier, images, torch.from_numpy(labels), self.epsilon, seed=seed, ids=ids)
+        moved = autoattack(classifier, images, truth, self.epsilon, seed=seed, ids=ids)
         after = predict(classifier, moved, batch_size).argmax(axis=1) == labels
-        return {"correct": clean & after, "clean": clean}
+        return {"correct": clean & after, "clean": clean, "gradient": torch.cat(steep).numpy()}

@@ -62,6 +62,10 @@ class Measurement(abc.ABC):
         """Return the names of the sets that decide the result, as in `Benchmark.fingerprint_of`: the cache key."""
         return tuple(benchmark.sets)
 
+    def check(self, classifier: Classifier) -> None:
+        """Raise InputError for an option that does not fit a model, such as a layer; asked before all measurements."""
+        return
+
     def requires(self) -> tuple["Measurement", ...]:
         """Return the measurements of the dense model that `given` reads."""
         return ()

@@ -10,6 +10,7 @@ from typing_extensions import override
 from sparsescope.benchmark import Benchmark, ProbeSet
 from sparsescope.classifier import Classifier
 from sparsescope.dissection import ConceptStore, Dissection, DissectionSettings, Unit, dissect, store_concepts
+from sparsescope.dissection.layers import find_layer
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measurement
 from sparsescope.units import Arrays
@@ -59,6 +60,11 @@ class ConceptOverlap(DissectionSettings, Measurement):
     @override
     def image_sets(self, benchmark: Benchmark) -> tuple[str, ...]:
         return ("probe",)
+
+    @override
+    def check(self, classifier: Classifier) -> None:
+        if self.layer is not None:
+            find_layer(classifier, self.layer)
 
     @override
     def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> _ShownProbe:

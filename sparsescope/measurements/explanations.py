@@ -62,12 +62,14 @@ class Explanations(ExplanationOptions, Measurement):
     """LIME fits of test images. Options: see `ExplanationOptions`.
 
     Arrays (n,): `fidelity`, `fidelity_r2`, `stability`, `stability_relative` float64; `superpixels` int64; and, bool,
-    `valid`: False where the image has fewer than 2 superpixels: it is skipped, without forward passes, and has zeros;
+    `valid`: False where the image has fewer than 2 superpixels, or none that removal changes: it is skipped, without
+    forward passes, and has zeros;
     `constant`: the model's probabilities do not move, so that `fidelity_r2` and `stability_relative` mean nothing and
     are 0; `singular`: a regression had no unique solution.
     """
 
     label: ClassVar[str] = "LIME"
+    version: ClassVar[int] = 2
 
     @override
     @property
@@ -133,7 +135,8 @@ class Explanations(ExplanationOptions, Measurement):
             )
         )
         superpixels = np.array([item.superpixels for item in shown.images], dtype=np.int64)
-        return {"superpixels": superpixels, "valid": superpixels >= 2} | _arrays(fitted)
+        valid = np.array([item is not None for item in fitted])
+        return {"superpixels": superpixels, "valid": valid} | _arrays(fitted)
 
 
 def _arrays(fitted: Sequence[Fitted | None]) -> dict[str, NDArray[Any]]:

@@ -30,11 +30,12 @@ class InputCurvature(Measurement):
         method: `exact` (piecewise-linear networks), `hutchinson`, or `auto`; see `curvature.input_curvatures`.
         probes: Rademacher probes of each image, where the trace is sampled.
 
-    Arrays: `trace` (n,), `top_eigenvalue` (n,), `residual` (n,) of the eigenvalue, `exact` bool (n,).
+    Arrays: `trace` (n,), `top_eigenvalue` (n,), `residual` (n,) of the eigenvalue, `gradient` bool (n,),
+    whether the image has a gradient, `exact` bool (n,). Numbers are nan where derivatives are not finite.
     """
 
     label: ClassVar[str] = "input Hessian"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     image_set: str = "train"
     images: int | None = 2000
@@ -87,5 +88,6 @@ class InputCurvature(Measurement):
             "trace": curvatures.trace,
             "top_eigenvalue": curvatures.top_eigenvalue,
             "residual": curvatures.residual,
+            "gradient": curvatures.gradient,
             "exact": np.full(len(images), curvatures.exact),
         }

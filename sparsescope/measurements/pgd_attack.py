@@ -10,6 +10,7 @@ from sparsescope.attacks.gradients import Loss
 from sparsescope.attacks.pgd import Pgd
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
+from sparsescope.curvature import refuse_straight_through
 from sparsescope.measurements.attacked_images import AttackedImages, Shown
 from sparsescope.units import Arrays
 
@@ -29,10 +30,12 @@ class PgdAttack(AttackedImages):
         restarts: random starts; an image must stand them all.
         loss: which loss the steps raise.
 
-    Arrays: `correct` bool (n,) after the attack; `clean` bool (n,) before it.
+    Arrays: `correct` bool (n,) after the attack; `clean` bool (n,) before it; `gradient` bool (n,), whether a
+    step found a gradient, of images right before.
     """
 
     label: ClassVar[str] = "PGD attack"
+    version: ClassVar[int] = 2
 
     epsilon: float = 8 / 255
     images: int | None = None
@@ -50,6 +53,11 @@ class PgdAttack(AttackedImages):
     @override
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:
         images, labels, ids, seed = shown
+        refuse_straight_through(classifier, images.shape[1:])
         attack = Pgd(self.epsilon, self.steps, self.step_size, self.random_start, self.restarts, self.loss)
         search = attack.search(classifier, images, torch.from_numpy(labels), seed=seed, ids=ids, batch_size=batch_size)
-        return {"correct": search.right_after.numpy(), "clean": search.right_before.numpy()}
+        return {
+            "correct": search.right_after.numpy(),
+            "clean": search.right_before.numpy(),
+            "gradient": search.gradient.numpy(),
+        }

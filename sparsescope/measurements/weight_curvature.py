@@ -16,6 +16,8 @@ from sparsescope.curvature import (
     hessian_forms,
     hessian_product,
     is_layerwise_linear,
+    refuse_hidden_second_derivatives,
+    require_weight_gradient,
     surviving_weights,
     top_eigenvalue,
 )
@@ -28,6 +30,8 @@ __all__ = ["LAYER", "MicroBatch", "WeightCurvature", "WeightSpectrum"]
 
 LAYER = "layer:"
 """Prefix of the arrays that hold one parameter tensor's share of the trace."""
+_LOOKED_AT = 4
+"""Images of each shard that show whether there is a gradient in the weights."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ class WeightCurvature(_MicroBatches):
     def measure(self, classifier: Classifier, shown: list[MicroBatch], given: Arrays, batch_size: int) -> Arrays:
         cheap = is_layerwise_linear(classifier, shown[0].images.shape[1:]) and self.method == "auto"
         with surviving_weights(classifier) as support:
+            require_weight_gradient(classifier, support, shown[0].images[:_LOOKED_AT])
             sample = self._gauss_newton if cheap else self._hutchinson
             forms = np.stack([sample(classifier, support, batch, batch_size) for batch in shown])
             names, surviving = list(support.parameters), support.surviving
@@ -168,6 +173,8 @@ class WeightSpectrum(_MicroBatches):
     def measure(self, classifier: Classifier, shown: list[MicroBatch], given: Arrays, batch_size: int) -> Arrays:
         columns: dict[str, list[float]] = {}
         with surviving_weights(classifier) as support:
+            require_weight_gradient(classifier, support, shown[0].images[:_LOOKED_AT])
+            refuse_hidden_second_derivatives(classifier, support, shown[0].images[:_LOOKED_AT])
             for batch in shown:
                 product = hessian_product(classifier, support, batch.images, batch.labels, batch_size)
                 rng = generator(batch.seed, "weight_top_eigenvalue", batch.unit)

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sparsescope.errors import OptionError
+from sparsescope.values import is_whole
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -41,6 +42,7 @@ CATALOGUE: dict[str, str] = {
 }
 """Name -> where the class is, in the order of the report."""
 
+_MOST = 10**9  # of a whole number that an option has
 ENTRY_POINTS = "sparsescope.metrics"
 
 
@@ -68,7 +70,7 @@ def metric_class(name: str) -> "type[Metric]":
     raise OptionError(f"There is no metric {name!r}.{hint} Metrics: {', '.join(names())}.")
 
 
-def create(name: str, **options: Any) -> "Metric":
+def create(name: str, /, **options: Any) -> "Metric":
     """Return a metric with these options; the others keep the defaults of the preset `standard`.
 
     Raises:
@@ -78,6 +80,11 @@ def create(name: str, **options: Any) -> "Metric":
     from pydantic import ValidationError
 
     cls = metric_class(name)
+    for option, value in options.items():
+        if option.startswith("_"):
+            raise OptionError(f"Metric {name}: It has no option {option!r}.")
+        if is_whole(value) and abs(value) > _MOST:
+            raise OptionError(f"Metric {name}: Expected {option} to be at most {_MOST:,}, but got a larger number.")
     try:
         return cls(**options)
     except ValidationError as error:

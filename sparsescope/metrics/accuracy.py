@@ -10,7 +10,7 @@ from typing_extensions import override
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, Metric, Reads
 from sparsescope.metrics.paired import by_class, changed_sides
 from sparsescope.units import Estimate, FloatArray, Units, weighted_mean
 
@@ -36,6 +36,11 @@ class Accuracy(Metric):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.01
+
+    @override
+    @property
+    def reads(self) -> Reads:
+        return "order"
 
     @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:
@@ -82,7 +87,7 @@ class Accuracy(Metric):
             return ()
         return (
             f"accuracy {estimate.value:.1%} is at the level of chance for {classes} classes: a collapsed network, or "
-            "wrong --mean/--std, or labels in another order",
+            "wrong --mean/--std or --arch, or labels in another order",
         )
 
 

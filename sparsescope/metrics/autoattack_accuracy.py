@@ -8,7 +8,8 @@ from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.auto_attack import AutoAttack
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension
+from sparsescope.metrics.gradients import OfGradients
 from sparsescope.metrics.robustness import robustness_details
 from sparsescope.units import FloatArray, Units, weighted_mean
 
@@ -16,7 +17,7 @@ __all__ = ["AutoattackAccuracy"]
 
 
 @dataclass(frozen=True, config=OPTIONS)
-class AutoattackAccuracy(Metric):
+class AutoattackAccuracy(OfGradients):
     """Top-1 accuracy after AutoAttack "standard" within ε of the image: APGD-CE, targeted APGD-DLR and FAB, Square.
 
     Measured only where it is asked for by name: an image that stands takes thousands of passes. Needs the extra

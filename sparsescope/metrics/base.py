@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import ConfigDict
@@ -16,10 +16,14 @@ from sparsescope.results import Dimension, ScaleFree
 from sparsescope.results.records import MarginKind
 from sparsescope.units import Estimate, FloatArray, Units
 
-__all__ = ["OPTIONS", "Dimension", "IntervalKind", "MarginKind", "Metric", "ScaleFree"]
+__all__ = ["OPTIONS", "Dimension", "IntervalKind", "MarginKind", "Metric", "Reads", "ScaleFree"]
 
 OPTIONS = ConfigDict(extra="forbid")
 """Configuration of every metric's pydantic dataclass: unknown options are errors."""
+
+
+Reads = Literal["activations", "order", "probabilities", "logits"]
+"""What of a network decides a metric: maps inside it, which logit is largest, their softmax, or the logits as such."""
 
 
 class Metric(abc.ABC):
@@ -55,6 +59,8 @@ class Metric(abc.ABC):
     interval: ClassVar[IntervalKind] = "percentile"
     """Kind of bootstrap interval; normal for those of debiased estimates, whose resamples are biased again."""
 
+    nothing_left: ClassVar[str] = "nothing was left to measure"
+    """The reason where the value is not finite."""
     scale_free: ClassVar[ScaleFree | None] = None
     """The number in the details that does not depend on the scale of what is measured, if there is one."""
 
@@ -63,14 +69,24 @@ class Metric(abc.ABC):
         super().__init_subclass__(**keywords)
         check_facts(cls)
 
+    @property
+    def reads(self) -> Reads:
+        """What of a network decides the value: where its outputs are no logits, that can still be right."""
+        return "probabilities"
+
     @abc.abstractmethod
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
         """Return what must be measured on every model; raises NotEvaluated with the reason if it cannot be."""
 
+    def check(self, benchmark: Benchmark) -> None:
+        """Raise NotEvaluated, with the reason, where data that are there would give a number that says nothing."""
+        return
+
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Return one model's units, from its own results and, for relative metrics, the dense model's.
 
-        The default serves metrics of a single measurement: its arrays, as they are.
+        The default serves metrics of a single measurement: its arrays, as they are. Raises NotEvaluated with the
+        reason where what was measured says nothing.
         """
         (measurement,) = self.measurements(benchmark)
         arrays = own[measurement]

@@ -12,7 +12,7 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.concept_overlap import IOUS, ConceptOverlap
-from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric, Reads
 from sparsescope.results.details.composition import DETECTOR
 from sparsescope.units import Arrays, FloatArray, Units
 
@@ -63,6 +63,11 @@ class Composition(Metric):
     beam: Annotated[int, Field(ge=1)] = 5
     null: bool = True
     held_out: bool = True
+
+    @override
+    @property
+    def reads(self) -> Reads:
+        return "activations"
 
     @override
     def measurements(self, benchmark: Benchmark) -> tuple[ConceptOverlap, ...]:

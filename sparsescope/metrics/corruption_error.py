@@ -13,7 +13,7 @@ from sparsescope.corruptions import EXTRA, STANDARD
 from sparsescope.measurements.base import Measured, Measurement
 from sparsescope.measurements.corrupted_predictions import CorruptedPredictions
 from sparsescope.measurements.predictions import Predictions
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, Metric, Reads
 from sparsescope.metrics.calibration_under_shift import ece_table, nll_table, sce_table
 from sparsescope.units import FloatArray, Units
 
@@ -66,6 +66,11 @@ class CorruptionError(Metric):
         if not {*names} <= {*STANDARD, *EXTRA}:
             raise ValueError(f"Input should be names among {', '.join((*STANDARD, *EXTRA))}")
         return names
+
+    @override
+    @property
+    def reads(self) -> Reads:
+        return "order"
 
     @override
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:

@@ -9,7 +9,8 @@ from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.adversarial import Adversarial
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension
+from sparsescope.metrics.gradients import OfGradients, without_gradient
 from sparsescope.metrics.paired import wilson_interval
 from sparsescope.units import FloatArray, Units, weighted_mean
 
@@ -20,12 +21,13 @@ _CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, config=OPTIONS)
-class FgsmAccuracy(Metric):
+class FgsmAccuracy(OfGradients):
     """Top-1 accuracy on x + ε sign(∇_x L) clipped to [0, 1], L the cross-entropy with the true label.
 
     One step; the perturbed images alone are counted. Details: `margin_loss_accuracy`, the same under
     a step along the margin loss, whose direction does not depend on the model's confidence; `curve`, the accuracy for
-    every ε of `epsilons`, with intervals of 95 %.
+    every ε of `epsilons`, with intervals of 95 %;
+    `without_gradient`, the share of images without one.
 
     Args:
         epsilon: step in every pixel, in pixel units, >= 0.
@@ -75,6 +77,7 @@ class FgsmAccuracy(Metric):
         return {
             "margin_loss_accuracy": float(np.mean(units["correct_margin"])),
             "images": len(units),
+            "without_gradient": without_gradient(units),
             "curve": {
                 "epsilon": list(self._attack.grid),
                 "accuracy": accuracy.tolist(),

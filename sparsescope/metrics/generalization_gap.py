@@ -11,7 +11,7 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, Metric, Reads
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["GeneralizationGap"]
@@ -40,6 +40,16 @@ class GeneralizationGap(Metric):
     in_verdict: ClassVar[bool] = False
 
     train_images: Annotated[int, Field(ge=1)] | None = 10_000
+
+    @override
+    @property
+    def reads(self) -> Reads:
+        return "order"
+
+    @override
+    def check(self, benchmark: Benchmark) -> None:
+        if benchmark.copies.get("train") == "test":
+            raise NotEvaluated("the training images are the test images: their gap is 0 whatever was learned")
 
     @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:

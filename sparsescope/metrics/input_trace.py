@@ -7,15 +7,17 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
+from sparsescope.measurements.base import Measured
 from sparsescope.measurements.input_curvature import InputCurvature
-from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind
+from sparsescope.metrics.gradients import OfGradients, require_finite, without_gradient
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["InputTrace"]
 
 
 @dataclass(frozen=True, config=OPTIONS)
-class InputTrace(Metric):
+class InputTrace(OfGradients):
     """Mean over images of tr ∇²_x L(x_i): sum(w_i tr_i) / sum(w_i), L the cross-entropy, x in pixel units.
 
     Training images where the benchmark has them, else test images. Exact for piecewise-linear (ReLU) networks.
@@ -52,6 +54,13 @@ class InputTrace(Metric):
         return (InputCurvature(image_set, self.images, self.method, self.probes),)
 
     @override
+    def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
+        units = super().units(own, dense, benchmark)
+        require_finite(units, "trace", "images")
+        require_finite(units, "top_eigenvalue", "images")
+        return units
+
+    @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:
         return weighted_mean(units["trace"], weights)
 
@@ -60,5 +69,6 @@ class InputTrace(Metric):
         return {
             "image_set": next(iter(units.strata)).partition("/")[0],
             "images": len(units),
+            "without_gradient": without_gradient(units),
             "method": "exact" if units["exact"].all() else "hutchinson",
         }

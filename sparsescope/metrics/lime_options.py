@@ -22,8 +22,8 @@ class LimeMetric(ExplanationOptions, Metric, ABC):
     """A number read off the local linear explanation of each image, averaged over images.
 
     The options are those of `ExplanationOptions` and `LimeSettings`. `fidelity` and `stability` with equal options
-    share one measurement; with different ones each costs its own forward passes. Images with fewer than 2 superpixels
-    are skipped and counted.
+    share one measurement; with different ones each costs its own forward passes. Images with fewer than 2 superpixels,
+    or none that removal changes, are skipped and counted.
     """
 
     dimension: ClassVar[Dimension] = "interpretability"
@@ -32,6 +32,9 @@ class LimeMetric(ExplanationOptions, Metric, ABC):
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.10
     margin_kind: ClassVar[MarginKind] = "relative"
+    nothing_left: ClassVar[str] = (
+        "no image has two superpixels, and one that removal changes: images or superpixels are too small or too plain"
+    )
     scale_free: ClassVar[ScaleFree]
 
     @override

@@ -13,7 +13,7 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, Metric, Reads
 from sparsescope.metrics.ranking import auroc, average_precision, false_positive_rate
 from sparsescope.softmax import log_max_softmax, log_normaliser
 from sparsescope.specs import listed
@@ -76,6 +76,19 @@ class OodAuroc(Metric):
     margin: ClassVar[float] = 0.01
 
     score: Annotated[str, AfterValidator(_known)] = "max_softmax"
+
+    @override
+    @property
+    def reads(self) -> Reads:
+        return "probabilities" if self.score == "max_softmax" else "logits"
+
+    @override
+    def check(self, benchmark: Benchmark) -> None:
+        for name, images in benchmark.ood.items():
+            if (same := benchmark.copies.get(f"ood:{name}")) is not None:
+                raise NotEvaluated(f"the out-of-distribution set {name} has the same images as {same}: leave it out")
+            if len(images) < 2:
+                raise NotEvaluated(f"the out-of-distribution set {name} has a single image")
 
     @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:

@@ -9,7 +9,8 @@ from typing_extensions import override
 from sparsescope.attacks.gradients import Loss
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.pgd_attack import PgdAttack
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension
+from sparsescope.metrics.gradients import OfGradients
 from sparsescope.metrics.robustness import robustness_details
 from sparsescope.units import FloatArray, Units, weighted_mean
 
@@ -17,7 +18,7 @@ __all__ = ["PgdAccuracy"]
 
 
 @dataclass(frozen=True, config=OPTIONS)
-class PgdAccuracy(Metric):
+class PgdAccuracy(OfGradients):
     """Top-1 accuracy after projected gradient steps within ε of the image: right before, and at every step.
 
     x_{t+1} = Π(x_t + α sign(∇_x L(x_t, y))) from a random x_0 within ε; L is the cross-entropy with the true label. An

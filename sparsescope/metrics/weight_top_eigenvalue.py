@@ -8,8 +8,10 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
+from sparsescope.measurements.base import Measured
 from sparsescope.measurements.weight_curvature import WeightSpectrum
 from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
+from sparsescope.metrics.gradients import require_finite
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["WeightTopEigenvalue"]
@@ -50,6 +52,12 @@ class WeightTopEigenvalue(Metric):
     def measurements(self, benchmark: Benchmark) -> tuple[WeightSpectrum, ...]:
         image_set = "test" if benchmark.train is None else "train"
         return (WeightSpectrum(image_set, self.images, self.images_per_unit, self.tolerance),)
+
+    @override
+    def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
+        units = super().units(own, dense, benchmark)
+        require_finite(units, "top_eigenvalue", "groups of images")
+        return units
 
     @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:

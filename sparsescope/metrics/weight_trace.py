@@ -8,8 +8,10 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
+from sparsescope.measurements.base import Measured
 from sparsescope.measurements.weight_curvature import LAYER, WeightCurvature
 from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
+from sparsescope.metrics.gradients import require_finite
 from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["WeightTrace"]
@@ -54,6 +56,12 @@ class WeightTrace(Metric):
     def measurements(self, benchmark: Benchmark) -> tuple[WeightCurvature, ...]:
         image_set = "test" if benchmark.train is None else "train"
         return (WeightCurvature(image_set, self.images, self.images_per_unit, self.probes, self.method),)
+
+    @override
+    def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
+        units = super().units(own, dense, benchmark)
+        require_finite(units, "quadratic", "micro-batches")
+        return units
 
     @override
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ def attack_curves(evaluation: Evaluation) -> dict[str, AttackCurve]:
 
 
 def grey_levels(epsilon: float) -> str:
-    """Return ε in grey levels of 255, such as `8`."""
+    """Return ε in gray levels of 255, such as `8`."""
     return f"{255 * epsilon:.3g}"
 
 
@@ -46,7 +46,7 @@ def attack_curve(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
         )  # fmt: skip
     every = sorted({epsilon for points in curves.values() for epsilon in points.epsilon})
     ax.set_xticks([255 * epsilon for epsilon in every], [grey_levels(epsilon) for epsilon in every])
-    ax.set(ylim=(0, 1), xlim=(0, None), xlabel="step ε, grey levels of 255", ylabel="accuracy")
+    ax.set(ylim=(0, 1), xlim=(0, None), xlabel="step ε, gray levels of 255", ylabel="accuracy")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.legend(frameon=False, fontsize=9, labelcolor=INK)
     plain_axes(ax, grid="both")

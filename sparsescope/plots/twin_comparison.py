@@ -35,7 +35,9 @@ def twin_comparison(summary: SweepSummary, ax: Axes | None = None) -> Axes:
     """
     metrics = _metrics(summary)
     if not metrics:
-        raise InputError("Expected a small dense twin with an evaluated metric beside the tickets, but there is none.")
+        raise InputError(
+            "Expected a small dense network with an evaluated metric beside the tickets, but there is none."
+        )
     ax = ax if ax is not None else new_axes(7.8, twin_comparison_height(summary))
     found = looks(summary)
     ratios = _ratios(summary)

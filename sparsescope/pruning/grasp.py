@@ -1,12 +1,15 @@
 """GraSP: keep the connections that the gradient flow after pruning needs, before training."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from math import inf
 
 import torch
 from torch import Tensor, nn
 
-from sparsescope.errors import OptionError
+from sparsescope.classifier import Classifier
+from sparsescope.curvature.derivatives import twice_differentiable
+from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.mask import head_weights, weight_tensors
 from sparsescope.pruning.subject import Batch, BatchNorm, Scores, Subject
 
@@ -38,6 +41,7 @@ def grasp(
 
     Raises:
         OptionError: temperature not positive and finite.
+        InputError: an operation of the network has no second derivative.
     """
     if not (isinstance(temperature, int | float) and 0 < temperature < inf):
         raise OptionError(f"Expected a temperature above 0, but got {temperature!r}.")
@@ -51,15 +55,27 @@ def grasp(
             total += part
     products = {name: torch.zeros_like(weight) for name, weight in subject.weights.items()}
     for batch in batches:
-        parts = _gradient(subject, batch, temperature, n, weights, create_graph=True)
-        inner = sum(((g * part).sum() for g, part in zip(gradient, parts, strict=True)), start=torch.tensor(0.0))
-        if not inner.requires_grad:  # the gradient does not depend on the weights: H = 0
-            continue
-        hessian_gradient = torch.autograd.grad(inner, list(subject.weights.values()), materialize_grads=True)
+        with _second_derivatives(subject):
+            parts = _gradient(subject, batch, temperature, n, weights, create_graph=True)
+            inner = sum(((g * part).sum() for g, part in zip(gradient, parts, strict=True)), start=torch.tensor(0.0))
+            if not inner.requires_grad:  # the gradient does not depend on the weights: H = 0
+                continue
+            hessian_gradient = torch.autograd.grad(inner, list(subject.weights.values()), materialize_grads=True)
         for total, part in zip(products.values(), hessian_gradient, strict=True):
             total += part
     subject.count_backward(3 * n)
     return {name: weight.detach() * products[name] for name, weight in subject.weights.items()}
+
+
+@contextlib.contextmanager
+def _second_derivatives(subject: Subject) -> Iterator[None]:
+    """Run a block that differentiates twice, as all curvature is computed: attention on its plain kernel."""
+    model = subject.model
+    try:
+        with twice_differentiable(model if isinstance(model, Classifier) else Classifier(model, name="the network")):
+            yield
+    except NotEvaluated as error:
+        raise InputError(f"GraSP differentiates twice, but {error}. Choose another method, such as snip.") from error
 
 
 def _scored(subject: Subject, head: bool) -> dict[str, nn.Parameter]:

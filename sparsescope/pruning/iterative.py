@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sparsescope.errors import InputError, OptionError
 from sparsescope.mask import Mask
 from sparsescope.pruning.collapse import warn_of_collapse
+from sparsescope.pruning.information import check_information
 from sparsescope.pruning.masking import make_mask
 from sparsescope.pruning.n_m import pattern
 from sparsescope.pruning.subject import candidates
@@ -117,7 +118,7 @@ def lth(
 
     Raises:
         OptionError: an option out of range.
-        InputError: nothing to prune, or `train` changed removed weights.
+        InputError: nothing to prune, `train` changed removed weights, or most weights left are equal in size.
 
     Warns:
         SparsescopeWarning: a whole layer is removed; the text names it.
@@ -165,6 +166,7 @@ def _tickets(
         module.load_state_dict(ticket.trained)
         scores = {name: weight.detach().abs() for name, weight in weights.items()}
         mask = make_mask(scores, target, scope=scope, method="lth", within=ticket.mask)
+        check_information(scores, mask, module, scope=scope, within=ticket.mask)
         warn_of_collapse(mask)
         if rewinds_weights:
             module.load_state_dict(ticket.rewound)

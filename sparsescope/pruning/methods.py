@@ -13,6 +13,7 @@ from sparsescope.errors import InputError, OptionError, SparsescopeError
 from sparsescope.mask import Mask
 from sparsescope.pruning.catalogue import find
 from sparsescope.pruning.collapse import warn_of_collapse
+from sparsescope.pruning.information import check_information
 from sparsescope.pruning.masking import make_mask
 from sparsescope.pruning.method import Method
 from sparsescope.pruning.n_m import pattern
@@ -65,12 +66,14 @@ def prune(
 
     Raises:
         OptionError: unknown method or option, or a value out of range.
-        InputError: batches missing or unusable, nothing to prune, or scores that do not fit the weights.
+        InputError: batches missing or unusable, nothing to prune, or scores that do not fit the weights or carry no
+            information (`check_information`): the mask would follow from the order of the weights.
         ArtefactError: `within` does not fit the network.
 
     Warns:
         SparsescopeWarning: a whole layer is removed, or layers hold weights that are left alone, such as recurrent ones
-            and those that are standardized in the forward pass; the text names them.
+            and those that are standardized in the forward pass; the text names them. A part of
+            the mask follows from the order of the weights, as their scores are equal.
 
     Example:
         >>> import sparsescope as ss
@@ -100,7 +103,11 @@ def prune(
         target = sparsity
         if sparsity is not None and step < steps and is_number(sparsity) and sparsity < 1:
             target = 1 - start ** (1 - step / steps) * (1 - sparsity) ** (step / steps)
-        within = make_mask(_scores(chosen, subject, options), target, scope=scope, method=chosen.name, within=within)
+        scores = _scores(chosen, subject, options)
+        mask = make_mask(scores, target, scope=scope, method=chosen.name, within=within)
+        if step == steps or pattern(scope) is not None:  # the first step makes all of N:M
+            check_information(scores, mask, subject.module, scope=scope, within=within)
+        within = mask
         within.apply(subject.module)
         if on_step is not None:
             on_step(step, steps)

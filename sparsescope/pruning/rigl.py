@@ -32,8 +32,8 @@ class RigL:
     the optimiser is left out. Instead each layer drops the fraction alpha / 2 (1 + cos(pi t / T)) of its weights,
     rounded down, those smallest in absolute value, and grows as many, those with the largest dense gradient among the
     removed ones. Grown weights start at 0, and the optimiser's buffers (momentum, Adam's moments) at grown and dropped
-    weights too; a weight that is dropped and grown at once stays as it is. Sparsity never changes. Source: Evci et al.
-    2020, algorithm 1.
+    weights too; a weight that is dropped and grown at once stays as it is. A layer whose removed weights have no
+    gradient is left as it is. Sparsity never changes. Source: Evci et al. 2020, algorithm 1.
 
     Gradient accumulation: one `step` per optimiser step; the accumulated gradient decides. Several processes (DDP):
     pass the inner module; as all see the same averaged gradients, all take the same decisions. Gradient clipping sees
@@ -176,7 +176,8 @@ class RigL:
     def _change(self, fraction: float) -> None:
         """Choose the new mask and clear the optimiser's buffers; `_apply` clears dropped weights, grown ones are 0."""
         for name, weight in self._weights.items():
-            if weight.grad is None:  # the loss does not depend on this layer: nothing says what to grow
+            # Where the loss does not depend on what is removed of a layer, nothing says what to grow.
+            if weight.grad is None or not bool(weight.grad.masked_fill(self._kept[name], 0).any()):
                 continue
             kept = _dropped_and_grown(weight, weight.grad, self._kept[name], fraction)
             changed = kept ^ self._kept[name]

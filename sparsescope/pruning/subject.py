@@ -1,8 +1,9 @@
 """Subject: the private copy of a network that a pruning method scores, with the batches it may look at."""
 
 import copy
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError, OptionError
+from sparsescope.errors import InputError, OptionError, SparsescopeError, SparsescopeWarning
 from sparsescope.mask import (
     fold_computed_weights,
     head_weights,
@@ -80,6 +81,7 @@ class Subject:
     weights: dict[str, nn.Parameter]
     data: Iterable[Batch] | None
     count_backward: Callable[[int], None]
+    _said: set[str] = field(default_factory=set, repr=False)
 
     @classmethod
     def of(
@@ -118,6 +120,11 @@ class Subject:
         return self.model.module if isinstance(self.model, Classifier) else self.model
 
     @property
+    def gives_probabilities(self) -> bool:
+        """Whether the network is said to return probabilities."""
+        return isinstance(self.model, Classifier) and self.model.output == "probabilities"
+
+    @property
     def device(self) -> torch.device:
         """The device of the network's weights."""
         return next(iter(self.weights.values())).device
@@ -130,19 +137,31 @@ class Subject:
     def batches(self) -> Iterator[Batch]:
         """Yield (images, labels) on the network's device.
 
+        While normalisation uses the statistics of batches, a last batch of one image joins the one before it, as in
+        training.
+
         Raises:
             InputError: no batches were given, or one is not a pair of images and one whole-number label each.
         """
         if self.data is None:
             raise InputError("This method looks at data: give batches, an iterable of (images, labels) tensors.")
+        placed = map(self._placed, self.data)
         empty = True
-        for batch in self.data:
-            images, labels = _checked(batch)
+        for batch in _joined(placed) if self._normalizes_by_batch else placed:
             empty = False
-            images = images.float() if images.dtype in _SHORT else images
-            yield images.to(self.device), labels.to(self.device).long()
+            yield batch
         if empty:
             raise InputError("Expected at least one batch of (images, labels), but the iterable is empty.")
+
+    def _placed(self, batch: object) -> Batch:
+        images, labels = _checked(batch)
+        images = images.float() if images.dtype in _SHORT else images
+        return images.to(self.device), labels.to(self.device).long()
+
+    @property
+    def _normalizes_by_batch(self) -> bool:
+        children = self.module.modules()
+        return any(child.training for child in children if isinstance(child, nn.modules.batchnorm._BatchNorm))
 
     def inputs(self) -> Iterator[Batch]:
         """Yield (inputs, labels) as `batches`, but as `module` takes them: a Classifier's pixels are normalised."""
@@ -165,10 +184,16 @@ class Subject:
         """Return the cross-entropy of logits / temperature, summed over the images of a batch.
 
         Raises:
-            InputError: as `logits`, or the network has no output for a label.
+            InputError: as `logits`, the network has no output for a label, or it returns probabilities.
         """
         images, labels = batch
-        logits = self.logits(images)
+        try:
+            logits = self.logits(images)
+        except InputError as error:
+            if len(images) > 1 or not self._normalizes_by_batch:
+                raise
+            raise InputError(f"{error} Give batches of at least 2 images, or batch_norm='running'.") from error
+        _refuse_probabilities(logits.detach())
         if int(labels.min()) < 0 or int(labels.max()) >= logits.shape[1]:
             raise InputError(
                 f"Expected labels 0–{logits.shape[1] - 1} (the network has {logits.shape[1]} outputs), but they are "
@@ -177,11 +202,22 @@ class Subject:
         return functional.cross_entropy(logits / temperature, labels, reduction="sum")
 
     def outputs(self, inputs: Tensor, module: nn.Module) -> Tensor:
-        """Return logits (N, K) of a changed copy of the network for inputs that no normalisation touches."""
+        """Return the outputs (N, K) of a changed copy of the network for inputs that no normalisation touches.
+
+        They are as the copy returns them, also where those of the network are probabilities.
+        """
         if isinstance(self.model, Classifier):
-            answered: Tensor = _answered(replace(self.model, module=module, mean=(0.0,), std=(1.0,)), inputs)
+            output = "logits" if self.gives_probabilities else self.model.output
+            changed = replace(self.model, module=module, mean=(0.0,), std=(1.0,), output=output)
+            answered: Tensor = _answered(changed, inputs)
             return answered
         return _checked_logits(_answered(module, inputs), len(inputs))
+
+    def warn(self, text: str) -> None:
+        """Warn (SparsescopeWarning) once, however often scores are computed."""
+        if text not in self._said:
+            self._said.add(text)
+            warnings.warn(text, SparsescopeWarning, stacklevel=5)
 
     def use_batch_norm(self, statistics: BatchNorm) -> None:
         """Let normalisation use the statistics of the `batch`, as in training, or its `running` ones.
@@ -205,14 +241,32 @@ def _counter(classifier: Classifier) -> Callable[[int], None]:
 def _answered(model: Callable[[Tensor], Any], images: Tensor) -> Any:
     try:
         return model(images)
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, SparsescopeError):
         raise
-    except (RuntimeError, TypeError) as error:  # what a network raises on images that are not for it
+    except (
+        RuntimeError,
+        TypeError,
+        ValueError,
+        AssertionError,
+    ) as error:  # what a network raises on images that are not for it
         cause = str(error).partition("\n")[0]
         kind = str(images.dtype).removeprefix("torch.")
         raise InputError(
             f"The network cannot take images of shape {tuple(images.shape)} and type {kind}: {cause}."
         ) from error
+
+
+def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield the batches, a last one of a single image with the one before it."""
+    held: list[Batch] = []
+    for batch in batches:
+        if len(held) == 2:
+            yield held.pop(0)
+        held.append(batch)
+    if len(held) == 2 and len(held[1][1]) == 1:
+        (images, labels), (image, label) = held
+        held = [(torch.cat([images, image]), torch.cat([labels, label]))]
+    yield from held
 
 
 def _checked_logits(output: object, n: int) -> Tensor:
@@ -223,6 +277,14 @@ def _checked_logits(output: object, n: int) -> Tensor:
             "Wrap it in a Classifier with output=... (an index, a key or 'probabilities')."
         )
     return output
+
+
+def _refuse_probabilities(outputs: Tensor) -> None:
+    if bool((outputs >= 0).all()) and bool(((outputs.sum(1) - 1).abs() < 1e-3).all()):
+        raise InputError(
+            "Expected the network to return logits, but each row is positive and adds up to 1: they are probabilities. "
+            "Wrap it in a Classifier with output='probabilities' (--model-output probabilities)."
+        )
 
 
 def _checked(batch: object) -> Batch:

@@ -17,6 +17,7 @@ from sparsescope.plots.style import (
     PAPER,
     SEVENTH,
 )
+from sparsescope.printable import printable
 
 __all__ = ["inline"]
 
@@ -49,5 +50,5 @@ def inline(figure: Figure, prefix: str, title: str) -> Markup:
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
     for colour, name in _VARIABLES.items():
         text = text.replace(f": {colour}", f": var(--{name.replace(' ', '-')}, {colour})")
-    label = Markup(' role="img" aria-label="{}"').format(title)
+    label = Markup(' role="img" aria-label="{}"').format(printable(title))
     return Markup(text.replace("<svg", f"<svg{label}", 1).strip())

@@ -52,7 +52,7 @@ def _suite(evaluation: Evaluation, candidate: str, name: str) -> ElementTree.Ele
         suite.set("timestamp", evaluation.created[:19])
     for dimension, row in rows:
         case = ElementTree.SubElement(
-            suite, "testcase", classname=_clean(f"{name}.{dimension}"), name=row.name, time="0"
+            suite, "testcase", classname=_clean(f"{name}.{dimension}"), name=_clean(row.name), time="0"
         )
         if row.outcome == "fail":
             failure = ElementTree.SubElement(case, "failure", type="margin", message=_clean(_message(row)))

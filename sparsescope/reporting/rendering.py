@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sparsescope.printable import printable
 
 __all__ = ["html_environment", "markdown"]
 
 
 def html_environment() -> Environment:
     """Return the templates of HTML pages."""
-    return _environment(autoescape=True)
+    return _environment(autoescape=True, finalize=_shown)
 
 
 def markdown(template: str, context: Mapping[str, Any]) -> str:
@@ -30,9 +33,14 @@ def _environment(**options: Any) -> Environment:
     )
 
 
+def _shown(value: Any) -> Any:
+    """Return a text without control characters, which is escaped after that; markup as it is."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _escaped(value: Any) -> str:
     """Return a text as Markdown shows it literally: names may hold anything, also in tables."""
-    text = " ".join(str(value).split())
+    text = printable(" ".join(str(value).split()))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\`*\[\]|#~])", r"\\\1", text)
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)

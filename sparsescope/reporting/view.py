@@ -19,7 +19,7 @@ from sparsescope.reporting.notes import (
 from sparsescope.reporting.reading import how_to_read
 from sparsescope.reporting.rows import OUTCOME_WORDS, groups, ordered
 from sparsescope.reporting.sides import changed_sides
-from sparsescope.results import Evaluation, ImageSetInfo, MetricResult, ModelInfo, Outcome
+from sparsescope.results import Evaluation, ImageSetInfo, MetricResult, ModelInfo, NormalizationInfo, Outcome
 
 __all__ = ["comparison_view", "evaluation_view", "radar_stem"]
 
@@ -176,6 +176,13 @@ def _facts(evaluation: Evaluation) -> dict[str, str]:
     }
 
 
+def _normalization(info: NormalizationInfo | None) -> str:
+    if info is None:
+        return "unknown"
+    mean, std = (", ".join(f"{number:g}" for number in numbers) for numbers in (info.mean, info.std))
+    return f"mean ({mean}), std ({std}){f', from {info.source}' if info.source else ''}"
+
+
 def _model(model: ModelInfo) -> dict[str, Any]:
     return {
         "name": model.name,
@@ -183,7 +190,8 @@ def _model(model: ModelInfo) -> dict[str, Any]:
         "facts": {
             "Path": model.path or "handed over in Python",
             "SHA-256": model.sha256 or "–",
-            "Architecture": model.architecture or "unknown",
+            "Architecture": f"{model.architecture or 'unknown'}{' (a guess)' if model.architecture_guessed else ''}",
+            "Normalization": _normalization(model.normalization),
             "Parameters": count(model.parameters),
             "Non-zero": f"{count(model.nonzero)} ({percent(model.nonzero / max(model.parameters, 1))})",
             "Sparsity": f"{percent(model.sparsity.prunable)} of prunable weights, "

@@ -1,6 +1,7 @@
 """Writes the report's files."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sparsescope.errors import InputError
@@ -9,7 +10,7 @@ from sparsescope.reporting.formats import FORMATS, Content
 from sparsescope.results import Evaluation
 from sparsescope.specs import load
 
-__all__ = ["evaluation_json", "report"]
+__all__ = ["Written", "evaluation_json", "report", "write_all"]
 
 
 def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path) -> dict[str, Path]:
@@ -40,6 +41,31 @@ def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path
         >>> ss.report(evaluation, "out")["report.html"].as_posix()
         'out/report.html'
     """
+    written = write_all(evaluations, directory)
+    for error in written.failures.values():
+        raise error
+    return written.paths
+
+
+@dataclass(frozen=True)
+class Written:
+    """What there is of a report.
+
+    Args:
+        paths: file name -> path.
+        failures: format -> why it could not be made or written.
+    """
+
+    paths: dict[str, Path]
+    failures: dict[str, Exception]
+
+
+def write_all(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path) -> Written:
+    """Write the report as `report` does; a format that fails costs no other, and is told of in what is returned.
+
+    Raises:
+        InputError: nothing to report, or the folder cannot be made.
+    """
     found = [evaluations] if isinstance(evaluations, Evaluation) else list(evaluations)
     if not found:
         raise InputError("Expected at least one evaluation to report, but got none.")
@@ -48,21 +74,16 @@ def report(evaluations: Evaluation | Sequence[Evaluation], directory: str | Path
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"Cannot make the folder {directory}: {error.strerror}.") from error
-    paths: dict[str, Path] = {}
-    failures: list[Exception] = []
+    written = Written({}, {})
     for name, place in FORMATS.items():
         try:
-            made = _made(name, place, found, paths)
-        except Exception as error:  # of a format's own code: it costs that format alone
+            for file, data in _made(name, place, found, written.paths).items():
+                write_atomically(directory / file, data)
+                written.paths[file] = directory / file
+        except Exception as error:  # of a format's own code, or of the disk
             error.add_note(f"This came while {name} was made ({place}); the other files of the report are written.")
-            failures.append(error)
-            continue
-        for file, data in made.items():
-            write_atomically(directory / file, data)
-            paths[file] = directory / file
-    if failures:
-        raise failures[0]
-    return paths
+            written.failures[name] = error
+    return written
 
 
 def _made(name: str, place: str, evaluations: list[Evaluation], there: Collection[str]) -> Mapping[str, bytes]:

@@ -22,7 +22,10 @@ from sparsescope.results.reading import explained
 from sparsescope.results.records import Dimension, MarginKind
 from sparsescope.units import Estimate
 
-__all__ = ["Difference", "MetricResult", "MetricValue"]
+__all__ = ["BROKE", "Difference", "MetricResult", "MetricValue"]
+
+BROKE = "it broke: "
+"""How the reason begins where a measurement raised an error that nobody expected."""
 
 PERCENT_UNITS = ("fraction", "probability")
 """Units whose numbers are shown in percent."""
@@ -38,6 +41,11 @@ class MetricValue(Record):
     interval: OptionalInterval = None
     standard_error: OptionalFloat = None
     n: Count | None = None
+
+    @property
+    def broke(self) -> bool:
+        """Whether it was not evaluated because of an error that nobody expected, and not for a known reason."""
+        return self.status == "not evaluated" and (self.reason or "").startswith(BROKE)
 
     @model_validator(mode="after")
     def _measured_where_there_is_a_value(self) -> Self:

@@ -34,9 +34,8 @@ def read_record(kind: type[R], path: Path, *, schema: str, name: str, hint: str 
         json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair could be read, but not written again
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.{hint}") from error
-    except (ValueError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise InputError(f"{path} is not JSON ({why}). Expected {name}; was it cut off or changed?") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({error}). Expected {name}; was it cut off or changed?") from error
     found = content.get("schema") if isinstance(content, dict) else None
     if found != schema:
         raise InputError(f'Expected {path} to have "schema": "{schema}", but got {found!r}.')

@@ -16,6 +16,7 @@ __all__ = [
     "MarginKind",
     "MetricVerdict",
     "ModelInfo",
+    "NormalizationInfo",
     "Outcome",
     "PaperVerdict",
     "Radar",
@@ -65,16 +66,29 @@ class SparsityInfo(Record):
     layers: tuple[LayerInfo, ...]
 
 
+class NormalizationInfo(Record):
+    """Mean and standard deviation per channel, in [0, 1] units, and where they come from."""
+
+    mean: tuple[Finite, ...]
+    std: tuple[Finite, ...]
+    source: str | None = None
+
+
 class ModelInfo(Record):
-    """One evaluated model."""
+    """One evaluated model.
+
+    `architecture_guessed` where nothing but names and shapes of its weights says what its architecture is.
+    """
 
     name: str
     role: Literal["dense", "candidate"]
     path: str | None
     sha256: str | None
     architecture: str | None
+    architecture_guessed: bool = False
     parameters: Count
     nonzero: Count
+    normalization: NormalizationInfo | None = None
     sparsity: SparsityInfo
     warnings: tuple[str, ...] = ()
 

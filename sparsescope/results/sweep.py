@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from sparsescope.files import write_atomically
+from sparsescope.files import is_inside, write_atomically
 from sparsescope.results.base import PlainDict, Share
 from sparsescope.results.evaluation import Evaluation
 from sparsescope.results.reading import read_record
@@ -13,6 +13,16 @@ from sparsescope.results.reading import read_record
 __all__ = ["SWEEP_SCHEMA", "Sweep", "SweepPoint", "Trained"]
 
 SWEEP_SCHEMA: Literal["sparsescope.sweep/1"] = "sparsescope.sweep/1"
+
+
+def _inside(name: str) -> str:
+    if not is_inside(name):
+        raise ValueError(f"expected a path below the sweep's folder, but got {name!r}")
+    return name
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+"""A path relative to the sweep's folder, which does not lead out of it."""
 
 
 class SweepPoint(BaseModel):
@@ -36,8 +46,8 @@ class SweepPoint(BaseModel):
     target: Share | None
     sparsity: Annotated[float, Field(ge=-1e6, le=1)]
     model: str
-    evaluation: str
-    checkpoint: str
+    evaluation: Inside
+    checkpoint: Inside
 
 
 class Trained(BaseModel):
@@ -66,6 +76,7 @@ class Sweep(BaseModel):
         recipe: the recipe, as plain values.
         points: what has been evaluated so far.
         trained: how, by method as curves call it, `dense` and `small`; older records do not have it.
+        contents: digests of the images, networks and training that it is made of, by name; likewise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -77,6 +88,7 @@ class Sweep(BaseModel):
     recipe: PlainDict
     points: tuple[SweepPoint, ...] = ()
     trained: dict[str, Trained] = {}
+    contents: dict[str, str] = {}
 
     def save(self, folder: str | Path) -> None:
         """Write sweep.json into the sweep's folder, atomically."""

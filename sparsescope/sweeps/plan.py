@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.evaluation.plan import make_plan
+from sparsescope.evaluation.plan import Plan, make_plan
 from sparsescope.pruning import CATALOGUE
 from sparsescope.pruning.iterative import round_sparsities
 from sparsescope.results import Pairs
@@ -25,6 +25,7 @@ __all__ = [
     "Speed",
     "estimate",
     "evaluation_passes",
+    "evaluation_plan",
     "measure_speed",
     "points",
     "trainings",
@@ -105,11 +106,15 @@ def trainings(recipe: SweepRecipe) -> dict[str, int]:
     return runs
 
 
+def evaluation_plan(recipe: SweepRecipe, benchmark: Benchmark) -> Plan:
+    """Return what is measured of one network."""
+    one = Pairs.of_one_dense(["dense"])
+    return make_plan(recipe.evaluation.settings().metrics, benchmark, recipe.evaluation.seed, one)
+
+
 def evaluation_passes(recipe: SweepRecipe, benchmark: Benchmark) -> float:
     """Return about how many forward passes of one image the evaluation of one network takes."""
-    one = Pairs.of_one_dense(["dense"])
-    plan = make_plan(recipe.evaluation.settings().metrics, benchmark, recipe.evaluation.seed, one)
-    return sum(task.cost * len(task.ids) for task in plan.tasks)
+    return sum(task.cost * len(task.ids) for task in evaluation_plan(recipe, benchmark).tasks)
 
 
 def estimate(recipe: SweepRecipe, benchmark: Benchmark, parameters: int) -> Cost:

@@ -17,7 +17,10 @@ from sparsescope.userfiles import object_name
 
 __all__ = ["EvaluationRecipe", "SweepRecipe"]
 
+_MOST_ROUNDS = 90  # 1 - 0.8^90 is 0.999999998
 _GRID = ("name", "description", "source", "small", "methods", "sparsities", "rounds", "seeds")
+_BY_CONTENT = ("data", "train", "architecture", "small", "training")  # their content counts, not how they are called
+_IMAGES = ("ood", "corrupted", "probe")  # of `evaluation`, likewise
 
 
 class EvaluationRecipe(BaseModel):
@@ -121,8 +124,15 @@ class SweepRecipe(BaseModel):
     @field_validator("rounds", "seeds")
     @classmethod
     def _whole(cls, values: tuple[int, ...]) -> tuple[int, ...]:
-        if any(value < 0 for value in values):
-            raise ValueError("expected whole numbers that are not negative")
+        if any(not 0 <= value < 2**64 for value in values):
+            raise ValueError("expected whole numbers that are not negative, below 2**64")
+        return values
+
+    @field_validator("rounds")
+    @classmethod
+    def _leaves_weights(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if any(value > _MOST_ROUNDS for value in values):
+            raise ValueError(f"expected rounds of at most {_MOST_ROUNDS}: more leave no weights")
         return values
 
     @model_validator(mode="after")
@@ -152,6 +162,27 @@ class SweepRecipe(BaseModel):
     def own_recipes(self) -> dict[str, Recipe]:
         """How tickets are trained by methods that have a recipe of their own, as `methods` names them."""
         return {name: self.training_recipe(name) for name in schedules.own(self.training) if name in self.methods}
+
+    @property
+    def without_effect(self) -> list[str]:
+        """Say which settings no method reads, one sentence each."""
+        methods = [find(method) for method in self.methods]
+        said = [
+            f"options.{name} has no effect: {name} is not among the methods."
+            for name in self.options
+            if name not in self.methods
+        ]
+        said += [
+            f"training.methods.{name} has no effect: {name} is not among the methods." for name in self.unused_recipes
+        ]
+        asked = {
+            "rewind": all(method.start == "initial" for method in methods) and "no method rewinds a trained network",
+            "score_images": all(method.looks_at != "images" for method in methods) and "no method looks at images",
+        }
+        said += [
+            f"{name} has no effect: {why}." for name, why in asked.items() if why and name in self.model_fields_set
+        ]
+        return said
 
     @property
     def unused_recipes(self) -> list[str]:
@@ -206,13 +237,20 @@ class SweepRecipe(BaseModel):
         training = schedules.joined(self.training, other.training, self.methods)
         return self.model_copy(update={**grid, **both, "small": self.small or other.small, "training": training})
 
-    def differences(self, other: Mapping[str, Any]) -> list[str]:
+    def differences(self, other: Mapping[str, Any], *, by_content: bool) -> list[str]:
         """Return the keys, beside those of the grid, in which another recipe's plain values differ from this one's.
 
         Recipes that methods have of their own are not compared: each ticket's `ticket.json` has the one that made it.
+
+        Args:
+            other: the other recipe's plain values.
+            by_content: whether to leave out what is compared by its content (`contents`).
         """
         mine, other = self.model_dump(mode="json"), dict(other)
         for values in (mine, other):
             values["training"] = schedules.shared(values.get("training") or {})
+            if by_content:
+                values |= dict.fromkeys(_BY_CONTENT)
+                values["evaluation"] = {**values["evaluation"], **dict.fromkeys(_IMAGES)}
         grown = {*_GRID} if self.small is None or other.get("small") is None else {*_GRID} - {"small"}
         return [name for name in mine if name not in grown and mine[name] != other.get(name)]

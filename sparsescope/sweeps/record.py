@@ -17,9 +17,10 @@ from filelock import FileLock, Timeout
 
 import sparsescope
 from sparsescope.errors import InputError, OptionError
-from sparsescope.files import write_atomically
+from sparsescope.files import read_json, write_atomically
 from sparsescope.pruning import find
 from sparsescope.results import Evaluation, Sweep, SweepPoint
+from sparsescope.sweeps.contents import Contents, recorded, respelled
 from sparsescope.sweeps.plan import Point, chain, points
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.requests import check_made
@@ -96,24 +97,35 @@ def _digest_of(path: Path, changed: int, size: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def open_record(recipe: SweepRecipe, folder: Path) -> Sweep:
-    """Return the record in the folder, which is made if need be, or a new one."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be made a folder: {error.strerror}. Choose another place.") from error
+def open_record(recipe: SweepRecipe, folder: Path, contents: Contents) -> Sweep:
+    """Return the record in the folder, or a new one.
+
+    Args:
+        recipe: of this command.
+        folder: of the sweep.
+        contents: of the recipe: files may have moved since, but not changed.
+
+    Raises:
+        OptionError: the folder holds the sweep of another recipe, or of other content; the text names what differs.
+    """
     if (folder / "sweep.json").exists():
-        record = Sweep.load(folder)
+        record = respelled(Sweep.load(folder), recipe)
         clashing = [method for method in record.recipe.get("methods", ()) if _clashes(method, recipe)]
         if clashing:
             raise OptionError(
                 f"{folder} holds the sweep {record.name} with {clashing[0]}, whose runs are called as a method's are "
-                "here. Write it as that sweep did, rename the function, or choose another folder."
+                "here. Rename the function, or choose another folder."
             )
-        if differing := recipe.differences(record.recipe):
+        if differing := recipe.differences(record.recipe, by_content=bool(record.contents)):
             raise OptionError(
                 f"{folder} holds the sweep {record.name} with other settings: {', '.join(differing)}. Choose another "
-                "folder, or the same settings; methods, sparsities, seeds and the small twin may change."
+                "folder, or the same settings; methods, sparsities, seeds and the small dense network may change."
+            )
+        if changed := contents.changed_since(record, folder):
+            raise OptionError(
+                f"{folder} holds the sweep {record.name} with another content: {', '.join(changed)} changed. Its "
+                "finished networks are not mixed with new ones: choose another folder, or give the same content, "
+                "which may lie elsewhere."
             )
         return record
     return Sweep(
@@ -122,6 +134,7 @@ def open_record(recipe: SweepRecipe, folder: Path) -> Sweep:
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         recipe=recipe.model_dump(mode="json"),
         trained=recipe.trained(),
+        contents=dict(contents.parts),
     )
 
 
@@ -145,26 +158,35 @@ def check_tickets(recipe: SweepRecipe, whole: SweepRecipe, folder: Path) -> None
             check_made(folder / f"seed-{point.seed}", find(point.method), point.name, schedule)
 
 
-def save_record(recipe: SweepRecipe, done: Mapping[Point, SweepPoint], folder: Path, *, check: bool = False) -> Sweep:
+def save_record(
+    recipe: SweepRecipe,
+    done: Mapping[Point, SweepPoint],
+    folder: Path,
+    contents: Contents,
+    *,
+    check: bool = False,
+) -> Sweep:
     """Add what is done to the record, in the plan's order, and write it if that is new; return it.
 
     Args:
         recipe: of this command; the record keeps what other commands were asked for.
         done: finished points.
         folder: of the sweep.
+        contents: of the recipe.
         check: whether to drop what else the record lists where it does not lie there any more.
     """
     with _locked(folder):
-        record = open_record(recipe, folder)
-        whole = recipe.joined(SweepRecipe.model_validate(record.recipe))
+        record = open_record(recipe, folder, contents)
+        whole = recipe.joined(recorded(record, folder))
         every = {Point(known.method, known.target, known.seed): known for known in record.points} | dict(done)
         lost = {point for point in every if check and point not in done and finished(folder, point) is None}
         found = tuple(every[point] for point in points(whole) if point in every and point not in lost)
         plain = whole.model_dump(mode="json")
         trained = record.trained | recipe.trained()
-        changes = {"name": whole.name, "recipe": plain, "points": found, "trained": trained}
+        parts = {**record.contents, **contents.parts}
+        changes = {"name": whole.name, "recipe": plain, "points": found, "trained": trained, "contents": parts}
         updated = record.model_copy(update=changes)
-        if updated != record or not (folder / "sweep.json").exists():
+        if not (folder / "sweep.json").exists() or updated != Sweep.load(folder):
             updated.save(folder)
         return updated
 
@@ -178,12 +200,16 @@ def save_failures(folder: Path, failures: Sequence[Failure], tried: Collection[P
         tried: points that it tried; of a seed whose dense network it tried, at least one.
     """
     path = folder / "failures.json"
-    seeds = {point.seed for point in tried}
+    seeds, runs = {point.seed for point in tried}, {(point.seed, point.name) for point in tried}
     with _locked(folder):
         kept = [
             failure
             for failure in _failures(path)
-            if (failure.seed not in seeds if failure.method == "dense" else failure.point not in tried)
+            if (
+                failure.seed not in seeds
+                if failure.method == "dense"
+                else (failure.seed, failure.point.name) not in runs
+            )
         ]
         if listed := [*kept, *failures]:
             content = json.dumps([dataclasses.asdict(failure) for failure in listed], indent=2) + "\n"
@@ -195,7 +221,7 @@ def save_failures(folder: Path, failures: Sequence[Failure], tried: Collection[P
 def _failures(path: Path) -> list[Failure]:
     """Return what failed before; nothing where the list is missing or damaged: it is tried again in any case."""
     try:
-        return [Failure(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+        return [Failure(**entry) for entry in read_json(path)]
     except (OSError, ValueError, TypeError):
         return []
 

@@ -1,16 +1,17 @@
 """What a ticket is asked to be: refused before anything is trained, and kept beside it as `ticket.json`."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sparsescope.curves.records import SMALL
 from sparsescope.errors import OptionError
+from sparsescope.files import read_json
 from sparsescope.pruning import CATALOGUE, Method
 from sparsescope.pruning.masking import check_scope
 from sparsescope.sweeps.workshop import Workshop
 from sparsescope.training import Recipe
+from sparsescope.userfiles import without_place
 
 __all__ = ["check_made", "check_own_recipe", "check_request", "checked_settings", "settings_file"]
 
@@ -78,11 +79,12 @@ def checked_settings(workshop: Workshop, chosen: Method, name: str) -> dict[str,
     mine: dict[str, Any] = {
         **_plain(workshop.recipe),
         "seed": workshop.seed,
-        "architecture": workshop.architecture,
+        "architecture": without_place(workshop.architecture),
         "mean": workshop.mean and list(workshop.mean),
         "std": workshop.std and list(workshop.std),
         "fingerprint of the data": workshop.images.fingerprint,
         "dense network": None if workshop.parent is None else workshop.dense().origin.sha256,
+        **({} if workshop.parent_weights is None else {"weights of the dense network": workshop.parent_weights}),
         "rewind": workshop.rewind,
         "scope": workshop.scope,
         "prune_head": workshop.prune_head,
@@ -121,7 +123,7 @@ def _check_noted(folder: Path, chosen: Method, name: str, mine: Mapping[str, Any
             f"{folder / name} holds a ticket of other code: the file of {chosen.name} has changed since. Remove that "
             "folder, or choose another one."
         )
-    theirs = {**_LATER, **noted}
+    theirs = {**_LATER, **noted, "architecture": without_place(str(noted.get("architecture", "")))}
     differing = [
         f"{key} is {theirs[key]!r:.40} there and {mine[key]!r:.40} here"
         for key in mine
@@ -136,6 +138,6 @@ def _check_noted(folder: Path, chosen: Method, name: str, mine: Mapping[str, Any
 def _noted(path: Path) -> dict[str, Any] | None:
     """Return the settings in a file, None where there is none; OptionError if it is damaged."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        return dict(read_json(path)) if path.exists() else None
     except (ValueError, TypeError) as error:
         raise OptionError(f"{path} is damaged ({error}). Remove {path.parent}, or choose another folder.") from error

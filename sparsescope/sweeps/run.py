@@ -23,6 +23,8 @@ from sparsescope.evaluation import DataOptions, Execution, evaluate_task, open_t
 from sparsescope.evaluation.measure import Progress
 from sparsescope.evaluation.task import open_data as open_benchmark
 from sparsescope.results import Sweep
+from sparsescope.sweeps.checks import check_networks, make_folder
+from sparsescope.sweeps.contents import Contents, contents_of, recorded
 from sparsescope.sweeps.plan import Point, points
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.record import (
@@ -147,23 +149,26 @@ def run_sweep(
         benchmark: the recipe's data, if they are open already.
 
     Raises:
-        OptionError: the folder holds the sweep of another recipe, or tickets of other code or another training, or a
-            method is unknown.
-        InputError: data that cannot be used, or files that cannot be written.
+        OptionError: the folder holds the sweep of another recipe or of other images, or tickets of other code or
+            another training, or a method or architecture is unknown.
+        InputError: data or networks that cannot be used, or files that cannot be written. Nothing has been trained.
     """
     resources = resources or Resources()
     recipe.check_methods()
-    record = open_record(recipe, folder)
-    whole = recipe.joined(SweepRecipe.model_validate(record.recipe))
+    benchmark = open_data(recipe) if benchmark is None else benchmark
+    contents = contents_of(recipe, benchmark)
+    record = open_record(recipe, folder, contents)
+    whole = recipe.joined(recorded(record, folder))
     check_tickets(recipe, whole, folder)
     done = {point: found for point in points(whole) if (found := finished(folder, point)) is not None}
-    save_record(recipe, done, folder, check=True)
+    open_points = [point for point in points(recipe) if point not in done]
+    if open_points:
+        check_networks(recipe, benchmark, make_workshop(recipe, benchmark, folder, open_points[0].seed, resources))
+    make_folder(folder)
+    save_record(recipe, done, folder, contents, check=True)
     for point in points(recipe):
         if point in done and told is not None:
             told(point, "evaluation", 1.0, f"{point.name} is done")
-    open_points = [point for point in points(recipe) if point not in done]
-    if open_points and benchmark is None:
-        benchmark = open_data(recipe)
     failures: list[Failure] = []
     tried, busy = set(done), []
     for seed in dict.fromkeys(point.seed for point in open_points):
@@ -171,9 +176,8 @@ def run_sweep(
             if not mine:
                 busy.append(seed)
                 continue
-            assert benchmark is not None  # open points have it opened
             pending = [point for point in open_points if point.seed == seed]
-            failures += _Bench(recipe, benchmark, folder, seed, resources, told).make_all(pending)
+            failures += _Bench(recipe, contents, benchmark, folder, seed, resources, told).make_all(pending)
             tried.update(pending)
     save_failures(folder, failures, tried)
     return Outcome(Sweep.load(folder), tuple(failures), tuple(busy))
@@ -184,6 +188,7 @@ class _Bench:
     """The work on one seed."""
 
     recipe: SweepRecipe
+    contents: Contents
     benchmark: Benchmark
     folder: Path
     seed: int
@@ -205,7 +210,7 @@ class _Bench:
                 continue
             found = finished(self.folder, point)
             assert found is not None
-            save_record(self.recipe, {point: found}, self.folder)
+            save_record(self.recipe, {point: found}, self.folder, self.contents)
         return failures
 
     def make(self, point: Point) -> None:

@@ -50,6 +50,7 @@ class Workshop:
         std: likewise.
         parent: checkpoint of a dense network that is trained already; if our training wrote it, the weights kept
             beside it serve for rewinding.
+        parent_weights: which of several state dicts in that file, as `load_classifier` takes it.
         rewind: what goes back to epoch K where trained weights are pruned: the `"weights"`, and the schedule with them,
             or the `"learning_rate"` schedule alone. Default: the weights, where they were kept.
         scope: which weights compete; default: that of the method.
@@ -78,6 +79,7 @@ class Workshop:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     parent: Path | None = None
+    parent_weights: str | None = None
     rewind: Rewind | None = None
     scope: str | None = None
     prune_head: bool = False
@@ -94,7 +96,8 @@ class Workshop:
     def dense(self) -> Classifier:
         """Return the dense network as it is after training, which takes place now if it has not yet."""
         if self.parent is not None:
-            return load_classifier(self.parent, arch=self.architecture or None, mean=self.mean, std=self.std)
+            arch = self.architecture or None
+            return load_classifier(self.parent, arch=arch, mean=self.mean, std=self.std, weights=self.parent_weights)
         return self.stored(self.train("dense", self.initial(), recipe=self.recipe))
 
     @property

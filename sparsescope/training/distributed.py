@@ -42,12 +42,19 @@ class Ranks:
             for buffer in module.buffers():
                 distributed.broadcast(buffer, 0)
 
-    def parallel(self, module: nn.Module) -> nn.Module:
-        """Return the module, or with several processes one around it that averages gradients over them."""
+    def parallel(self, module: nn.Module, *, unused: bool = False) -> nn.Module:
+        """Return the module, or with several processes one around it that averages gradients over them.
+
+        Args:
+            module: on its device.
+            unused: whether the loss does not depend on some of its parameters, as on those of a head that is not read.
+        """
         if self.size == 1:
             return module
         device = next(module.parameters()).device
-        return nn.parallel.DistributedDataParallel(module, device_ids=[device] if device.type == "cuda" else None)
+        return nn.parallel.DistributedDataParallel(
+            module, device_ids=[device] if device.type == "cuda" else None, find_unused_parameters=unused
+        )
 
 
 def join(device: torch.device) -> tuple[Ranks, torch.device]:

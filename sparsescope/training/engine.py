@@ -38,6 +38,11 @@ class Engine:
     ) -> None:
         self.classifier, self.module, self.hook, self.ranks = classifier, classifier.module, hook, ranks
         self.device = classifier.device
+        if not any(parameter.requires_grad for parameter in self.module.parameters()):
+            raise InputError(
+                f"Expected {classifier.name} to have parameters to train, but all are frozen. Call requires_grad_() on "
+                "the module, or on the layers that are to be trained."
+            )
         self.optimiser = torch.optim.SGD(
             self.module.parameters(),
             lr=0.0,
@@ -50,12 +55,33 @@ class Engine:
         self._forward = classifier
         hook.start(self.module, self.optimiser)
 
-    def start(self) -> None:
-        """Get ready for the first step, after weights and states are what they shall be."""
-        parallel = self.ranks.parallel(self.module)
+    def start(self, shape: tuple[int, int, int]) -> None:
+        """Get ready for the first step, after weights and states are what they shall be.
+
+        Args:
+            shape: (C, H, W) of the images.
+        """
+        parallel = self.module
+        if self.ranks.size > 1:
+            parallel = self.ranks.parallel(self.module, unused=self._has_unused(shape))
         whole = self.classifier
         if parallel is not self.module:  # its parameters have other names, which no mask fits
             self._forward = Classifier(parallel, whole.mean, whole.std, Mask({}), whole.output, whole.name)
+
+    def _has_unused(self, shape: tuple[int, int, int]) -> bool:
+        """Return whether the logits in training do not depend on some parameters; the network stays as it is."""
+        parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        buffers = [(buffer, buffer.clone()) for buffer in self.module.buffers()]
+        devices = [self.device] if self.device.type == "cuda" else []
+        self.module.train()
+        with torch.random.fork_rng(devices=devices):
+            logits = self.classifier(torch.full((2, *shape), 0.5))
+            gradients = torch.autograd.grad(logits.sum(), parameters, allow_unused=True)
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        self.classifier.passes.forward -= 2
+        return any(gradient is None for gradient in gradients)
 
     def step(self, batch: Batch, step: int, learning_rate: float) -> Tensor:
         """Make one step; return [summed loss, number right, number of images] of this process's batch (3,)."""
@@ -63,7 +89,7 @@ class Engine:
             group["lr"] = learning_rate
         labels = batch.labels.to(self.device)
         with torch.autocast(self.device.type, getattr(torch, self._precision), enabled=self._precision != "float32"):
-            logits = self._forward(batch.images)
+            logits = self._logits(batch.images)
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self._smoothing)
         self.optimiser.zero_grad()
         self._scaler.scale(loss * batch.factor).backward()  # type: ignore[no-untyped-call]
@@ -73,6 +99,17 @@ class Engine:
         self._scaler.update()
         self.hook.after_step(self.module, self.optimiser, step)
         return self.totals(logits, labels, loss) * (1.0 if batch.count else 0.0)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        try:
+            return self._forward(images)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise InputError(
+                f"BatchNorm has no use for one value per channel, but a step of {self.classifier.name} is shown "
+                f"{len(images)} image{'s' * (len(images) != 1)} of shape {tuple(images.shape[1:])}. Raise batch_size."
+            ) from error
 
     def _may_step(self, step: int) -> bool:
         if self._scaler.is_enabled():

@@ -91,11 +91,12 @@ class RunFolder:
             training=training,
         )
 
-    def load(self, identity: Mapping[str, Any]) -> Stored | None:
+    def load(self, identity: Mapping[str, Any], earlier: Mapping[str, Any] | None = None) -> Stored | None:
         """Return what the run goes on from; None where it has not finished an epoch.
 
         Args:
             identity: what decides the run's numbers, by name: it must be what the run began with.
+            earlier: what earlier versions noted instead, of some of these names.
 
         Raises:
             OptionError: another run is kept here; the text names what differs.
@@ -111,7 +112,7 @@ class RunFolder:
         differing = [
             f"{name} is {_shown(theirs.get(name))} there and {_shown(identity.get(name))} here"
             for name in dict.fromkeys([*theirs, *identity])
-            if theirs.get(name) != identity.get(name)
+            if theirs.get(name) not in (identity.get(name), (earlier or {}).get(name, identity.get(name)))
         ]
         if differing:
             raise OptionError(

@@ -91,7 +91,7 @@ def train(
     run = _Run(engine, images, recipe, first, stop, seed, test, workers, folder, *told)
     if folder is not None:
         run.resume(folder, precision)
-    engine.start()
+    engine.start(images.shape)
     try:
         if not run.history:
             run.keep()
@@ -141,7 +141,8 @@ class _Run:
             "fingerprint of the initial network": engine.classifier.fingerprint(),
             "fingerprint of the mask": _digest(engine.mask),
         }
-        stored = folder.load(self.identity)
+        earlier = {"fingerprint of the initial network": engine.classifier.fingerprint(with_place=True)}
+        stored = folder.load(self.identity, earlier)
         if stored is None:
             return
         engine.load_state_dict(stored.state, stored.weights)

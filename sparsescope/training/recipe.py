@@ -1,12 +1,12 @@
 """Recipe: everything of a training run that a paper states. The recipes of the package are TOML files in `recipes/`."""
 
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from sparsescope import files
 from sparsescope.errors import OptionError
 
 __all__ = ["Recipe", "load_recipe", "read_toml", "recipe_names", "toml_names", "validated"]
@@ -78,7 +78,7 @@ class Recipe(BaseModel):
         left_out = {"description", "source"} | ({"label_smoothing"} if self.label_smoothing == 0 else set())
         return self.model_dump(mode="json", exclude=left_out)
 
-    def changed(self, **changes: Any) -> "Recipe":
+    def changed(self, /, **changes: Any) -> "Recipe":
         """Return a copy with some values changed, checked like any other; OptionError if one is out of range."""
         return validated(Recipe, self.model_dump() | changes, "the changed recipe")
 
@@ -93,7 +93,7 @@ def recipe_names() -> list[str]:
     return toml_names("sparsescope.training")
 
 
-def load_recipe(source: str | Path, **changes: Any) -> Recipe:
+def load_recipe(source: str | Path, /, **changes: Any) -> Recipe:
     """Return a recipe of the package by name, or of a TOML file by path (`.toml`).
 
     Args:
@@ -121,21 +121,17 @@ def toml_names(package: str) -> list[str]:
 def read_toml(source: str | Path, package: str) -> dict[str, Any]:
     """Return the values of a recipe of the package by name, or of a TOML file by path; OptionError if unreadable."""
     if str(source).endswith(".toml"):
-        path = Path(source)
         try:
-            content = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise OptionError(f"Cannot read the recipe {path}: {error}.") from error
-    elif str(source) in toml_names(package):
-        content = (resources.files(package) / "recipes" / f"{source}.toml").read_text(encoding="utf-8")
-    else:
+            return files.read_toml(source)
+        except OSError as error:
+            raise OptionError(f"Cannot read the recipe {source}: {error.strerror or error}.") from error
+        except ValueError as error:
+            raise OptionError(f"The recipe {source} is not TOML: {error}.") from error
+    if str(source) not in toml_names(package):
         raise OptionError(
             f"Expected a recipe of {', '.join(toml_names(package))}, or a .toml file, but got {str(source)!r}."
         )
-    try:
-        return tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
-        raise OptionError(f"The recipe {source} is not TOML: {error}.") from error
+    return files.parse_toml((resources.files(package) / "recipes" / f"{source}.toml").read_text(encoding="utf-8"))
 
 
 def validated(model: type[Model], values: dict[str, Any], where: str) -> Model:

@@ -1,7 +1,5 @@
 """What the units of a layer respond to, for several models side by side: dissections, tables and a page."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,9 +13,9 @@ from sparsescope.dissection import Dissection, DissectionSettings, Portrait, dis
 from sparsescope.dissection.activations import Progress
 from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.evaluation.bootstrap import bootstrap, estimate
-from sparsescope.evaluation.checks import grey_answers
+from sparsescope.evaluation.checks import check_models, images_to_show
 from sparsescope.evaluation.task import images_of, stored_data
-from sparsescope.files import write_atomically
+from sparsescope.files import csv_table, write_atomically
 from sparsescope.measurements.concept_overlap import overlap_arrays
 from sparsescope.metrics.composition import Composition, overlap_units
 from sparsescope.reporting.dissection import ModelNeurons, dissection_page
@@ -83,9 +81,7 @@ def dissect_side_by_side(
         InputError: a network that cannot take the images, a layer that is not there or gives no map, values that are
             not finite, or labels that cannot be used.
     """
-    for classifier in classifiers:
-        with classifier.prepared(device):
-            grey_answers(classifier, probe.shape)
+    check_models(classifiers, images_to_show(probe), device, reads=["activations"])
     if progress is not None:
         progress(0, len(classifiers), "Reading labels")
     store = store_concepts(probe)
@@ -207,8 +203,5 @@ def _facts(probe: ProbeSet, settings: DissectionSettings) -> dict[str, str]:
 
 
 def _table(found: Dissection) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**row, "dead": str(row["dead"]).lower()} for row in found.rows())
-    return text.getvalue().encode()
+    rows = ({**row, "dead": str(row["dead"]).lower()} for row in found.rows())
+    return csv_table(COLUMNS, ([row[name] for name in COLUMNS] for row in rows))

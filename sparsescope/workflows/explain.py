@@ -12,6 +12,7 @@ from torch import Tensor
 from sparsescope.benchmark import ImageSet
 from sparsescope.classifier import Classifier
 from sparsescope.errors import DataError
+from sparsescope.evaluation.checks import check_models, images_to_show
 from sparsescope.lime import Explanation, explain
 from sparsescope.lime.settings import Target
 from sparsescope.measurements.predictions import predict
@@ -89,10 +90,12 @@ def explain_side_by_side(
 
     Raises:
         DataError: an index that is none, or an image with fewer than two superpixels.
+        InputError: a model that cannot be used.
     """
     for index in indices:
         if not 0 <= index < len(images):
             raise DataError(f"Expected an image from 0 to {len(images) - 1} of {images.source}, but got {index}.")
+    check_models(classifiers, images_to_show(images), None, reads=["probabilities"])
     rows: list[Row] = []
     for index in indices:
         image, label = images.read([index])[0], int(images.required_labels()[index])
@@ -119,7 +122,7 @@ def figure(rows: Sequence[Row], classes: Sequence[str] = ()) -> Figure:
     """
 
     def named(label: int) -> str:
-        return classes[label] if label < len(classes) else f"class {label}"
+        return shortened(classes[label], 40) if label < len(classes) else f"class {label}"
 
     def draw(place: str, ax: Axes) -> None:
         position, _, model = place.partition("/")

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from sparsescope.architectures.cifar_resnet import resnet20s
-from sparsescope.attacks import fgsm
+from sparsescope.attacks import fgsm, gradient_signs
 from sparsescope.classifier import Classifier
 from sparsescope.errors import NotEvaluated, OptionError
 from sparsescope.randomness import generator
@@ -215,6 +215,21 @@ def test_a_model_without_gradient_is_not_evaluated(batch):
 
     with pytest.raises(NotEvaluated, match="the logits of model have no gradient in the images"):
         fgsm(Classifier(Rounded()), *batch)
+
+
+def test_a_gradient_that_is_not_finite_is_no_direction(small_network, batch):
+    class Root(nn.Module):
+        def forward(self, images):
+            odd = torch.arange(len(images)).view(-1, 1, 1, 1) % 2
+            return small_network(images + (images * odd).square().sqrt() * 0)  # nan where the root is of 0
+
+    classifier = Classifier(Root())
+    images, labels = batch
+    with classifier.prepared():
+        _, (signs,) = gradient_signs(classifier, images, labels, ["margin"])
+        moved = fgsm(classifier, images, labels)
+    assert torch.equal(signs[::2], torch.zeros_like(signs[::2])) and torch.equal(moved[::2], images[::2])
+    assert bool((signs[1::2] != 0).flatten(1).any(1).all())
 
 
 def test_real_network_follows_the_exact_gradient(shared_data):

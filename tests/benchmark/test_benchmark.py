@@ -68,7 +68,7 @@ def test_greyscale_without_a_channel_axis():
         (_FLOAT[:, 0], r"expected float images .* but got shape \(6, 5, 4\)"),
         (_UINT8.astype(np.int32), "expected images of type uint8 or float, but got int32"),
         (np.array(["a"]), "expected images of type uint8 or float, but got <U1"),
-        (_FLOAT * 255, r"expected float images in \[0, 1\], but they reach from .*Give pixels, not normalised values"),
+        (_FLOAT * 255, r"expected float images in \[0, 1\], but they reach from .*Give pixels, not normalized values"),
         (_FLOAT - 1, r"expected float images in \[0, 1\], but they reach from -"),
         (np.where(_FLOAT > 0.9, np.nan, _FLOAT), "reach from nan to nan"),
         (np.where(_FLOAT > 0.9, np.inf, _FLOAT), "to inf"),

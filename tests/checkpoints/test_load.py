@@ -100,15 +100,18 @@ def test_normalisation_by_rank(tmp_path: Path, weights: dict[str, Tensor], half_
     plain = written(tmp_path, weights)
     from_architecture = load_classifier(plain)
     assert tuple(from_architecture.mean) == (0.305,)
-    assert from_architecture.warnings == (
+    guess, *others = from_architecture.warnings
+    assert guess.startswith("architecture is a guess from names and shapes: digits_cnn. They do not tell strides, ")
+    assert from_architecture.origin.guessed and from_architecture.origin.normalization == "digits_cnn, assumed"
+    assert others == [
         "normalisation not stored in the file: using digits_cnn's mean (0.305) and std (0.324); give --mean/--std if "
         "it was trained otherwise",
-    )
+    ]
     own = copy.deepcopy(from_architecture)
     own.mean, own.std = (0.1,), (0.2,)
     save_checkpoint(tmp_path / "own.pt", own, architecture="digits_cnn")
     dense = load_classifier(tmp_path / "own.pt")
-    assert (tuple(dense.mean), dense.warnings) == ((0.1,), ())
+    assert (tuple(dense.mean), dense.warnings, dense.origin.guessed) == ((0.1,), (), False)
     explicit = load_classifier(tmp_path / "own.pt", mean=[0.6], std=[0.7])
     assert (tuple(explicit.mean), tuple(explicit.std), explicit.warnings) == ((0.6,), (0.7,), ())
     half_mask.apply(own.module)
@@ -125,7 +128,7 @@ def test_an_architectures_normalisation_needs_its_channels(tmp_path: Path) -> No
     path = written(tmp_path, resolve("resnet20s").build(in_channels=1).state_dict())
     classifier = load_classifier(path)
     assert (
-        tuple(classifier.mean) == (0.0,) and "none is known for resnet20s with these channels" in classifier.warnings[0]
+        tuple(classifier.mean) == (0.0,) and "none is known for resnet20s with these channels" in classifier.warnings[1]
     )
 
 

@@ -58,6 +58,7 @@ def test_the_format_is_the_published_one(tmp_path: Path, sparse: Classifier) -> 
     document = torch.load(path, weights_only=True)
     assert document["format"] == "sparsescope.checkpoint/1" and document["architecture"] == "digits_cnn"
     assert document["preprocessing"] == {"mean": [0.2], "std": [0.4], "size": 32}
+    assert load_classifier(path).classes == ("0", "1")
     assert document["task"] == {"data": "digits", "classes": ["0", "1"]}
     assert all(kept.dtype == torch.bool for kept in document["mask"].values())
     assert set(document) == {

@@ -161,3 +161,77 @@ def test_sparse_tensors_are_read_without_a_python_warning(tmp_path: Path) -> Non
         torch.save({"a": TENSORS["a.weight"].to_sparse_csr()}, tmp_path / "sparse.pt")
     value = read(tmp_path / "sparse.pt").value
     assert isinstance(value, dict) and value["a"].layout == torch.sparse_csr
+
+
+def test_a_flipped_bit_of_the_weights_is_noticed(tmp_path: Path) -> None:
+    """torch itself does not compare checksums."""
+    data = bytearray(saved(TENSORS))
+    data[data.index(TENSORS["a.weight"].numpy().tobytes()) + 2] ^= 0x40
+    path = tmp_path / "w.pt"
+    path.write_bytes(data)
+    assert torch.load(path)["a.weight"].tolist() != TENSORS["a.weight"].tolist()
+    with pytest.raises(ArtefactError, match=r"damaged or truncated torch or npz file \(Bad CRC-32 for file"):
+        read(path)
+
+
+def nested(depth: int, times: int) -> object:
+    value: object = TENSORS["a.bias"]
+    for _ in range(depth):
+        value = [value] * times
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [nested(150, 1), nested(40, 2), torch.ones(1).expand(10**12), [torch.ones(1).expand(2**26)] * 9],
+    ids=["deep", "repeated", "expanded", "many times the same"],
+)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_small_file_with_a_huge_content(tmp_path: Path, value: object, zipped: bool) -> None:
+    (tmp_path / "w.pt").write_bytes(saved({"a": value}, _use_new_zipfile_serialization=zipped))
+    with pytest.raises(ArtefactError, match="holds more than a file of its size can"):
+        read(tmp_path / "w.pt")
+
+
+def test_tied_weights_and_long_histories_are_read(tmp_path: Path) -> None:
+    weight = torch.zeros(1000, 1000)
+    state = {"a": weight, "b": weight, "c": weight.t()}
+    content = {"state_dict": state, "history": [0.5] * 10**5, "args": nested(50, 1)}
+    (tmp_path / "w.pt").write_bytes(saved(content))
+    assert isinstance(read(tmp_path / "w.pt").value, dict)
+
+
+def test_sparse_tensors_with_wrong_indices_are_refused(tmp_path: Path) -> None:
+    """Dense, they would be written beyond their memory."""
+    wrong = torch.sparse_coo_tensor(torch.tensor([[5]]), torch.ones(1), (2,), check_invariants=False)
+    (tmp_path / "w.pt").write_bytes(saved({"a": wrong}))
+    with pytest.raises(ArtefactError, match="damaged"):
+        read(tmp_path / "w.pt")
+
+
+def test_an_encrypted_archive(tmp_path: Path) -> None:
+    data = bytearray(saved(TENSORS))
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "w.pt").write_bytes(data)
+    with pytest.raises(ArtefactError, match="is encrypted"):
+        read(tmp_path / "w.pt")
+
+
+def test_a_byte_array_of_any_length_is_not_made(tmp_path: Path) -> None:
+    asked = b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R."
+    path = tmp_path / "w.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {"data.pkl": asked, "version": b"3", "byteorder": b"little"}.items():
+            archive.writestr(f"w/{name}", content)
+    with pytest.raises(ArtefactError, match=r"holds Python objects \(builtins\.bytearray\), and was not loaded"):
+        read(path)
+    path.write_bytes(asked)
+    with pytest.raises(ArtefactError, match=r"builtins\.bytearray"):
+        read(path)
+
+
+def test_more_tensors_than_any_network_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparsescope.checkpoints.read._MOST_TENSORS", 1)
+    save_file(TENSORS, tmp_path / "w")
+    with pytest.raises(ArtefactError, match=r"damaged or truncated safetensors file \(2 tensors\)"):
+        read(tmp_path / "w")

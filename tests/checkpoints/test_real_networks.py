@@ -28,7 +28,9 @@ def test_architecture_and_sparsity_are_found(shared_data: Path, file: str, archi
     classifier = load_classifier(shared_data / FOLDER / file)
     assert classifier.origin.architecture == architecture
     assert round(classifier.sparsity.prunable, 3) == sparsity
-    (warning,) = classifier.warnings
+    guess, warning = classifier.warnings
+    assert guess.startswith(f"architecture is a guess from names and shapes: {architecture}. ")
+    assert load_classifier(shared_data / FOLDER / file, arch=architecture).warnings == (warning,)
     assert f"using {architecture}'s mean (0.485, 0.456, 0.406) and std (0.229, 0.224, 0.225)" in warning
     about = describe(shared_data / FOLDER / file)
     assert about.sparsity_prunable == classifier.sparsity.prunable and about.architecture == architecture

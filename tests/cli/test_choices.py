@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rich_click as click
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 from fake_evaluation import make_light_evaluation
 
 from sparsescope.architectures import BUILT_IN, LIBRARIES
-from sparsescope.cli.choices import OneOf
+from sparsescope.cli.choices import OneOf, sweep_recipes
 from sparsescope.cli.group import sparsescope
 from sparsescope.corruptions import STORED_SETS
 from sparsescope.datasets import SOURCES
@@ -21,6 +22,7 @@ from sparsescope.errors import OptionError
 from sparsescope.lime import SUPERPIXELS, LimeSettings, segment
 from sparsescope.presets import preset_names
 from sparsescope.reporting.formats import FORMATS
+from sparsescope.sweeps import sweep_names
 from sparsescope.verdict import GATES
 
 
@@ -91,6 +93,27 @@ def test_completion() -> None:
     option = click.Option(["--preset"], type=OneOf(preset_names))
     items = option.type.shell_complete(click.Context(click.Command("x")), option, "qu")
     assert [item.value for item in items] == ["quick"]
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "found"),
+    [
+        ("evaluate a b --metric", "ood", ["ood_auroc"]),
+        ("evaluate a b --skip", "input_t", ["input_top_eigenvalue", "input_trace"]),
+        ("corrupt --corruption", "gau", ["gaussian_blur", "gaussian_noise"]),
+        ("sweep", "digits", ["digits-mini"]),
+        ("sweep", "own.t", ["own.t"]),
+        ("sweep digits-mini --method", "ran", ["random"]),
+        ("prune", "syn", ["synflow"]),
+    ],
+)
+def test_completion_in_the_shell(line: str, word: str, found: list[str]) -> None:
+    items = ShellComplete(sparsescope, {}, "sparsescope", "_C").get_completions(line.split(), word)
+    assert sorted(item.value for item in items) == found
+
+
+def test_recipes_are_completed_as_they_are_loaded() -> None:
+    assert sweep_recipes() == sweep_names()
 
 
 def test_a_new_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,3 +196,22 @@ def test_options_of_metrics_that_are_not_measured_get_a_word(folder: Path) -> No
         "Warning: composition is not measured: its options (layer) have no effect.",
         "Warning: fidelity is not measured: its options (samples) have no effect.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unread"),
+    [
+        (("--ood", "npz:far.npz"), []),
+        (("--train", "npz:test.npz", "--probe", "shapes"), ["--train", "--probe"]),
+        (("--train", "npz:test.npz", "--metric", "generalization_gap"), []),
+        (("--skip", "ood_auroc", "--ood", "npz:far.npz"), ["--ood"]),
+        ((), []),
+    ],
+)
+def test_image_sets_that_no_metric_reads_get_a_word(
+    folder: Path, arguments: tuple[str, ...], unread: list[str]
+) -> None:
+    result = run("sparse.pt", *arguments, "--out", "out")
+    assert result.exit_code == 0, result.output
+    said = [line for line in result.stderr.splitlines() if "no effect" in line]
+    assert said == [f"Warning: {name} has no effect: none of the metrics measured reads it." for name in unread]

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from sparsescope.cli import evaluate as module
 from sparsescope.cli.group import sparsescope
 from sparsescope.errors import ArtefactError
+from sparsescope.unexpected import DEBUG
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
@@ -98,3 +99,18 @@ def test_an_interruption_says_what_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_
 )
 def test_wrong_usage_is_two(arguments: list[str]) -> None:
     assert CliRunner().invoke(sparsescope, arguments).exit_code == 2
+
+
+def test_a_traceback_is_shown_to_those_who_ask_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(module, "run", fail)
+    monkeypatch.setenv(DEBUG, "")
+    arguments = ["evaluate", "a.pt", "b.pt", "--data", "digits", "--out", str(tmp_path)]
+    quiet = CliRunner().invoke(sparsescope, arguments)
+    assert quiet.stderr.startswith("Error: evaluate failed: RuntimeError: boom (test_group.py, line ")
+    assert len(quiet.stderr.splitlines()) == 1
+    told = CliRunner().invoke(sparsescope, [*arguments, "--debug"])
+    assert "Traceback (most recent call last)" in told.stderr
+    assert told.exit_code == quiet.exit_code == 3

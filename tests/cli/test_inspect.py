@@ -41,7 +41,7 @@ def test_for_people(files: tuple[Path, Path]) -> None:
     assert "architecture digits_cnn" in lines
     assert "sparsity 75.0% of the prunable weights, 72.9% of all parameters" in lines
     assert "mask in the file" in lines
-    assert "normalisation mean (0), std (1)" in lines
+    assert "normalization mean (0), std (1), from the checkpoint" in lines
     assert "history pruned" in lines
     assert "features.3.weight 32 × 16 × 3 × 3 75.0%" in lines
     assert "kind mask (safetensors)" in " ".join(mask.split())
@@ -59,7 +59,7 @@ def test_for_programs(files: tuple[Path, Path]) -> None:
 def test_warnings_are_shown(tmp_path: Path) -> None:
     torch.save({"a.weight": torch.full((2, 2), 2.0)}, tmp_path / "odd.pt")
     output = " ".join(CliRunner().invoke(inspect, [str(tmp_path / "odd.pt")]).output.split())
-    assert "architecture unknown" in output and "normalisation unknown" in output
+    assert "architecture unknown" in output and "normalization unknown" in output
     assert "warning" in output and "has the names and shapes of no built-in or torchvision architecture" in output
 
 

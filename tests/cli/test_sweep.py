@@ -97,6 +97,45 @@ def test_bad_recipes_and_data(folder: Path) -> None:
     assert "In the recipe own.toml: methods: " in run("sweep", "own.toml", "--method", "obd").stderr
 
 
+def test_data_that_moved_are_given_on_the_command_line(folder: Path) -> None:
+    start = ("sweep", "own.toml", "--out", "out", "--quiet", "--method", "omp", "--sparsity", "0.2")
+    assert run(*start).exit_code == 0
+    (folder / "new").mkdir()
+    for name in ("test.npz", "train.npz"):
+        (folder / name).rename(folder / "new" / name)
+    assert "train.npz" in run(*start, "--data", "npz:new/test.npz").stderr
+    again = run(*start, "--data", "npz:new/test.npz", "--train", f"npz:{folder}/new/train.npz")
+    assert (again.exit_code, again.stderr) == (0, "")
+    swapped = run(*start, "--data", "npz:new/train.npz", "--train", "npz:new/test.npz")
+    assert swapped.exit_code == 2 and "another content: test images, training images changed" in swapped.stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("[options.rigl]\nevery = 5\n", "Warning: options.rigl has no effect: rigl is not among the methods.\n"),
+        (
+            "[training.methods.snip]\nepochs = 1\n",
+            "Warning: training.methods.snip has no effect: snip is not among the methods.\n",
+        ),
+        ('rewind = "weights"\n', "Warning: rewind has no effect: no method rewinds a trained network.\n"),
+        ("score_images = 5\n", "Warning: score_images has no effect: no method looks at images.\n"),
+        ("", ""),
+    ],
+)
+def test_what_no_method_reads_is_said(folder: Path, lines: str, said: str) -> None:
+    recipe = RECIPE.replace('"omp", "random"', '"random"')
+    Path("own.toml").write_text(recipe + lines if lines.startswith("[") else lines + recipe)
+    assert run("sweep", "own.toml", "--dry-run").stderr == said
+    assert run("sweep", "own.toml", "--dry-run", "--method", "random").stderr == ""
+
+
+def test_an_architecture_typo_is_wrong_usage(folder: Path) -> None:
+    Path("own.toml").write_text(RECIPE.replace("digits_cnn_small", "digits_cnn_smal"))
+    result = run("sweep", "own.toml", "--out", "out", "--quiet")
+    assert result.exit_code == 2 and "Did you mean digits_cnn_small" in result.stderr and not Path("out").exists()
+
+
 def test_the_plan_and_the_page_say_which_recipe_trains_which_method(folder: Path) -> None:
     own = '[training.methods.random]\nrecipe = "cifar-rigl"\nepochs = 3\n[training.methods.rigl]\nepochs = 1\n'
     Path("own.toml").write_text(RECIPE.replace("[evaluation]", own + "[evaluation]").replace("[1, 3]", "[1]"))
@@ -108,3 +147,8 @@ def test_the_plan_and_the_page_say_which_recipe_trains_which_method(folder: Path
     assert result.exit_code == 0, result.output
     page = Path("out/sweep.md").read_text()
     assert "| random | cifar-rigl | 3 |" in page and "| omp | digits | 2 |" in page
+
+
+def test_image_sets_that_no_metric_reads_get_a_word(folder: Path) -> None:
+    start = ("sweep", "own.toml", "--out", "out", "--quiet", "--method", "omp", "--sparsity", "0.2")
+    assert "Warning: evaluation.ood has no effect" in run(*start, "--ood", "textures").stderr

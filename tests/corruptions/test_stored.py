@@ -172,3 +172,12 @@ def test_another_layout_is_one_entry(tmp_path: Path, test_set: ArrayImages, monk
     monkeypatch.setitem(STORED_SETS, "nested", Entry("nested:DIR", "nested_layout:nested", "a folder in a folder"))
     stored = open_corrupted(f"nested:{tmp_path}", test_set)
     assert (stored.source, list(stored.cells)) == (f"nested:{tmp_path}", ["fog"])
+
+
+@pytest.mark.parametrize("severities", [[0], [6], [10**30], ["1"], [[1]], 1, None])
+def test_a_manifest_of_other_severities(tmp_path: Path, test_set: ArrayImages, severities: object) -> None:
+    write_set(tmp_path)
+    files = {f"{name}.npy": {"severities": severities} for name in STANDARD}
+    (tmp_path / "sparsescope.json").write_text(json.dumps({"files": files}))
+    with pytest.raises(DataError, match=r"sparsescope\.json cannot be read"):
+        open_corrupted(f"cifar-c:{tmp_path}", test_set)

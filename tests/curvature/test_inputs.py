@@ -191,8 +191,9 @@ def test_hidden_second_derivatives_are_not_evaluated(images, labels, branch):
         input_curvatures(Classifier(Network()), images, labels, IDS)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_missing_second_derivatives_are_not_evaluated(images, labels):
-    network = nn.Sequential(nn.Flatten(), nn.Hardsigmoid())
+    network = nn.Sequential(nn.Flatten(), torch.jit.script(nn.Hardsigmoid()))
     with pytest.raises(NotEvaluated, match=r"model has no second derivatives: derivative for .* is not implemented"):
         input_curvatures(Classifier(network), images, labels, IDS)
 

@@ -74,3 +74,23 @@ def test_the_basis_is_held_once():
     tracemalloc.stop()
     assert found.products[0] == 40
     assert peak < 1.3 * 40 * size * 8
+
+
+@pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_matrix_with_products_that_are_not_finite_costs_no_other(at, value):
+    rng = np.random.default_rng(4)
+    matrices = np.stack([symmetric(rng, np.arange(1.0, 21.0)) for _ in range(3)])
+    start, calls = rng.standard_normal((3, 20)), []
+
+    def product(vectors, broken=True):
+        found = np.einsum("nij,nj->ni", matrices, vectors)
+        if broken and len(calls) >= at:
+            found[1, 5] = value
+        calls.append(None)
+        return found
+
+    found, whole = top_eigenvalues(product, start), top_eigenvalues(lambda vectors: product(vectors, False), start)
+    assert np.isnan([found.value[1], found.residual[1], found.magnitude[1], found.products[1]]).all()
+    for name in ("value", "residual", "magnitude", "products"):
+        np.testing.assert_array_equal(getattr(found, name)[[0, 2]], getattr(whole, name)[[0, 2]])

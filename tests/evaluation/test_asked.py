@@ -62,7 +62,7 @@ class OtherAccuracy(Accuracy):
         ({"config": [1]}, "In the configuration: Input should be"),
         ({"preset": ""}, "Expected a preset of .* but got ''"),
         ({"confidence": "0.9"}, "Expected a confidence level between 0.5 and 1, such as 0.95, but got '0.9'"),
-        ({"replicates": 200.5}, "Expected at least 100 bootstrap replicates, a whole number, but got 200.5"),
+        ({"replicates": 200.5}, "Expected 100 to 1,000,000 bootstrap replicates, a whole number, but got 200.5"),
         ({"seed": True}, "Expected a whole number 0 <= seed .* but got seed=True"),
         ({"seed": 1.0}, "Expected a whole number 0 <= seed .* but got seed=1.0"),
         ({"workers": 1.5}, "Expected a whole number of workers >= 1, but got workers=1.5"),

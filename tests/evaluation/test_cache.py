@@ -8,6 +8,7 @@ import pytest
 from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.errors import SparsescopeWarning
 from sparsescope.evaluation.cache import Cache, default_directory, measurement_key
+from sparsescope.evaluation.parts import Part
 from sparsescope.evaluation.plan import Shard
 from sparsescope.identity import Identity
 from sparsescope.measurements.predictions import Predictions
@@ -24,7 +25,7 @@ def cache(tmp_path: Path) -> Cache:
 
 def stored_file(cache: Cache) -> Path:
     assert cache.directory is not None
-    (path,) = cache.directory.rglob("*.npz")
+    (path,) = cache.directory.rglob("*.part")
     return path
 
 
@@ -46,27 +47,62 @@ def test_a_part_of_other_units_at_the_same_place_is_another_part(cache: Cache) -
     """Also one that was written before units had an order of their own: its name said nothing of them."""
     cache.store("ab12", SHARD, ARRAYS)
     assert cache.load("ab12", Shard(4, SHARD.rows, SHARD.ids + 1)) is None
-    stored_file(cache).rename(stored_file(cache).with_name("4-7.npz"))
+    stored_file(cache).rename(stored_file(cache).with_name("4-7.part"))
     assert cache.load("ab12", SHARD) is None
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "foreign", "rows", "pickle"])
-def test_a_damaged_file_is_a_miss(cache: Cache, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["truncated", "longer", "empty", "foreign", "archive", "of another part"])
+def test_a_damaged_file_is_a_miss_and_removed(cache: Cache, damage: str) -> None:
     cache.store("ab12", SHARD, ARRAYS)
     path = stored_file(cache)
+    content = path.read_bytes()
     if damage == "truncated":
-        path.write_bytes(path.read_bytes()[:-40])
+        path.write_bytes(content[:-40])
+    elif damage == "longer":
+        path.write_bytes(content + b"\0")
     elif damage == "empty":
         path.write_bytes(b"")
     elif damage == "foreign":
         path.write_text("not an archive")
-    elif damage == "rows":
-        np.savez(path, logits=np.zeros((2, 2)))
+    elif damage == "archive":  # as earlier versions wrote it, without a digest
+        with path.open("wb") as file:
+            np.savez(file, logits=np.zeros((3, 2)))
     else:
-        np.savez(path, logits=np.array([object()] * 3))
+        cache.store("ab13", SHARD, ARRAYS)
+        assert cache.directory is not None
+        (other,) = cache.directory.rglob("ab13/*.part")
+        other.replace(path)
     assert cache.load("ab12", SHARD) is None
+    assert not path.exists()
     cache.store("ab12", SHARD, ARRAYS)
     assert cache.load("ab12", SHARD) is not None
+
+
+def test_arrays_of_another_length_are_a_miss(cache: Cache) -> None:
+    cache.store("ab12", SHARD, {"logits": np.zeros((2, 2))})
+    assert cache.load("ab12", SHARD) is None
+    assert cache.directory is not None
+    assert not list(cache.directory.rglob("*.part"))
+
+
+def test_every_flipped_bit_is_a_miss(cache: Cache) -> None:
+    cache.store("ab12", SHARD, {"logits": ARRAYS["logits"]})
+    path = stored_file(cache)
+    part, content = Part(path.parents[2], "ab12", path.stem), path.read_bytes()
+    assert part.is_sound()
+    for place in range(len(content)):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << bit
+            assert part.decoded(bytes(flipped)) is None, (place, bit)
+
+
+def test_python_objects_are_not_kept(cache: Cache) -> None:
+    folder = cache.directory
+    with pytest.warns(SparsescopeWarning, match="Python objects"):
+        cache.store("ab12", SHARD, {"logits": np.array([object()] * 3)})
+    assert folder is not None
+    assert not list(folder.rglob("*"))
 
 
 def test_a_full_disk_warns_once_and_leaves_nothing(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +110,7 @@ def test_a_full_disk_warns_once_and_leaves_nothing(cache: Cache, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     folder = cache.directory
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.warns(SparsescopeWarning, match="Cannot write .*No space left on device.*without a cache"):
         cache.store("ab12", SHARD, ARRAYS)
     cache.store("ab12", SHARD, ARRAYS)

@@ -1,6 +1,8 @@
 """The whole road on small networks: pairing, symmetry, invariance, and models left as they were."""
 
+import contextlib
 import copy
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from torch.nn.utils import prune
 from sparsescope.architectures import resolve
 from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import ArtefactError, DataError, InputError, OptionError
+from sparsescope.errors import ArtefactError, DataError, InputError, OptionError, SparsescopeWarning
 from sparsescope.evaluation import evaluate
 from sparsescope.measurements.base import Measurement
 from sparsescope.metrics import CATALOGUE, metric_class
@@ -186,8 +188,14 @@ def test_models_are_left_as_they_were(
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "fgsm_accuracy", "fidelity", "weight_trace", "input_trace"])
-def test_models_are_left_as_they_were_by_an_evaluation_that_raised(
-    dense: Classifier, sparse: Classifier, benchmark: Benchmark, settings: dict[str, Any], metric: str
+@pytest.mark.parametrize("raised", [RuntimeError("boom"), KeyboardInterrupt()])
+def test_models_are_left_as_they_were_by_what_they_raise(
+    dense: Classifier,
+    sparse: Classifier,
+    benchmark: Benchmark,
+    settings: dict[str, Any],
+    metric: str,
+    raised: BaseException,
 ) -> None:
     for classifier in (dense, sparse):
         _unusual_state(classifier.module)
@@ -196,19 +204,24 @@ def test_models_are_left_as_they_were_by_an_evaluation_that_raised(
     def fail_later(*_: object) -> None:
         nonlocal calls
         calls += 1
-        if calls > 3:
-            raise RuntimeError("out of memory")
+        if calls > 6:  # the checks are over then
+            raise raised
 
     sparse.module.register_forward_hook(fail_later)
     before = [_Snapshot(classifier.module) for classifier in (dense, sparse)]
-    with pytest.raises(RuntimeError, match="out of memory"):
-        evaluate(dense, sparse, benchmark, metrics=[metric], batch_size=2, **settings)
+    with contextlib.suppress(KeyboardInterrupt), warnings.catch_warnings():
+        warnings.simplefilter("ignore", SparsescopeWarning)
+        found = evaluate(dense, sparse, benchmark, metrics=[metric], batch_size=2, **settings)
+        assert "boom" in (found[metric].values["sparse"].reason or "")
+        assert found[metric].values["dense"].status == "measured"
+        assert found.verdict("sparse").outcome != "pass"
+    assert calls > 6
     for snapshot, classifier in zip(before, (dense, sparse), strict=True):
         snapshot.check(classifier.module)
 
 
-CHECKED = 2 + 1 + 8
-"""Images that check a model: a grey one twice, and one beside eight test images, which must not get one answer."""
+CHECKED = 2 * (1 + 16) + 2
+"""Images that check a model: a grey one and sixteen test images, twice; and two of them alone."""
 
 
 def test_each_model_sees_each_image_set_once(
@@ -368,7 +381,7 @@ def test_grey_images_for_a_colour_model(dense: Classifier, sparse: Classifier, s
         ({"batch_size": 0}, "batch size >= 1 or auto"),
         ({"preset": "fast"}, "preset of .*quick.* but got 'fast'"),
         ({"metrics": ["acuracy"]}, "accuracy"),
-        ({"replicates": 10}, "at least 100"),
+        ({"replicates": 10}, "Expected 100 to 1,000,000 bootstrap replicates"),
         ({"confidence": 95}, "between 0.5 and 1"),
     ],
 )

@@ -153,3 +153,34 @@ def test_a_pyproject_without_our_table_is_no_configuration(tmp_path: Path) -> No
     (tmp_path / "pyproject.toml").write_text("[tool.other]\nx = 1\n")
     with pytest.raises(OptionError, match=r"Expected \[tool.sparsescope\] in .*pyproject.toml, but there is no such"):
         resolve(config=tmp_path / "pyproject.toml")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1\nb = 2", "1\n[x]", "9" * 5000, "[" * 5000, "1979-13-01"],
+)
+def test_an_assignment_is_one_value_or_a_text(value: str) -> None:
+    """Nothing of it is passed over."""
+    assert parse_assignments([f"ece.n_bins={value}"]) == {"ece": {"n_bins": value}}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"ece": {"n_bins": 10**30}}, "Metric ece: Expected n_bins to be at most 1,000,000,000"),
+        ({"ece": {"name": 1}}, "no option 'name'"),
+        ({"ece": {"self": 1}}, "no option 'self'"),
+        ({"ece": {"__dataclass_self__": 1}}, "no option '__dataclass_self__'"),
+        ({"ece": {"margin": 10**400}}, "Expected the margin of ece to be a number"),
+    ],
+)
+def test_options_that_no_metric_has(options: dict[str, dict[str, object]], said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        resolve(options=options)
+
+
+@pytest.mark.parametrize("text", ["tool = 1", "[tool]\nsparsescope = 1", "a = " + "[" * 3000])
+def test_a_pyproject_of_other_types(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(OptionError, match=r"pyproject\.toml"):
+        resolve(config=tmp_path / "pyproject.toml")

@@ -183,7 +183,7 @@ def test_a_module_that_is_edited_while_python_runs_is_not_cached(folder: Path) -
         "file = Path('shade.py')\nfile.write_text(file.read_text().replace('OFFSET = 10.0', 'OFFSET = 11.0'))\n"
         "with warnings.catch_warnings(record=True) as told:\n"
         "    warnings.simplefilter('always')\n    measure(ShadeMetric(), Path('cache'))\n"
-        "print(json.dumps([len(list(Path('cache').rglob('*.npz'))), [str(each.message) for each in told]]))"
+        "print(json.dumps([len(list(Path('cache').rglob('*.part'))), [str(each.message) for each in told]]))"
     )
     kept, told = run_process(folder, code)
     assert kept == 0
@@ -199,7 +199,7 @@ def test_a_network_without_source_is_not_cached_and_the_user_is_told_once(folder
         "    def forward(self, x):\n        return 2 * self.net(x)\n"
         "with warnings.catch_warnings(record=True) as told:\n"
         "    warnings.simplefilter('always')\n    measure('accuracy', Path('cache'), Scaled())\n"
-        "print(json.dumps([len(list(Path('cache').rglob('*.npz'))), [str(each.message) for each in told]]))"
+        "print(json.dumps([len(list(Path('cache').rglob('*.part'))), [str(each.message) for each in told]]))"
     )
     kept, told = run_process(folder, code)
     assert kept == 0
@@ -217,7 +217,7 @@ def test_a_measurement_without_source_is_not_cached(folder: Path) -> None:
     with pytest.warns(SparsescopeWarning, match=r"not cached, .* Shade: Shade is not defined in a file"):
         first = measure(names["ShadeMetric"](), folder / "cache")
     assert first["shade"].value("dense").value > 0
-    assert not list((folder / "cache").rglob("*.npz"))
+    assert not list((folder / "cache").rglob("*.part"))
 
 
 def test_without_a_cache_nobody_is_told(folder: Path) -> None:

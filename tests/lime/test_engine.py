@@ -219,17 +219,20 @@ def test_every_size_and_number_of_channels(channels, size):
         for method in ("auto", "grid", "slic"):
             item = Shown(torch.from_numpy(blocks), segment(blocks, method), 0)
             (fitted,) = explained(Classifier(Seen()), [item], LimeSettings(samples=12, fill=fill, superpixels=method))
-            if item.superpixels >= 2:
+            if item.superpixels >= 2 and fill != "mean":  # each superpixel is its own mean
                 assert len(fitted.coefficients) == item.superpixels
                 assert np.isfinite([getattr(fitted, name) for name in NUMBERS]).all()
-            else:
+            elif fill != "mean":
                 assert fitted is None
 
 
 def test_filling_with_what_is_there_leaves_nothing_to_explain(small_classifier):
     item = Shown(torch.full((3, 8, 8), 0.5), pictures(1)[0].segments, 0)
-    (fitted,) = explained(small_classifier, [item], LimeSettings(samples=20, fill=0.5))
-    assert fitted.constant and fitted.fidelity < 1e-12
+    assert explained(small_classifier, [item], LimeSettings(samples=20, fill=0.5)) == [None]
+    assert explained(small_classifier, [item], LimeSettings(samples=20, fill="mean")) == [None]
+    pixels = Shown(torch.rand(3, 8, 8), np.arange(64).reshape(8, 8), 0)  # superpixels of one pixel
+    assert explained(small_classifier, [pixels], LimeSettings(samples=20, fill="mean")) == [None]
+    assert explained(small_classifier, [pixels], LimeSettings(samples=20, fill=0.5)) != [None]
 
 
 def test_errors_name_the_model_and_what_to_do(small_classifier):
@@ -252,9 +255,9 @@ def test_errors_name_the_model_and_what_to_do(small_classifier):
         ({"kernel_width": 0.0}, "Expected kernel_width to be > 0, but got 0.0."),
         ({"distance": "euclid"}, "Expected distance to be one of hamming, cosine, but got 'euclid'."),
         ({"superpixels": "watershed"}, "Expected superpixels to be one of auto, felzenszwalb, quickshift, slic, grid"),
-        ({"fill": "black"}, "Expected fill to be a number, a colour, mean or blur, but got 'black'."),
-        ({"fill": 255.0}, "Expected fill to be colours in [0, 1] (pixels), but got 255.0."),
-        ({"fill": ()}, "Expected fill to be colours in [0, 1] (pixels), but got ()."),
+        ({"fill": "black"}, "Expected fill to be a number, a color, mean or blur, but got 'black'."),
+        ({"fill": 255.0}, "Expected fill to be colors in [0, 1] (pixels), but got 255.0."),
+        ({"fill": ()}, "Expected fill to be colors in [0, 1] (pixels), but got ()."),
     ],
 )
 def test_settings_outside_their_range(options, message):

@@ -39,7 +39,7 @@ def test_the_own_class_is_the_default_and_settings_matter(small_classifier):
     assert small_classifier.passes.forward == 101
     again = explain(small_classifier, image.double(), samples=100, superpixels="grid")
     np.testing.assert_array_equal(base.coefficients, again.coefficients)
-    for change in ({"seed": 1}, {"fill": "mean"}, {"distance": "cosine"}, {"kernel_width": 0.5}, {"alpha": 0.1}):
+    for change in ({"seed": 1}, {"fill": "blur"}, {"distance": "cosine"}, {"kernel_width": 0.5}, {"alpha": 0.1}):
         changed = explain(small_classifier, image, samples=100, superpixels="grid", **change)
         assert np.abs(changed.coefficients - base.coefficients).max() > 1e-6
     assert explain(small_classifier, image, samples=100, superpixels="grid", pivots=9).stability != base.stability
@@ -66,7 +66,7 @@ def test_the_model_is_left_as_it_was(small_classifier):
         (np.zeros((3, 8, 8), np.uint8), "but got torch.uint8 of shape"),
         (np.full((3, 8, 8), 255.0), r"Expected pixels in \[0, 1\], but they reach from 255 to 255"),
         (np.full((3, 8, 8), np.nan), r"Expected pixels in \[0, 1\], but they reach from nan to nan"),
-        (np.full((3, 8, 8), 0.5), r"Expected at least 2 superpixels, but 'auto' finds only one in this image of 8 x 8"),
+        (np.full((3, 8, 8), 0.5), r"Expected at least 2 superpixels, but auto finds only one in this image of 8 x 8"),
     ],
 )
 def test_what_is_no_image_is_refused(small_classifier, image, message):

@@ -90,5 +90,5 @@ def test_blur_removes_detail_and_keeps_the_level():
 
 
 def test_a_colour_of_the_wrong_length_is_refused():
-    with pytest.raises(OptionError, match=r"Expected fill to be one colour level or 3 \(one per channel\), but got 2"):
+    with pytest.raises(OptionError, match=r"Expected fill to be one color level or 3 \(one per channel\), but got 2"):
         filling(IMAGE, SEGMENTS, (0.1, 0.2))

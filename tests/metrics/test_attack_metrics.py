@@ -30,7 +30,12 @@ def test_pgd_by_hand():
     units = metric.measure(Classifier(nn.Sequential(nn.Flatten(), linear)), benchmark)
     np.testing.assert_array_equal(units["correct"], [True, False, False, False])
     assert metric.value(units) == 0.25
-    assert metric.details(units) == {"clean_accuracy": 0.75, "fooled": pytest.approx(2 / 3), "images": 4}
+    assert metric.details(units) == {
+        "clean_accuracy": 0.75,
+        "fooled": pytest.approx(2 / 3),
+        "images": 4,
+        "without_gradient": 0.0,
+    }
 
 
 def test_options_reach_the_attack(small_classifier, small_benchmark):
@@ -46,12 +51,14 @@ def test_options_reach_the_attack(small_classifier, small_benchmark):
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_reduction_is_weighted_and_nothing_right_can_be_fooled(metric):
-    units = Units({"test": 3}, {"correct": np.array([True, False, True]), "clean": np.ones(3, bool)})
+    correct, gradient = np.array([True, False, True]), np.array([True, True, False])
+    units = Units({"test": 3}, {"correct": correct, "clean": np.ones(3, bool), "gradient": gradient})
     weights = np.array([[1.0, 1.0, 1.0], [0.0, 3.0, 0.0], [1.0, 1.0, 2.0]])
     np.testing.assert_allclose(metric.reduce(units, weights), [2 / 3, 0, 3 / 4])
-    assert metric.details(units) == {"clean_accuracy": 1.0, "fooled": pytest.approx(1 / 3), "images": 3}
-    none = Units({"test": 2}, {"correct": np.zeros(2, bool), "clean": np.zeros(2, bool)})
-    assert metric.details(none)["fooled"] is None
+    third = pytest.approx(1 / 3)
+    assert metric.details(units) == {"clean_accuracy": 1.0, "fooled": third, "images": 3, "without_gradient": third}
+    none = Units({"test": 2}, dict.fromkeys(("correct", "clean", "gradient"), np.zeros(2, bool)))
+    assert (metric.details(none)["fooled"], metric.details(none)["without_gradient"]) == (None, 0.0)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)

@@ -53,7 +53,8 @@ def test_curve_ends_in_the_value_and_begins_with_the_clean_accuracy(small_classi
 @pytest.mark.parametrize("n", [3, 37, 1000])
 def test_intervals_of_the_curve_stay_among_the_shares(share, n):
     answers = np.full(n, bool(share))
-    units = Units({"test": n}, {"correct": answers, "correct_margin": answers, "curve": np.tile(answers, (6, 1)).T})
+    arrays = dict.fromkeys(("correct", "correct_margin", "gradient"), answers)
+    units = Units({"test": n}, {**arrays, "curve": np.tile(answers, (6, 1)).T})
     curve = FgsmAccuracy().details(units)["curve"]
     assert all(0 <= low < high <= 1 for low, high in zip(curve["lower"], curve["upper"], strict=True))
 

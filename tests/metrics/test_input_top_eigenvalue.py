@@ -20,10 +20,13 @@ def test_reduction_by_hand():
         "top_eigenvalue": np.array([1.0, 3.0]),
         "residual": np.array([0.0, 0.5]),
         "exact": np.array([True, False]),
+        "gradient": np.array([True, False]),
     }
     metric, units = InputTopEigenvalue(), Units({"test": 2}, arrays)
     np.testing.assert_allclose(metric.reduce(units, np.array([[1.0, 1.0], [2.0, 0.0]])), [2.0, 1.0])
-    assert metric.details(units) == {"image_set": "test", "images": 2, "method": "lanczos", "largest_residual": 0.5}
+    assert metric.details(units) == {
+        "image_set": "test", "images": 2, "without_gradient": 0.5, "method": "lanczos", "largest_residual": 0.5,
+    }  # fmt: skip
 
 
 def test_shares_its_measurement_with_the_trace(small_benchmark):

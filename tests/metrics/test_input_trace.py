@@ -22,7 +22,7 @@ def test_linear_softmax_by_hand():
     p = 1 / (1 + np.exp(-4 * pixels.ravel()))
     np.testing.assert_allclose(units["trace"], 16 * p * (1 - p), rtol=1e-5)
     assert metric.value(units) == pytest.approx(np.mean(16 * p * (1 - p)), rel=1e-5)
-    assert metric.details(units) == {"image_set": "test", "images": 3, "method": "exact"}
+    assert metric.details(units) == {"image_set": "test", "images": 3, "without_gradient": 0.0, "method": "exact"}
 
 
 def test_agrees_with_the_full_hessian(small_classifier, small_benchmark):

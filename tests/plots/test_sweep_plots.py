@@ -172,7 +172,7 @@ def test_one_method_one_sparsity_one_seed(single: SweepSummary) -> None:
     assert not lines(ax, looks(single)["omp"].colour)
     for axes in (ax, extreme_sparsities(single), pass_ranges(single)):
         assert png(top_figure(axes))
-    with pytest.raises(InputError, match="Expected a small dense twin with an evaluated metric"):
+    with pytest.raises(InputError, match="Expected a small dense network with an evaluated metric"):
         twin_comparison(single)
 
 

@@ -36,6 +36,7 @@ class Tied(nn.Module):
         return self.last(torch.tanh(features)) if hasattr(self, "last") else features
 
 
+@pytest.mark.filterwarnings("ignore:SynFlow is made for networks of ReLUs")  # it linearizes tanh
 @pytest.mark.parametrize("method", [name for name in SCORES if name != "n_m"])
 def test_a_tied_weight_is_one_weight(make_batches: Make, method: str) -> None:
     network = Tied(head=False).double()

@@ -40,3 +40,14 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text(text.replace("sweep/1", "sweep/9"))
     with pytest.raises(InputError, match=r'to have "schema": "sparsescope.sweep/1", but got \'sparsescope.sweep/9\''):
         Sweep.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["/tmp/evaluation.json", "../other/evaluation.json"])
+def test_a_record_names_files_of_its_own_folder_alone(tmp_path: Path, name: str) -> None:
+    SWEEP.save(tmp_path)
+    path = tmp_path / "sweep.json"
+    content = json.loads(path.read_text())
+    content["points"][0]["evaluation"] = name
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="expected a path below the sweep's folder, but got"):
+        Sweep.load(tmp_path)

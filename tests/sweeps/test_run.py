@@ -50,7 +50,6 @@ def test_every_point_is_recorded_and_a_second_start_does_nothing(
 
     monkeypatch.setattr(run, "evaluate_task", None)
     monkeypatch.setattr(run, "make_ticket", None)
-    monkeypatch.setattr(run, "open_data", None)
     before = {path: path.stat().st_mtime_ns for path in OUT.rglob("*.*")}
     assert run_sweep(recipe, OUT).sweep == outcome.sweep
     assert {path: path.stat().st_mtime_ns for path in OUT.rglob("*.*")} == before

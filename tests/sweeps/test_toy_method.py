@@ -176,10 +176,11 @@ def test_several_names_and_what_they_are_for(file: Path) -> None:
             load_sweep("own.toml", methods=methods)
     one = ["sweep", "own.toml", "--out", "out", "--quiet", "--sparsity", "0.2"]
     assert run(*one, "--method", "lamp.py:lamp").exit_code == 0
+    assert run(*one, "--method", "other.py:lamp").exit_code == 0  # the same code in another place
+    assert Sweep.load("out").recipe["methods"] == ["other.py:lamp"]
+    Path("other.py").write_text(file.read_text() + "\n# another version\n")
     result = run(*one, "--method", "other.py:lamp")
-    assert (
-        result.exit_code == 2 and "out holds the sweep own with lamp.py:lamp, whose runs are called as" in result.stderr
-    )
+    assert result.exit_code == 2 and "holds a ticket of other code" in result.stderr
 
 
 def test_a_recipe_says_its_methods_and_an_older_record_is_read(file: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from ddp_worker import RECIPE, run
+from ddp_worker import RECIPE, Headed, run
 
 from sparsescope.training.distributed import Ranks, join
 
@@ -56,6 +56,16 @@ def test_without_batchnorm_the_weights_are_those_of_one_process(place: Path, tmp
     for mine, theirs in zip(one["history"], three["history"], strict=True):
         for key in ("loss", "accuracy", "test_loss", "test_accuracy"):
             assert mine[key] == pytest.approx(theirs[key], rel=1e-5)
+
+
+def test_a_head_that_nobody_reads_changes_nothing(place: Path, tmp_path: Path) -> None:
+    run(tmp_path / "one", normalised=False, kind=Headed)
+    one, three = stored(tmp_path / "one" / "checkpoint.pt"), stored(place / "headed-plain" / "checkpoint.pt")
+    for name, tensor in one["state_dict"].items():
+        torch.testing.assert_close(three["state_dict"][name], tensor, rtol=1e-5, atol=1e-6)
+    begun = stored(place / "headed-plain" / "epoch-0.pt")["state_dict"]
+    assert torch.equal(three["state_dict"]["unread.weight"], begun["unread.weight"])
+    assert int(stored(place / "headed" / "checkpoint.pt")["state_dict"]["1.num_batches_tracked"]) == 12
 
 
 def test_with_batchnorm_every_process_ends_with_the_statistics_of_the_first(place: Path) -> None:

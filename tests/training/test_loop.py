@@ -212,3 +212,19 @@ def test_maps_of_one_pixel_under_batch_norm_and_one_image_too_many(tiny_images: 
     module = nn.Sequential(nn.AvgPool2d(8), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3, 3))
     history = train(Classifier(module, (0.4,), (0.25,)), tiny_images, RECIPE.changed(batch_size=5))  # 26 = 5 * 5 + 1
     assert len(history) == 3 and int(module[1].num_batches_tracked) == 15
+
+
+def test_a_network_that_is_frozen_altogether(make_classifier: Make, tiny_images: ArrayImages) -> None:
+    classifier = make_classifier()
+    classifier.module.requires_grad_(False)
+    with pytest.raises(InputError, match=r"to have parameters to train, but all are frozen. Call requires_grad_\(\)"):
+        train(classifier, tiny_images, RECIPE)
+
+
+def test_batches_that_batch_normalization_has_no_use_for(tiny_images: ArrayImages) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.LazyLinear(6), nn.BatchNorm1d(6), nn.Linear(6, 4))
+    images = tiny_images.read(range(2))
+    network.eval()(images)
+    text = r"BatchNorm has no use for one value per channel, but .* is shown 1 image of shape .* Raise batch_size"
+    with pytest.raises(InputError, match=text):
+        train(Classifier(network), tiny_images, RECIPE.changed(batch_size=1))

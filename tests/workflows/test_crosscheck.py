@@ -1,20 +1,24 @@
 """Our engines beside the reference packages, and what is said where one of the two cannot answer."""
 
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from torch import nn
+from torch import Tensor, nn
 
 from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.checkpoints import save_checkpoint
 from sparsescope.classifier import Classifier
 from sparsescope.cli.group import sparsescope
 from sparsescope.errors import DataError
-from sparsescope.workflows import crosscheck as module
+from sparsescope.workflows import comparisons as module
+from sparsescope.workflows.comparisons import COMPARISONS, Ours, Theirs
 from sparsescope.workflows.crosscheck import Check, crosscheck
 
 PACKAGES = ["netcal", "lime", "captum", "pyhessian", "pyhessian"]
@@ -81,6 +85,88 @@ def test_an_image_without_superpixels_is_not_compared(small_classifier: Classifi
     lime = crosscheck(small_classifier, Benchmark("flat", flat), images=8)[1]
     assert (lime.agrees, lime.ours, lime.theirs) == (None, None, None)
     assert "superpixel" in lime.note
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+@pytest.mark.parametrize("place", range(5))
+def test_a_comparison_that_fails_costs_its_row_alone(
+    small_classifier: Classifier, fields: Benchmark, monkeypatch: pytest.MonkeyPatch, place: int, side: str
+) -> None:
+    def fails(*arguments: object) -> NoReturn:
+        raise ZeroDivisionError("by luck\nand more")
+
+    quick = [
+        replace(each, ours=lambda sample: Ours(1.0), theirs=lambda *_: Theirs(1.0, 0.1, "")) for each in COMPARISONS
+    ]
+    quick[place] = replace(quick[place], **{side: fails})
+    monkeypatch.setattr("sparsescope.workflows.crosscheck.COMPARISONS", quick)
+    checks = crosscheck(small_classifier, fields, images=8)
+    assert [check.agrees for check in checks] == [None if n == place else True for n in range(5)]
+    lost, package = checks[place], PACKAGES[place] if side == "theirs" else "sparsescope"
+    assert (lost.ours, lost.theirs) == (1.0 if side == "theirs" else None, None)
+    assert lost.note == f"{package}: ZeroDivisionError: by luck"
+
+
+@pytest.mark.parametrize("package", sorted(set(PACKAGES)))
+def test_a_package_that_is_not_installed_costs_its_rows(
+    small_classifier: Classifier, fields: Benchmark, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    rows = [each for each in COMPARISONS if each.package == package]
+    monkeypatch.setattr("sparsescope.workflows.crosscheck.COMPARISONS", rows[:1])
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, package, None)
+    (check,) = crosscheck(small_classifier, fields, images=8)
+    assert check.agrees is None and check.ours is not None and "ModuleNotFoundError" in check.note
+
+
+class TwoHeads(nn.Module):
+    """Has a layer that its output does not depend on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.unused = nn.Linear(768, 4), nn.Linear(768, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.used(x.flatten(1))
+
+
+def _attention() -> nn.Module:
+    layer = nn.TransformerEncoderLayer(16, 2, 16, dropout=0.0, batch_first=True)
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 8, 8), nn.Flatten(2), nn.Linear(4, 16), layer, nn.Flatten(), nn.Linear(256, 4)
+    )
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        _attention,
+        TwoHeads,
+        lambda: TwoHeads().half(),
+        lambda: TwoHeads().double(),
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(), nn.Linear(784, 4)
+        ),
+    ],
+    ids=["attention", "unused layer", "float16", "float64", "BatchNorm without statistics"],
+)
+def test_strange_networks_are_compared(fields: Benchmark, network: Callable[[], nn.Module]) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        built = network()
+    assert [check.agrees for check in crosscheck(Classifier(built), fields, images=12)] == [True] * 5
+
+
+def test_pyhessian_stops_by_no_luck(fields: Benchmark) -> None:
+    """Its own rule ends the trace at a negative mean, after two draws of 40 for most seeds."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+    for seed in range(6):
+        *_, eigenvalue, trace = crosscheck(Classifier(network), fields, images=8, seed=seed)
+        assert trace.note.startswith("40 probes each") and trace.agrees
+        assert eigenvalue.agrees or "has not converged" in eigenvalue.note
 
 
 def test_labels_of_another_data_set(small_classifier: Classifier) -> None:

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sparsescope.benchmark import Concept
-from sparsescope.datasets.probes.on_disk import LARGEST, DiskProbeSet, Record, listed, unique_concepts
+from sparsescope.datasets.decoding import LARGEST_LABEL, MOST_PIXELS
+from sparsescope.datasets.probes.on_disk import DiskProbeSet, Record, listed, unique_concepts
 from sparsescope.datasets.probes.tables import Row, read_rows
 from sparsescope.datasets.source import Shape
 from sparsescope.errors import DataError
+from sparsescope.files import is_inside
 
 __all__ = ["open_broden"]
 
@@ -20,10 +22,10 @@ def open_broden(argument: str, shape: Shape) -> DiskProbeSet:
     """Return the images of a Broden folder, or of one of its index files, in the model's input shape.
 
     Read are the index (columns `image`, `sh`, `sw` and one per category), `label.csv` (`number`, `name`, `category`),
-    `category.csv` (`name`) and, where they are there, `c_CATEGORY.csv` (`number`, `coverage`). Files are relative to
-    `images/`. As in the original reader, every label of `label.csv` is a concept, in the order of the numbers, also if
-    no image shows it; a label of several categories belongs to the one that it covers most of; images without any
-    label are left out. Label 0 means none.
+    `category.csv` (`name`) and, where they are there, `c_CATEGORY.csv` (`number`, `coverage`). Files are relative
+    to `images/`, and below it. As in the original reader, every label of `label.csv` is a concept, in the order of
+    the numbers, also if no image shows it; a label of several categories belongs to the one that it covers most of;
+    images without any label are left out. Label 0 means none.
 
     Args:
         argument: the folder, or one of its index files.
@@ -58,9 +60,9 @@ def _concepts(folder: Path, categories: Sequence[str], problems: list[str]) -> d
     coverage = _coverage(folder, categories, problems)
     for line, row in read_rows(file, ("number", "name", "category"), problems):
         number = _whole_number(row["number"])
-        if number is None or not 1 <= number <= LARGEST:
+        if number is None or not 1 <= number <= LARGEST_LABEL:
             problems.append(
-                f"{file}, line {line}: expected a number from 1 to {LARGEST}, since 0 means no label, "
+                f"{file}, line {line}: expected a number from 1 to {LARGEST_LABEL}, since 0 means no label, "
                 f"but got {row['number']!r}"
             )
             continue
@@ -83,7 +85,7 @@ def _coverage(folder: Path, categories: Sequence[str], problems: list[str]) -> d
     found: dict[str, dict[int, float]] = {}
     for category in categories:
         file = folder / f"c_{category}.csv"
-        if not file.is_file():
+        if file.parent != folder or not _is_file(file):
             continue
         found[category] = {}
         for line, row in read_rows(file, ("number", "coverage"), problems):
@@ -121,6 +123,10 @@ def _records(
                 f"{index}, line {line}: expected an image file and sizes sh and sw of its label maps, but got "
                 f"{row['image']!r}, {row['sh']!r} and {row['sw']!r}"
             )
+        elif outside := [name for name in (record.image, *record.maps) if not is_inside(name)]:
+            problems.append(f"{index}, line {line}: expected files below images/, but got {outside[0]!r}")
+        elif height * width > MOST_PIXELS:
+            problems.append(f"{index}, line {line}: label maps of {height} x {width}, more than {MOST_PIXELS:,} pixels")
         elif record.maps or record.whole:
             records.append(record)
             (sizes if record.maps else without_maps).setdefault((height, width), line)
@@ -149,7 +155,14 @@ def _missing_files(folder: Path, records: Sequence[Record]) -> list[str]:
     if not folder.is_dir():
         return [f"{folder} does not exist"]
     names = dict.fromkeys(name for record in records for name in (record.image, *record.maps))
-    return [f"{folder / name} does not exist" for name in names if not (folder / name).is_file()]
+    return [f"{folder / name} does not exist" for name in names if not _is_file(folder / name)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _whole_number(cell: str) -> int | None:

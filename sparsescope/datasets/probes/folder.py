@@ -1,17 +1,17 @@
 """`probe:DIR`: a plain folder of images and PNG label maps, for the user's own segmentation data."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from sparsescope.benchmark import Concept
+from sparsescope.datasets.decoding import LARGEST_LABEL, opened
 from sparsescope.datasets.image_folder import EXTENSIONS
-from sparsescope.datasets.probes.on_disk import LARGEST, DiskProbeSet, Record, listed, unique_concepts
+from sparsescope.datasets.probes.on_disk import DiskProbeSet, Record, listed, unique_concepts
 from sparsescope.datasets.source import Shape
 from sparsescope.errors import DataError
+from sparsescope.files import read_json
+from sparsescope.values import is_whole
 
 __all__ = ["open_labelled_folder"]
 
@@ -57,11 +57,13 @@ def _concepts(file: Path, problems: list[str]) -> dict[int, Concept | None]:
     found: dict[int, Concept] = {}
     ignored: dict[int, None] = {}
     for key, entry in _read_json(file, problems).items():
-        number = int(key) if key.isascii() and key.isdecimal() else 0
+        number = int(key) if key.isascii() and key.isdecimal() and len(key) < 10 else 0
         names = entry if isinstance(entry, dict) else {"name": entry}
         name, category = names.get("name"), names.get("category", _CATEGORY)
-        if not 1 <= number <= LARGEST:
-            problems.append(f"{file}: expected numbers from 1 to {LARGEST}, since 0 means no label, but got {key!r}")
+        if not 1 <= number <= LARGEST_LABEL:
+            problems.append(
+                f"{file}: expected numbers from 1 to {LARGEST_LABEL}, since 0 means no label, but got {key!r}"
+            )
         elif entry is None:
             ignored[number] = None
         elif not (isinstance(name, str) and name and isinstance(category, str) and category):
@@ -115,7 +117,7 @@ def _image_labels(
     found = {}
     for name, numbers in _read_json(file, problems).items():
         numbers = numbers if isinstance(numbers, list) else [numbers]
-        if all(isinstance(number, int) and number in concepts for number in numbers):
+        if all(is_whole(number) and number in concepts for number in numbers):
             found[name] = tuple(numbers)
         else:
             problems.append(f"{file}: expected numbers of labels.json for {name}, but got {numbers}")
@@ -125,7 +127,7 @@ def _image_labels(
 def _read_json(file: Path, problems: list[str]) -> dict[str, Any]:
     """Return the object in a JSON file; where that fails, say so in `problems` and return an empty one."""
     try:
-        content = json.loads(file.read_bytes())
+        content = read_json(file)
     except FileNotFoundError:
         problems.append(f"{file} does not exist")
         return {}
@@ -141,7 +143,7 @@ def _read_json(file: Path, problems: list[str]) -> dict[str, Any]:
 def _size(file: Path, problems: list[str]) -> tuple[int, int]:
     """Return (height, width) from the header of a label map; where that fails, say so in `problems`."""
     try:
-        with Image.open(file) as image:
+        with opened(file) as image:
             return image.height, image.width
     except Exception as error:  # decoders raise what they like
         problems.append(f"{file} cannot be read ({error})")

@@ -15,15 +15,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from sparsescope.benchmark import Concept, ProbeSet
-from sparsescope.datasets.image_folder import decode
+from sparsescope.datasets.decoding import LARGEST_LABEL, decode, read_label_map
 from sparsescope.datasets.probes import CHANNELS
 from sparsescope.datasets.source import Shape
 from sparsescope.errors import DataError
 
-__all__ = ["LARGEST", "DiskProbeSet", "Record", "listed", "read_label_map", "unique_concepts"]
-
-LARGEST = 65535
-"""The largest label number that a label map can hold."""
+__all__ = ["DiskProbeSet", "Record", "listed", "unique_concepts"]
 
 _SHOWN = 10  # problems and numbers that a message lists
 _NONE, _UNKNOWN = -1, -2  # of a label number: it stands for no concept; it is not in the label list
@@ -77,7 +74,7 @@ class DiskProbeSet(ProbeSet):
         self.concepts = tuple(concept for concept in concepts.values() if concept is not None)
         self._numbered = dict(concepts)
         numbers = [number for number, concept in concepts.items() if concept is not None]
-        self._index = np.full(LARGEST + 1, _UNKNOWN, dtype=np.int32)
+        self._index = np.full(LARGEST_LABEL + 1, _UNKNOWN, dtype=np.int32)
         self._index[[0, *(number for number, concept in concepts.items() if concept is None)]] = _NONE
         self._index[numbers] = np.arange(len(numbers))
 
@@ -171,25 +168,6 @@ class DiskProbeSet(ProbeSet):
 
     def _unreadable(self, name: str, error: Exception) -> DataError:
         return DataError(f"{self.source}: {self._folder / name} cannot be read ({error}). Replace the file.")
-
-
-def read_label_map(file: Path) -> NDArray[np.uint16]:
-    """Return the label numbers (h, w) of a PNG: red + 256 green, or the values (palette indices) of a single channel.
-
-    Raises:
-        ValueError: pixels of another kind, or numbers above 65535; and what the decoder raises.
-    """
-    with Image.open(file) as image:
-        image.load()
-        if image.mode in ("RGB", "RGBA"):
-            pixels = np.asarray(image).astype(np.uint16)  # in uint8 the product would overflow
-            return pixels[..., 0] + pixels[..., 1] * np.uint16(256)
-        if image.mode not in ("L", "P", "1") and not image.mode.startswith("I"):
-            raise ValueError(f"its pixels have mode {image.mode}, and labels are RGB or one channel of whole numbers")
-        values = np.asarray(image)
-    if values.size and not 0 <= int(values.min()) <= int(values.max()) <= LARGEST:
-        raise ValueError(f"it holds numbers outside 0 to {LARGEST}")
-    return values.astype(np.uint16)
 
 
 def unique_concepts(concepts: Mapping[int, Concept]) -> dict[int, Concept]:

@@ -64,7 +64,7 @@ def _check_first(probe: ProbeSet, spec: str) -> None:
     if not (float(image.min()) >= 0 and float(image.max()) <= 1):
         raise DataError(
             f"{spec}: expected images in [0, 1], but the first reaches from {float(image.min()):g} to "
-            f"{float(image.max()):g}. Give pixels, not normalised values: the model normalises."
+            f"{float(image.max()):g}. Give pixels, not normalized values: the model normalizes."
         )
     ascending = indices.ndim == 1 and indices.dtype.kind in "iu" and bool((np.diff(indices) > 0).all())
     inside = ascending and (not len(indices) or 0 <= indices[0] <= indices[-1] < len(probe.concepts))

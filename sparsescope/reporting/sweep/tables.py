@@ -1,12 +1,11 @@
 """The numbers of a sweep as CSV: full precision, sparsities as fractions, empty where there is nothing."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sparsescope.curves import READINGS, SweepSummary
 from sparsescope.curves.records import SMALL, CurvePoint, Extreme
+from sparsescope.files import csv_table
 from sparsescope.results import Outcome
 
 __all__ = ["sweep_tables"]
@@ -27,21 +26,13 @@ TWINS = (
 def sweep_tables(summary: SweepSummary) -> dict[str, bytes]:
     """Return the CSV files by name: curves, extreme sparsities, LTH-PASS ranges, and the small dense twin if any."""
     tables = {
-        "curves.csv": _csv(CURVES, _curves(summary)),
-        "extreme_sparsities.csv": _csv(EXTREMES, _extremes(summary)),
-        "pass_ranges.csv": _csv(RANGES, _ranges(summary)),
+        "curves.csv": csv_table(CURVES, _curves(summary)),
+        "extreme_sparsities.csv": csv_table(EXTREMES, _extremes(summary)),
+        "pass_ranges.csv": csv_table(RANGES, _ranges(summary)),
     }
     if summary.twins:
-        tables["small_dense.csv"] = _csv(TWINS, _twins(summary))
+        tables["small_dense.csv"] = csv_table(TWINS, _twins(summary))
     return tables
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
 
 
 def _curves(summary: SweepSummary) -> Iterable[Sequence[Any]]:

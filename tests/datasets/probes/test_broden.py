@@ -230,8 +230,8 @@ def test_files_that_break_are_named_as_they_are_read(folder):
     (images / "one_object.png").write_bytes((images / "two_object.png").read_bytes()[:50])
     with pytest.raises(DataError, match=r"one_object\.png cannot be read \("):
         probe.labels(0)
-    Image.fromarray(np.zeros((2, 3), np.float32), mode="F").save(images / "one_object.png", format="TIFF")
-    with pytest.raises(DataError, match=r"one_object\.png cannot be read \(its pixels have mode F"):
+    Image.new("LA", (3, 2)).save(images / "one_object.png")
+    with pytest.raises(DataError, match=r"one_object\.png cannot be read \(its pixels have mode LA"):
         probe.labels(0)
     (images / "one.jpg").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"one\.jpg cannot be read"):
@@ -290,6 +290,7 @@ def test_a_literal_reader_sees_the_same(shared_data):
 
 def test_frequency_and_coverage_are_those_that_the_builder_counted(shared_data):
     folder = shared_data / "mini_broden"
+    open_probe(f"broden:{folder}", (3, 32, 32)).read([0])  # imports the decoders
     tracemalloc.start()
     probe = open_probe(f"broden:{folder}", (3, 32, 32))
     frequency, coverage = np.zeros(len(probe.concepts), int), np.zeros(len(probe.concepts))
@@ -305,3 +306,25 @@ def test_frequency_and_coverage_are_those_that_the_builder_counted(shared_data):
     np.testing.assert_allclose(coverage, [share for *_, share in labels], atol=1e-6)
     assert {concept.category for concept in probe.concepts} == {"color", "object", "scene", "texture"}
     assert peak < 5e6  # names, and one image's masks: never the set
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../label.csv", "a/../../label.csv"])
+@pytest.mark.parametrize("column", ["one.jpg", "one_object.png"])
+def test_an_index_names_files_below_its_images_alone(folder, name, column):
+    (folder / "index.csv").write_text(INDEX.replace(f"a/{column}", name))
+    with pytest.raises(DataError, match=rf"index.csv, line 2: expected files below images/, but got '{name}'"):
+        open_probe(f"broden:{folder}", SHAPE)
+
+
+def test_links_in_a_folder_are_followed(folder, tmp_path_factory):
+    """A folder of links is how large sets are usually shared; an index cannot make one."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "a"
+    (folder / "images" / "a").rename(elsewhere)
+    (folder / "images" / "a").symlink_to(elsewhere)
+    assert open_probe(f"broden:{folder}", SHAPE).read([0]).shape == (1, *SHAPE)
+
+
+def test_label_maps_of_a_size_that_no_memory_has(folder):
+    (folder / "index.csv").write_text(INDEX.replace("8,12,2,3", "8,12,99999,99999").replace("1,1,8", "99999,99999,8"))
+    with pytest.raises(DataError, match="label maps of 99999 x 99999, more than 50,000,000 pixels"):
+        open_probe(f"broden:{folder}", SHAPE)

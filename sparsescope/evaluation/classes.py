@@ -1,0 +1,115 @@
+"""Classes by name: outputs are brought into the order of the data's labels where names on both sides say how."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Classifier
+from sparsescope.datasets.imagenet import class_names, synsets
+from sparsescope.errors import DataError
+
+__all__ = ["match_classes"]
+
+
+def match_classes(benchmark: Benchmark, classifiers: Sequence[Classifier]) -> tuple[Benchmark, tuple[Classifier, ...]]:
+    """Return benchmark and models whose labels and outputs mean the same classes, as far as names are known.
+
+    A model without names has those of the dense one. Models whose outputs are in another order, or of more classes,
+    get `outputs` in the order of the labels, the classes that the data lacks behind them; a warning says so. A
+    benchmark that says which outputs it is about is left as it is.
+
+    Raises:
+        DataError: names that are partly the same, but cannot be matched; the text has the first that differ.
+    """
+    if not benchmark.classes or benchmark.outputs is not None:
+        return benchmark, tuple(classifiers)
+    known = _output_names(classifiers[0])
+    all_names, matched = benchmark.classes, []
+    for classifier in classifiers:
+        names = _output_names(classifier) or known
+        found = _match(benchmark, classifier.name, names) if names and classifier.outputs is None else _Match()
+        if found.order is not None and classifier is classifiers[0]:
+            all_names = (*benchmark.classes, *(names[output] for output in found.order[len(benchmark.classes) :]))
+        warnings = (*classifier.warnings, *found.warnings)
+        moved = found.order if found.order != tuple(range(len(names))) else None
+        outputs = classifier.outputs if moved is None else moved
+        matched.append(replace(classifier, classes=names, outputs=outputs, warnings=warnings))
+    return replace(benchmark, classes=all_names), tuple(matched)
+
+
+@dataclass(frozen=True)
+class _Match:
+    """The output of each label, then the other outputs; None where labels and outputs are left as they are."""
+
+    order: tuple[int, ...] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def _match(benchmark: Benchmark, model: str, names: tuple[str, ...]) -> _Match:
+    source, classes = benchmark.test.source, benchmark.classes
+    labels, outputs = _comparable(classes, names)
+    if labels == outputs:
+        return _Match()
+    place = next((i for i, (a, b) in enumerate(zip(labels, outputs, strict=False)) if a != b), None)
+    differ = (
+        f"class {place} is {classes[place]!r} in {source} and {names[place]!r} for {model}"
+        if place is not None
+        else f"{source} has {len(classes)} classes, and {model} names {len(names)}"
+    )
+    if len(set(labels)) == len(labels) and len(set(outputs)) == len(outputs) and set(labels) <= set(outputs):
+        order = [outputs.index(label) for label in labels]
+        order += [output for output in range(len(outputs)) if output not in set(order)]
+        said = f"outputs are matched with the classes of {source} by name, as their order is another one: {differ}"
+        return _Match(tuple(order), () if order == sorted(order) else (said,))
+    same = sum(a == b for a, b in zip(labels, outputs, strict=False))
+    elsewhere = sum(a != b and a in outputs for a, b in zip(labels, outputs, strict=False))
+    if len(labels) != len(outputs) or elsewhere > same:
+        raise DataError(
+            f"The classes of {source} are not those of {model}: {differ}. Is this the model's data set? Give the "
+            "classes the names that the model has for them, and they are matched by name."
+        )
+    if elsewhere or same < len(labels) / 2:
+        said = f"its classes have other names than those of {source}: {differ}. Are they numbered alike?"
+        return _Match(None, (said,))
+    return _Match()
+
+
+def _output_names(classifier: Classifier) -> tuple[str, ...]:
+    """Return the names of a model's outputs: its own, or what Hugging Face's and timm's networks hold."""
+    if classifier.classes:
+        return tuple(classifier.classes)
+    numbered = getattr(getattr(classifier.module, "config", None), "id2label", None)
+    if isinstance(numbered, dict) and set(numbered) == set(range(len(numbered))):
+        names = tuple(str(numbered[output]) for output in range(len(numbered)))
+        return () if all(re.fullmatch(r"LABEL_\d+", name) for name in names) else names
+    cfg = getattr(classifier.module, "pretrained_cfg", None)
+    listed = cfg.get("label_names") if isinstance(cfg, dict) else None
+    if isinstance(listed, list | tuple) and len(listed) == getattr(classifier.module, "num_classes", None):
+        return tuple(map(str, listed))
+    return ()
+
+
+def _comparable(classes: tuple[str, ...], names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Return both lists in one spelling: synsets as names if only one has synsets, and plain where that is unique."""
+    if _are_synsets(classes) != _are_synsets(names):
+        classes, names = _readable(classes), _readable(names)
+    plain = [[_plain(name) for name in each] for each in (classes, names)]
+    if any(len(set(each)) < len(set(given)) for each, given in zip(plain, (classes, names), strict=True)):
+        return list(classes), list(names)
+    return plain[0], plain[1]
+
+
+def _are_synsets(names: tuple[str, ...]) -> bool:
+    return set(names) <= set(synsets())
+
+
+def _readable(names: tuple[str, ...]) -> tuple[str, ...]:
+    known = dict(zip(synsets(), class_names(), strict=True))
+    return tuple(known.get(name, name) for name in names)
+
+
+def _plain(name: str) -> str:
+    """Return a name without numbering, synonyms behind a comma, case and punctuation: `8_Ship` is `ship`."""
+    first = re.sub(r"^\d+[\W_]+(?=\w)", "", name.partition(",")[0])
+    return re.sub(r"[\W_]+", "", first).casefold()

@@ -1,0 +1,107 @@
+"""Modules as users hand them over: wrapped, compiled, lazy, quantized, in another precision."""
+
+import copy
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from sparsescope.errors import ArtefactError
+
+__all__ = ["bare", "measurable", "refuse_without_values", "uncompiled"]
+
+_COMPILED = "_orig_mod"
+_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, torch.optim.swa_utils.AveragedModel)
+
+
+def bare(module: nn.Module) -> tuple[nn.Module, str]:
+    """Return the network inside of torch.compile, DataParallel and the like, and what its weights' names lose.
+
+    It is the same object, with the same weights. A wrapper with hooks of its own, which would be lost, stays.
+
+    Example:
+        >>> from torch import nn
+        >>> from sparsescope.modules import bare
+        >>> bare(nn.DataParallel(nn.Flatten()))
+        (Flatten(start_dim=1, end_dim=-1), 'module.')
+    """
+    prefix = ""
+    while not (module._forward_hooks or module._forward_pre_hooks):
+        attribute = "module" if isinstance(module, _WRAPPERS) else _COMPILED
+        inner = dict(module.named_children()).get(attribute)
+        if inner is None:
+            break
+        module, prefix = inner, f"{prefix}{attribute}."
+    return module, prefix
+
+
+def uncompiled() -> AbstractContextManager[object]:
+    """Return a context in which what is compiled runs as it was written: compiled graphs have no second derivatives.
+
+    It costs microseconds, and nothing is compiled before torch's compiler was imported.
+    """
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+
+
+def refuse_without_values(module: nn.Module) -> None:
+    """Raise ArtefactError if weights have no values yet, or none that gradients could follow.
+
+    So it is in lazy layers that were never called, on the device `meta`, and in quantized layers.
+    """
+    for name, tensor in _tensors(module):
+        if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
+            raise ArtefactError(
+                f"{name} has no shape yet, as its layer is lazy: show the network a batch of images first."
+            )
+        if tensor.is_meta:
+            raise ArtefactError(
+                f"{name} is on the device meta, which holds no values: build the network on another device, or use "
+                "to_empty() and load its weights."
+            )
+    for name, child in module.named_modules():
+        if ".quantized" in type(child).__module__ and type(child).__module__.startswith("torch."):
+            raise ArtefactError(
+                f"{name or 'The network'} is a quantized {type(child).__name__}, whose integers have no gradients: "
+                "give the float network that it was made from."
+            )
+
+
+def measurable(module: nn.Module) -> tuple[nn.Module, str | None]:
+    """Return a network in float32 whose weights can take gradients, and what was changed; None where nothing was.
+
+    Where something must change it is a copy, and the module stays as it is: weights of another precision, or made in
+    torch.inference_mode(). torch's own deep copies of TorchScript are no leaves of autograd: they are copied again.
+    """
+    tensors = [tensor for _, tensor in _tensors(module)]
+    kinds = {str(tensor.dtype).removeprefix("torch.") for tensor in tensors if tensor.is_floating_point()}
+    others = " and ".join(sorted(kinds - {"float32"}))
+    frozen = [tensor for tensor in tensors if tensor.is_inference()]
+    changed = None
+    if frozen or others:
+        with torch.inference_mode(False):
+            own: dict[int, object] = {id(tensor): _normal(tensor) for tensor in frozen}
+            module = copy.deepcopy(module, own).float()
+        changed = f"has weights in {others}; a copy in float32 is measured" if others else _INFERENCE
+    if isinstance(module, torch.jit.ScriptModule) and not all(parameter.is_leaf for parameter in module.parameters()):
+        stored = io.BytesIO()
+        torch.jit.save(module, stored)
+        stored.seek(0)
+        module = torch.jit.load(stored)  # type: ignore[no-untyped-call]
+    return module, changed
+
+
+_INFERENCE = "was made in torch.inference_mode(), which has no gradients; a copy of its weights is measured"
+
+
+def _normal(tensor: Tensor) -> Tensor:
+    """Return a copy, made outside of inference mode."""
+    copied = tensor.clone()
+    return nn.Parameter(copied, tensor.is_floating_point()) if isinstance(tensor, nn.Parameter) else copied
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    return chain(module.named_parameters(), module.named_buffers())
