@@ -11,7 +11,14 @@ from torch import Tensor, nn
 
 from sparsescope.errors import InputError, OptionError
 from sparsescope.identity import Fingerprint, Identity
-from sparsescope.mask import Mask, Sparsity, account, weight_tensors
+from sparsescope.mask import (
+    Mask,
+    Sparsity,
+    account,
+    fold_computed_weights,
+    removable_weights,
+    standardization_notes,
+)
 from sparsescope.modules import bare, refuse_without_values, uncompiled
 from sparsescope.outputs import FORMS
 from sparsescope.outputs.reading import OutputReader, described
@@ -57,9 +64,11 @@ class Classifier:
     Args:
         module: the network, on any device; it takes normalised images. Of one that is wrapped, by torch.compile or
             for several GPUs, the network inside; what is compiled within it runs as it was written.
+            Where weights are computed from others (`torch.nn.utils.prune`, weight norm, masks in a layer's forward
+            pass) a copy takes its place, with the computed weights as plain ones; a warning says so.
         mean: per-channel mean, in [0, 1] units; length C.
         std: per-channel standard deviation, > 0; length C.
-        mask: which weights are parameters; None means the non-zero entries of the weight tensors.
+        mask: which weights are parameters; None means the non-zero entries of the weights.
         output: what `module` returns: a form of `sparsescope.outputs`, such as `"logits"` or `"probabilities"` (of
             which the logarithm is taken); the index, key or field of the logits in what it returns, such as
             `"heads.0"`; or both: `"heads.0:probabilities"`.
@@ -119,13 +128,16 @@ class Classifier:
         kept = self.outputs
         if kept is not None and not (len(set(kept)) == len(kept) >= 2 and all(is_whole(n) and n >= 0 for n in kept)):
             raise OptionError(f"Expected outputs to be two or more different indices, but got {kept!r}.")
+        self.module, notes = fold_computed_weights(self.module)
         if self.mask is None:
-            self.mask = Mask.from_zeros(weight_tensors(self.module))
+            self.mask = Mask.from_zeros(removable_weights(self.module))
         elif wrapper:
             known = dict(self.module.named_parameters())
             spelled = {name: name if name in known else name.removeprefix(wrapper) for name in self.mask}
             self.mask = Mask({spelled[name]: tensor for name, tensor in self.mask.items()}, method=self.mask.method)
         self.mask.check(self.module)
+        notes += standardization_notes(self.module)
+        self.warnings += tuple(note for note in notes if note not in self.warnings)
 
     @property
     def device(self) -> torch.device:

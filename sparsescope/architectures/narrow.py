@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from sparsescope.mask import head_weight, weight_tensors
+from sparsescope.mask import head_weights, weight_tensors
 
 __all__ = ["narrow", "take_sizes"]
 
@@ -30,10 +30,10 @@ def narrow(module: nn.Module, shapes: Shapes) -> list[str]:
     differing = {name for name, tensor in own.items() if tuple(tensor.shape) != shapes[name]}
     layers = dict(module.named_modules())
     changed = list(dict.fromkeys(name.rpartition(".")[0] for name in own if name in differing))
-    first, head = next(iter(weight_tensors(module)), None), head_weight(module)
-    if first is None or head is None or not all(_may_narrow(layers[name], _under(name, shapes)) for name in changed):
+    first, heads = next(iter(weight_tensors(module)), None), head_weights(module)
+    if first is None or not heads or not all(_may_narrow(layers[name], _under(name, shapes)) for name in changed):
         return []
-    if shapes[first][1:2] != own[first].shape[1:2] or shapes[head][:1] != own[head].shape[:1]:
+    if shapes[first][1:2] != own[first].shape[1:2] or any(shapes[head][:1] != own[head].shape[:1] for head in heads):
         return []
     for name in changed:
         for attribute, shape in _under(name, shapes).items():

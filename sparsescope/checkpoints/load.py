@@ -85,6 +85,7 @@ def load_classifier(
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
     classifier.warnings = (
         *artefact.warnings,
+        *classifier.warnings,
         *about_values,
         *network.open_questions(artefact, dense),
         *noticed,

@@ -74,7 +74,7 @@ def sparsity_warnings(classifier: Classifier, dense: Classifier | None = None) -
         )
     sparsity = classifier.sparsity
     whole = dense is not None and sparsity.parameters >= dense.sparsity.parameters  # a smaller network needs no zeros
-    if whole and sparsity.prunable < _DENSE_BELOW:
+    if whole and max(sparsity.prunable, sparsity.total) < _DENSE_BELOW:
         warnings.append(
             f"looks dense: only {sparsity.prunable:.2%} of the prunable weights are removed. Was the mask applied "
             "before saving? Hand over the mask file, or the weights with zeros in place."

@@ -8,9 +8,9 @@ from pathlib import Path
 from torch import nn
 
 from sparsescope.checkpoints import MissingWeightsError, load_classifier
+from sparsescope.checkpoints.values import sparsity_warnings
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, InputError, OptionError, raise_together
-from sparsescope.mask import refuse_computed_weights
 from sparsescope.modules import measurable
 from sparsescope.values import per_channel
 
@@ -112,7 +112,6 @@ def _open(
     if isinstance(model, Classifier):
         opened = model if model.name != "model" else replace(model, name=name)
     elif isinstance(model, nn.Module):
-        refuse_computed_weights(model)
         mean, std = ((0.0,), (1.0,)) if options.mean is None or options.std is None else (options.mean, options.std)
         output = options.output if options.output is not None else (dense.output if dense is not None else "logits")
         opened = Classifier(model, mean, std, output=output, name=name)
@@ -124,6 +123,9 @@ def _open(
     else:
         opened = _load(model, options, dense, absent)
     _check_mask_applied(opened)
+    if dense is not None and not isinstance(model, str | Path):
+        found = sparsity_warnings(opened, dense)
+        opened = replace(opened, warnings=(*opened.warnings, *(text for text in found if text not in opened.warnings)))
     module, changed = measurable(opened.module)
     if module is opened.module:
         return opened

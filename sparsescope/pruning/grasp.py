@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sparsescope.classifier import Classifier
 from sparsescope.curvature.derivatives import twice_differentiable
 from sparsescope.errors import InputError, NotEvaluated, OptionError
-from sparsescope.mask import head_weight, weight_tensors
+from sparsescope.mask import head_weights, weight_tensors
 from sparsescope.pruning.subject import Batch, BatchNorm, Scores, Subject
 
 __all__ = ["grasp"]
@@ -81,10 +81,10 @@ def _second_derivatives(subject: Subject) -> Iterator[None]:
 def _scored(subject: Subject, head: bool) -> dict[str, nn.Parameter]:
     """Return the weights that gradient and Hessian are taken in."""
     every = weight_tensors(subject.module)
-    name = head_weight(subject.module)
-    if head or name in subject.weights:
+    heads = set(head_weights(subject.module))
+    if head or heads & subject.weights.keys():
         return every
-    return {other: weight for other, weight in every.items() if other != name}
+    return {name: weight for name, weight in every.items() if name not in heads}
 
 
 def _gradient(

@@ -18,6 +18,7 @@ from sparsescope.pruning.masking import make_mask
 from sparsescope.pruning.method import Method
 from sparsescope.pruning.n_m import pattern
 from sparsescope.pruning.own import takes_subject
+from sparsescope.pruning.passed_over import warn_of_passed_over
 from sparsescope.pruning.subject import Batch, Scores, Subject
 from sparsescope.values import is_number, is_whole
 
@@ -70,8 +71,9 @@ def prune(
         ArtefactError: `within` does not fit the network.
 
     Warns:
-        SparsescopeWarning: a whole layer is removed; the text names it. A part of the mask follows from the order of
-            the weights, as their scores are equal.
+        SparsescopeWarning: a whole layer is removed, or layers hold weights that are left alone, such as recurrent ones
+            and those that are standardized in the forward pass; the text names them. A part of
+            the mask follows from the order of the weights, as their scores are equal.
 
     Example:
         >>> import sparsescope as ss
@@ -111,6 +113,7 @@ def prune(
             on_step(step, steps)
     assert within is not None
     warn_of_collapse(within)
+    warn_of_passed_over(subject.module, within)
     return within
 
 

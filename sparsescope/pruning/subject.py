@@ -13,7 +13,13 @@ from torch.nn import functional
 
 from sparsescope.classifier import Classifier
 from sparsescope.errors import InputError, OptionError, SparsescopeError, SparsescopeWarning
-from sparsescope.mask import prunable_weights, refuse_computed_weights, weight_tensors
+from sparsescope.mask import (
+    fold_computed_weights,
+    head_weights,
+    prunable_weights,
+    refuse_computed_weights,
+    weight_tensors,
+)
 from sparsescope.values import is_number
 
 __all__ = ["Batch", "BatchNorm", "Scores", "Subject", "candidates"]
@@ -28,11 +34,12 @@ _SHORT = (torch.float16, torch.bfloat16)
 def candidates(module: nn.Module, *, prune_head: bool = False, skip_first: bool = False) -> dict[str, nn.Parameter]:
     """Return the weights that may be removed, by name, in the network's order.
 
-    They are those of all convolutions, linear layers and attention projections; tied weights count once.
+    They are those of all convolutions, linear layers and attention projections; tied weights count once. Weights that
+    their layer standardizes in the forward pass are among them only where there are no others.
 
     Args:
         module: the network.
-        prune_head: also the classification head, the last of them registered.
+        prune_head: also the classification heads.
         skip_first: not the first of them registered.
 
     Raises:
@@ -43,10 +50,12 @@ def candidates(module: nn.Module, *, prune_head: bool = False, skip_first: bool 
     if any(isinstance(parameter, nn.UninitializedParameter) for parameter in module.parameters()):
         raise InputError("Expected a network with weights, but some layers are lazy: show it a batch of images first.")
     every = weight_tensors(module)
-    chosen = every if prune_head else prunable_weights(module)
+    chosen = {*prunable_weights(module), *(head_weights(module) if prune_head else ())}
     known = dict(module.named_parameters())  # names a tied weight only once
     first = next(iter(every), None)
-    kept = {name: weight for name, weight in chosen.items() if name in known and not (skip_first and name == first)}
+    kept = {name: weight for name, weight in every.items() if name in chosen and name in known}
+    if skip_first and first is not None:
+        kept.pop(first, None)
     if not kept:
         raise InputError(
             "Expected a network with convolutions or linear layers to prune, but there are none"
@@ -95,7 +104,7 @@ class Subject:
             named = f" Name the sparsity: sparsity={batches}." if is_number(batches) else ""
             raise InputError(f"Expected batches, an iterable of (images, labels) tensors, but got {batches!r}.{named}")
         candidates(module, prune_head=prune_head, skip_first=skip_first)  # refuses before the copy is made
-        working = copy.deepcopy(module).eval()
+        working = fold_computed_weights(copy.deepcopy(module).eval())[0]  # masks of the layers' own are applied
         if any(parameter.dtype in _SHORT for parameter in working.parameters()):
             working = working.float()
         for parameter in working.parameters():

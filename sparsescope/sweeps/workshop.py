@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from sparsescope.benchmark import ImageSet
 from sparsescope.checkpoints import load_classifier, save_checkpoint
 from sparsescope.checkpoints.read import read
 from sparsescope.classifier import Classifier, Origin
-from sparsescope.errors import DataError, InputError, OptionError
+from sparsescope.errors import DataError, InputError, OptionError, SparsescopeWarning
 from sparsescope.mask import Mask
 from sparsescope.pruning import Method
 from sparsescope.training import Precision, Recipe, RunFolder, StepHook, train
@@ -226,6 +227,13 @@ class Workshop:
             raise OptionError("Expected mean and std together, but got only one of them.")
         if mean is None or std is None:
             fits = usual is not None and len(usual.mean) in (1, channels)
+            if usual is not None and not fits:
+                warnings.warn(
+                    f"{self.architecture} normalizes {len(usual.mean)} channels, but the images have {channels}: "
+                    "pixels in [0, 1] are used as they are. Give --mean and --std to normalize them.",
+                    SparsescopeWarning,
+                    stacklevel=2,
+                )
             mean, std = (usual.mean, usual.std) if usual is not None and fits else ((0.0,), (1.0,))
         classifier = Classifier(
             module, mean, std, mask=Mask({}), name="dense", origin=Origin(architecture=self.architecture)

@@ -1,8 +1,7 @@
-"""Mask: which weights survive, and how sparse that makes a network."""
+"""Mask: which weights survive."""
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,17 +11,7 @@ from typing_extensions import override
 from sparsescope.errors import ArtefactError
 from sparsescope.files import write_atomically
 
-__all__ = [
-    "MASK_FORMAT",
-    "LayerSparsity",
-    "Mask",
-    "Sparsity",
-    "account",
-    "head_weight",
-    "prunable_weights",
-    "refuse_computed_weights",
-    "weight_tensors",
-]
+__all__ = ["MASK_FORMAT", "Mask"]
 
 MASK_FORMAT = "sparsescope.mask/1"
 
@@ -137,108 +126,3 @@ def _as_bool(name: str, tensor: Tensor) -> Tensor:
             f"{float(values[kept & (values != 1)].flatten()[0]):g}. Is this a weight file rather than a mask?"
         )
     return kept
-
-
-@dataclass(frozen=True)
-class LayerSparsity:
-    """Sparsity of one weight tensor: `sparsity` is the fraction removed."""
-
-    name: str
-    shape: tuple[int, ...]
-    sparsity: float
-
-
-@dataclass(frozen=True)
-class Sparsity:
-    """Sparsity accounting of a network.
-
-    Args:
-        parameters: number of parameters, biases and normalisation included.
-        nonzero: how many of them are not removed.
-        prunable: fraction removed of the prunable weights (see `prunable_weights`).
-        total: fraction removed of all parameters.
-        layers: per prunable weight tensor, in the network's order.
-    """
-
-    parameters: int
-    nonzero: int
-    prunable: float
-    total: float
-    layers: tuple[LayerSparsity, ...]
-
-
-def weight_tensors(module: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the weights of all convolutions, linear layers and attention projections, in registration order.
-
-    A tied weight is returned once, by its first name: that of `named_parameters`.
-    """
-    names: dict[str, nn.Parameter] = {}
-    seen: set[nn.Parameter] = set()
-    for prefix, child in module.named_modules():
-        if isinstance(child, nn.Linear | nn.modules.conv._ConvNd):
-            wanted = ["weight"]
-        elif isinstance(child, nn.MultiheadAttention):
-            wanted = ["in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"]
-        else:
-            continue
-        for attribute in wanted:
-            parameter = getattr(child, attribute, None)
-            if isinstance(parameter, nn.Parameter) and parameter not in seen:
-                seen.add(parameter)
-                names[f"{prefix}.{attribute}" if prefix else attribute] = parameter
-    return names
-
-
-def head_weight(module: nn.Module) -> str | None:
-    """Return the name of the classification head's weight: the last registered convolution or linear layer's."""
-    layers = [child for child in module.modules() if isinstance(child, nn.Linear | nn.modules.conv._ConvNd)]
-    last = layers[-1]._parameters.get("weight") if layers else None
-    return next((name for name, weight in weight_tensors(module).items() if weight is last), None)
-
-
-def prunable_weights(module: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the weights of all convolutions and linear layers but the head, by name.
-
-    Biases and normalisation are never counted, and the head is not by convention (Frankle & Carbin 2019 prune it apart
-    or not at all); `account` counts it as soon as a mask removes some of it.
-    """
-    weights = weight_tensors(module)
-    head = head_weight(module)
-    return {name: weight for name, weight in weights.items() if name != head or len(weights) == 1}
-
-
-def refuse_computed_weights(module: nn.Module) -> None:
-    """Raise ArtefactError if weights are computed in the forward pass: they are no parameters and would be missed."""
-    for prefix, child in module.named_modules():
-        computed = hasattr(child, "parametrizations") or any(
-            name.endswith("_orig") for name, _ in child.named_parameters(recurse=False)
-        )
-        if computed:
-            raise ArtefactError(
-                f"The weights of {prefix or 'the module'} are computed from others (torch.nn.utils.prune or "
-                "parametrize). Make the pruning permanent first, with torch.nn.utils.prune.remove(layer, 'weight') or "
-                "parametrize.remove_parametrizations, or save the state_dict and hand over the file."
-            )
-
-
-def account(module: nn.Module, mask: Mask | None = None) -> Sparsity:
-    """Return the sparsity of `module` under `mask`; without one, zeros in the weights count as removed."""
-    weights = weight_tensors(module)
-    if mask is None:
-        mask = Mask.from_zeros(weights)
-    removed = {name: int((~kept).sum()) for name, kept in mask.items()}
-    prunable = prunable_weights(module)
-    counted = {name: weight for name, weight in weights.items() if name in prunable or removed.get(name, 0) > 0}
-    parameters = sum(parameter.numel() for parameter in module.parameters())
-    gone = sum(removed.values())
-    size = sum(weight.numel() for weight in counted.values())
-    return Sparsity(
-        parameters=parameters,
-        nonzero=parameters - gone,
-        prunable=sum(removed.get(name, 0) for name in counted) / size if size else 0.0,
-        total=gone / parameters if parameters else 0.0,
-        layers=tuple(
-            LayerSparsity(name, tuple(weight.shape), removed.get(name, 0) / weight.numel())
-            for name, weight in counted.items()
-        ),
-    )
