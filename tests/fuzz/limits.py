@@ -16,7 +16,7 @@ from sparsescope.errors import SparsescopeError
 
 MEMORY = 2 * 2**30
 SECONDS = 10.0
-_PATIENCE = 60.0
+_PATIENCE = 600.0  # of the clock, where other programs have the processor
 
 Try = Callable[[int], bool]
 """Makes and reads one input by its number; False where the input could not be told from a valid one, and was read."""
