@@ -3,8 +3,9 @@
 import contextlib
 import hashlib
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ from sparsescope.userfiles import file_digests, without_place
 from sparsescope.values import is_number, is_whole, per_channel
 
 __all__ = ["Classifier", "Origin", "Passes"]
+
+Found = TypeVar("Found")
 
 
 @dataclass
@@ -148,7 +151,7 @@ class Classifier:
 
     @property
     def channels(self) -> int | None:
-        """Channels of the images it takes: those it normalises, or of its first convolution; None where unknown."""
+        """Channels of the images it takes: those it normalizes, or of its first convolution; None where unknown."""
         if len(self.mean) > 1:
             return len(self.mean)
         convolutions = (child for child in self.module.modules() if isinstance(child, nn.Conv2d))
@@ -165,17 +168,22 @@ class Classifier:
 
     def values(self, images: Tensor) -> Tensor:
         """Return what the network says of images (N, C, H, W), before logits are read from it: (N, ...)."""
+        output: object = self.looked_at(images, lambda module, inputs: module(inputs))
+        return self.reader.values(output, len(images))
+
+    def looked_at(self, images: Tensor, look: Callable[[nn.Module, Tensor], Found]) -> Found:
+        """Return what `look` makes of the network and of images (N, C, H, W) as it takes them; counts N passes."""
         images = images.to(self.device)
         if len(self.mean) not in (1, images.shape[1]):
             raise InputError(
-                f"{self.name} normalises {len(self.mean)} channels, but the images have {images.shape[1]} "
+                f"{self.name} normalizes {len(self.mean)} channels, but the images have {images.shape[1]} "
                 f"(shape {tuple(images.shape)}). Give the data with {len(self.mean)} channels, or fitting --mean/--std."
             )
         mean = torch.as_tensor(self.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         std = torch.as_tensor(self.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         self.passes.forward += len(images)
         with uncompiled():
-            return self.reader.values(self.module((images - mean) / std), len(images))
+            return look(self.module, (images - mean) / std)
 
     @property
     def reader(self) -> OutputReader:

@@ -96,7 +96,7 @@ def test_outputs_that_are_no_logits(
 
 def test_images_with_other_channels(small_classifier: Classifier) -> None:
     with pytest.raises(
-        InputError, match=r"small normalises 3 channels, but the images have 1 \(shape \(2, 1, 8, 8\)\)"
+        InputError, match=r"small normalizes 3 channels, but the images have 1 \(shape \(2, 1, 8, 8\)\)"
     ):
         small_classifier(torch.zeros(2, 1, 8, 8))
 

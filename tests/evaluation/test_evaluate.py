@@ -220,8 +220,8 @@ def test_models_are_left_as_they_were_by_what_they_raise(
         snapshot.check(classifier.module)
 
 
-CHECKED = 2 * (1 + 16) + 2
-"""Images that check a model: a grey one and sixteen test images, twice; and two of them alone."""
+CHECKED = 2 * (1 + 16) + 2 + 1
+"""Images that check a model: a grey one and sixteen test images, twice; two of them alone; one for kernels."""
 
 
 def test_each_model_sees_each_image_set_once(
@@ -368,7 +368,7 @@ def test_models_of_different_widths(dense: Classifier, benchmark: Benchmark, set
 
 def test_grey_images_for_a_colour_model(dense: Classifier, sparse: Classifier, settings: dict[str, Any]) -> None:
     grey = Benchmark("grey", ArrayImages(np.zeros((2, 16, 16), dtype=np.uint8), np.array([0, 1]), "grey"))
-    with pytest.raises(InputError, match="dense normalises 3 channels, but the images have 1"):
+    with pytest.raises(InputError, match="dense normalizes 3 channels, but the images have 1"):
         evaluate(dense, sparse, grey, **settings)
 
 

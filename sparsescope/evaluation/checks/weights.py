@@ -1,5 +1,6 @@
-"""Weights that are nan."""
+"""Weights that are nan, and zeros that are none where it counts."""
 
+import contextlib
 from typing import ClassVar
 
 from torch import Tensor
@@ -7,8 +8,12 @@ from typing_extensions import override
 
 from sparsescope.errors import ArtefactError
 from sparsescope.evaluation.checks.base import Check, Finding, Shown
+from sparsescope.mask import computed_kernels
 
-__all__ = ["NoNan"]
+__all__ = ["NoNan", "ZerosCount"]
+
+_FEW = 0.01
+"""Share of a layer's weights that nobody takes for pruning."""
 
 
 class NoNan(Check):
@@ -26,4 +31,34 @@ class NoNan(Check):
         if broken:
             more = f" and {len(broken) - 1} more of its tensors hold" if len(broken) > 1 else " holds"
             raise ArtefactError(f"{shown.classifier.name}: {broken[0]}{more} nan. Did its training diverge?")
+        return Finding()
+
+
+class ZerosCount(Check):
+    """Whether the zeros that are counted as sparsity are zeros of what the layers multiply with."""
+
+    asks: ClassVar[str] = "Are weights that are zero, or removed by a mask, zeros of what the layers multiply with?"
+    how: ClassVar[str] = (
+        "The kernels that reach convolutions and matrix products in a forward pass of one image are looked at. Where "
+        "they are computed from parameters (a mixture of experts, standardization), their zeros are counted."
+    )
+    then: ClassVar[str] = "A warning that names the layer and both shares, where they are more than a point apart."
+    cost: ClassVar[str] = "1 forward pass"
+
+    @override
+    def of_model(self, shown: Shown) -> Finding:
+        classifier = shown.classifier
+        with contextlib.suppress(Exception):  # of networks that take no hooks or no gradients: nothing is known of them
+            kernels = classifier.looked_at(shown.images[:1], computed_kernels)
+            removed = {name: (int((~kept).sum()), kept.numel()) for name, kept in (classifier.mask or {}).items()}
+            for layer, (zeros, size) in kernels.items():
+                own = [counts for name, counts in removed.items() if name.rpartition(".")[0] == layer]
+                gone, of = (sum(column) for column in zip(*own, strict=True)) if own else (0, 1)
+                if size and abs(gone / of - zeros / size) > _FEW:
+                    warning = (
+                        f"computes what {layer or 'a layer'} multiplies with in its forward pass: {gone / of:.0%} of the "
+                        f"weights there are counted as removed, but {zeros / size:.0%} of the kernel are zeros. Its "
+                        "sparsity is not what is reported."
+                    )
+                    return Finding((warning,))
         return Finding()
