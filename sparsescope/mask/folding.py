@@ -182,8 +182,8 @@ def _is_plain(weight: Tensor | None) -> bool:
 
 def _with_zeros(layer: nn.Module, weight: Tensor) -> Tensor | None:
     """Return the kernel if it has zeros that `weight` has not, and putting it in the weight's place changes nothing."""
-    made = kernel(layer, weight)
-    if made is None or not bool(((made == 0) & (weight != 0)).any()) or not keeps_zeros(layer):
+    made = kernel(layer, weight) if keeps_zeros(layer) else None
+    if made is None or not bool(((made == 0) & (weight != 0)).any()):
         return None
     again = kernel(layer, made)
     return made.clone() if again is not None and torch.equal(again, made) else None

@@ -9,6 +9,7 @@ import contextlib
 import copy
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,9 @@ _FEW = 0.01
 """Share of zeros below which nobody takes them for pruning."""
 
 _PRODUCTS = frozenset(("linear", *(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))))
+
+
+_KEEPS_ZEROS: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
 class _Products(TorchFunctionMode):
@@ -176,7 +180,16 @@ def _entering(module: nn.Module) -> Iterator[_Places]:
 
 
 def keeps_zeros(layer: nn.Module) -> bool:
-    """Return whether every second weight, set to zero, is a zero of the kernel; True where nobody can tell."""
+    """Return whether every second weight, set to zero, is a zero of the kernel; True where nobody can tell.
+
+    It is a property of the layer's code, so that every layer is tried only once.
+    """
+    if layer not in _KEEPS_ZEROS:
+        _KEEPS_ZEROS[layer] = _tried(layer)
+    return _KEEPS_ZEROS[layer]
+
+
+def _tried(layer: nn.Module) -> bool:
     weight = layer.weight
     if not isinstance(weight, Tensor) or weight.is_meta or not weight.is_floating_point():
         return True
