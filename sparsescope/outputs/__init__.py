@@ -1,7 +1,7 @@
 """What networks return: one list of the forms in which logits can be read from a tensor of theirs.
 
 `Classifier.output` (`--model-output`) names an entry of what a network returns, a form of its values, or both:
-`ENTRY:FORM`. An entry is an index, a key, the name of a field, or several with dots between them, such as `heads.0`.
+`ENTRY:FORM`. An entry is an index, a key, the name of a field, or several with dots between them, such as `"heads.0"`.
 To add a form: write an `Adaptation` in `forms`, and add its line here.
 """
 

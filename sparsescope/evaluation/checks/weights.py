@@ -56,8 +56,8 @@ class ZerosCount(Check):
                 gone, of = (sum(column) for column in zip(*own, strict=True)) if own else (0, 1)
                 if size and abs(gone / of - zeros / size) > _FEW:
                     warning = (
-                        f"computes what {layer or 'a layer'} multiplies with in its forward pass: {gone / of:.0%} of the "
-                        f"weights there are counted as removed, but {zeros / size:.0%} of the kernel are zeros. Its "
+                        f"computes what {layer or 'a layer'} multiplies with in its forward pass: {gone / of:.0%} of "
+                        f"the weights there are counted as removed, but {zeros / size:.0%} of the kernel are zeros. Its "
                         "sparsity is not what is reported."
                     )
                     return Finding((warning,))
