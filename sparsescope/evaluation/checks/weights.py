@@ -57,8 +57,8 @@ class ZerosCount(Check):
                 if size and abs(gone / of - zeros / size) > _FEW:
                     warning = (
                         f"computes what {layer or 'a layer'} multiplies with in its forward pass: {gone / of:.0%} of "
-                        f"the weights there are counted as removed, but {zeros / size:.0%} of the kernel are zeros. Its "
-                        "sparsity is not what is reported."
+                        f"the weights there are counted as removed, but {zeros / size:.0%} of the kernel are zeros. "
+                        "Its sparsity is not what is reported."
                     )
                     return Finding((warning,))
         return Finding()
