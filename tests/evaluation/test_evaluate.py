@@ -408,11 +408,12 @@ def test_modules_that_are_still_being_pruned(
 ) -> None:
     pruned = copy.deepcopy(small_network)
     prune.l1_unstructured(pruned[0], "weight", 0.5)  # type: ignore[index]
-    with pytest.raises(ArtefactError, match=r"weights of 0 are computed .*prune\.remove"):
-        evaluate(small_network, pruned, benchmark, **settings)
-    prune.remove(pruned[0], "weight")  # type: ignore[index]
     evaluation = evaluate(small_network, pruned, benchmark, metrics=["accuracy"], **settings)
     assert evaluation.models[1].sparsity.layers[0].sparsity == pytest.approx(0.5)
+    assert "weights of 0.weight are computed from other parameters" in evaluation.models[1].warnings[0]
+    prune.remove(pruned[0], "weight")  # type: ignore[index]
+    permanent = evaluate(small_network, pruned, benchmark, metrics=["accuracy"], **settings)
+    assert permanent.models[1].sparsity == evaluation.models[1].sparsity
 
 
 def test_two_images_prove_nothing(dense: Classifier, sparse: Classifier, settings: dict[str, Any]) -> None:
@@ -520,5 +521,5 @@ def test_a_model_that_answers_at_random_is_warned_of(
             return nn.functional.dropout(self.network(images), 0.5, training=True)
 
     evaluation = evaluate(dense, Dropping(), benchmark, **settings | {"metrics": ["accuracy"]})
-    assert evaluation.candidates[0].warnings[0].startswith("answers the same image differently each time")
+    assert any("answers the same image differently" in text for text in evaluation.candidates[0].warnings)
     assert not any("differently" in warning for warning in evaluation.dense.warnings)
