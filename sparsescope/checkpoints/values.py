@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sparsescope.classifier import Classifier
-from sparsescope.mask import weight_tensors
+from sparsescope.mask import every_weight, weight_tensors
 
 __all__ = ["conversion_warnings", "narrow_warnings", "sparsity_warnings", "value_problems"]
 
@@ -74,9 +74,9 @@ def sparsity_warnings(classifier: Classifier, dense: Classifier | None = None) -
         )
     sparsity = classifier.sparsity
     whole = dense is not None and sparsity.parameters >= dense.sparsity.parameters  # a smaller network needs no zeros
-    if whole and max(sparsity.prunable, sparsity.total) < _DENSE_BELOW:
+    if whole and every_weight(classifier.module) and max(sparsity.prunable, sparsity.total) < _DENSE_BELOW:
         warnings.append(
-            f"looks dense: only {sparsity.prunable:.2%} of the prunable weights are removed. Was the mask applied "
-            "before saving? Hand over the mask file, or the weights with zeros in place."
+            f"looks dense: only {sparsity.prunable:.2%} of the prunable weights are removed. Was the mask "
+            "applied? Hand over the mask file, or the weights with zeros in place."
         )
     return tuple(warnings)
