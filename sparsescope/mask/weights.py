@@ -4,7 +4,7 @@ import re
 
 from torch import nn
 
-from sparsescope.mask.heads import head_weights
+from sparsescope.mask.head_layers import head_weights
 from sparsescope.mask.kernels import standardized_weights
 from sparsescope.mask.layers import weight_tensors
 
