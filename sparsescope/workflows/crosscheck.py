@@ -62,12 +62,13 @@ def crosscheck(classifier: Classifier, benchmark: Benchmark, *, images: int = 20
         DataError: labels that the model does not have.
         InputError: a model that cannot be used.
     """
-    check_models([classifier], images_to_show(benchmark.test), None, reads=["probabilities"])
     rows = stratified_sample(benchmark.test.required_labels(), images, seed, "sample/test")
     dense = Mask({name: torch.ones_like(kept) for name, kept in (classifier.mask or {}).items()})
     outputs = benchmark.outputs or classifier.outputs
     module = copy.deepcopy(classifier.module).cpu().float()
     own = replace(classifier, module=module, mask=dense, outputs=outputs)
+    check_models([own], images_to_show(benchmark.test), "cpu", reads=["probabilities"])
+    classifier.warnings = own.warnings
     sample = Sample(own, benchmark.test.read(rows), benchmark.test.required_labels()[rows], seed)
     with own.prepared("cpu"):
         width = predict(own, sample.images[:1], 1).shape[1]
