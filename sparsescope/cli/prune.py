@@ -24,6 +24,7 @@ from sparsescope.cli.parameters import (
 )
 from sparsescope.cli.progress import progress_bar
 from sparsescope.cli.prune_choices import check_choices, choose_recipe, warn_of_no_effect
+from sparsescope.cli.prune_summary import label, summary
 from sparsescope.errors import OptionError
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def run(
     runs = options.pop("runs") or out.with_suffix(".runs")
     with targets(files, runs if training else None, read=options["dense"]):
         with progress_bar(quiet=quiet) as progress:
-            workshop, recipe = _workshop(chosen, epochs or None, training, runs, _label(progress), **options)
+            workshop, recipe = _workshop(chosen, epochs or None, training, runs, label(progress), **options)
             if training:
                 checkpoint = make_ticket(workshop, method, sparsity)
                 ticket = load_classifier(checkpoint, arch=workshop.architecture or None)
@@ -146,7 +147,7 @@ def run(
         workshop.write(out, ticket, history)
         if mask_out is not None and ticket.mask is not None:
             ticket.mask.save(mask_out)
-        echo(_summary(workshop, chosen.name, recipe, out, ticket, history))
+        echo(summary(workshop, chosen.name, recipe, out, ticket, history))
         if removed_out is not None:
             echo(_write_removed(workshop, removed_out, ticket, history))
 
@@ -198,7 +199,8 @@ def _workshop(
     if weights is not None and dense is None:
         raise OptionError("--weights says which weights of the --dense FILE are meant. Give both, or leave it out.")
     spec = data_spec(dense, data)
-    name, chosen = choose_recipe(recipe, method, spec, epochs, rewind_epoch)
+    trains = training or (dense is None and method.start == "trained")
+    name, chosen = choose_recipe(recipe, method, spec, epochs, rewind_epoch, trains=trains)
     own = parse_assignments(f"{method.name}.{assignment}" for assignment in assignments)
     method.check_options(own.get(method.name, {}))
     if training and method.start == "trained" and chosen.rewind_epoch >= chosen.epochs:
@@ -235,27 +237,3 @@ def _workshop(
         **settings,
     )
     return workshop, name
-
-
-def _label(progress: Any) -> Any:
-    """Show the progress of the running training; rounds and dense network come one after the other."""
-    if progress is None:
-        return None
-    return lambda run, fraction, line: progress(fraction, 1.0, f"{run}: {line}")
-
-
-def _summary(
-    workshop: "Workshop", method: str, recipe: str, out: Path, ticket: "Classifier", history: list[Any]
-) -> str:
-    sparsity = ticket.sparsity
-    trained = "not trained"
-    if history:
-        last = history[-1]
-        epochs = f"{len(history)} epoch{'' if len(history) == 1 else 's'}"
-        trained = f"trained for {epochs} by the recipe {recipe}, test accuracy {last['test_accuracy']:.1%}"
-    parent = workshop.dense_checkpoint
-    dense = f"; dense network: {parent}" if parent.exists() else ""
-    return (
-        f"{out}: {method}, {sparsity.prunable:.2%} of the prunable weights removed, {sparsity.nonzero:,} of "
-        f"{sparsity.parameters:,} parameters left, {trained}{dense}"
-    )

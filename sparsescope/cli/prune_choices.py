@@ -50,14 +50,19 @@ def check_choices(
 
 
 def choose_recipe(
-    recipe: str | None, method: Method, data: str, epochs: int | None, rewind_epoch: int | None
+    recipe: str | None, method: Method, data: str, epochs: int | None, rewind_epoch: int | None, *, trains: bool
 ) -> tuple[str, "Recipe"]:
-    """Return how to train: the recipe asked for, or the usual one of data and method, with other lengths."""
+    """Return how to train: the recipe asked for, or the usual one of data and method, with other lengths.
+
+    Where nothing is trained, any will do.
+    """
     from sparsescope.datasets import usual_recipe
     from sparsescope.specs import listed
-    from sparsescope.training import load_recipe, recipe_names
+    from sparsescope.training import Recipe, load_recipe, recipe_names
 
     name = recipe or method.recipe_for(usual_recipe(data))
+    if name is None and not trains:
+        return "none", Recipe(epochs=1)
     if name is None:
         raise OptionError(f"Expected --recipe for {data}: {listed(recipe_names())}, or a TOML file.")
     chosen = load_recipe(name)

@@ -170,6 +170,11 @@ def test_data_without_recipe_or_training_images(folder: Path) -> None:
         in run(*common).stderr
     )
     assert "npz:test.npz has no training images" in run(*common, "--recipe", "digits").stderr
+    trained_here = [*common, "--train", "npz:test.npz", "--no-train"]
+    assert "Expected --recipe for npz:test.npz" in run(*trained_here).stderr  # the dense network is trained
+    trained_here[1] = "random"
+    done = run(*trained_here)
+    assert done.exit_code == 0 and "not trained" in done.stdout
 
 
 def test_the_network_without_its_channels(folder: Path) -> None:
