@@ -222,7 +222,7 @@ def test_what_cannot_be_left_untrained(make_workshop: Make) -> None:
         untrained_ticket(make_workshop(), "rigl", 0.5)
 
 
-@pytest.mark.filterwarnings("ignore:torchvision:resnet18 normalizes 3 channels")
+@pytest.mark.filterwarnings("ignore:.* normalizes 3 channels")
 def test_a_network_for_other_images(make_workshop: Make) -> None:
     workshop = make_workshop(architecture="torchvision:resnet18")
     with pytest.raises(DataError, match=r"torchvision:resnet18 cannot take images of shape \(1, 12, 12\)"):
