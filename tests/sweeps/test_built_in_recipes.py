@@ -128,9 +128,5 @@ def test_a_built_in_sweep_makes_a_ticket_by_every_method(tiny: SweepRecipe) -> N
     candidates = [load_classifier(path, arch=arch) for path, arch in zip(networks[:2], specs, strict=True)]
     task = open_task(dense, candidates, benchmark)
     evaluation = evaluate_task(task, tiny.evaluation.settings(), Resources(cache=False).execution())
-    assert not [
-        (metric.name, name, value)
-        for metric in evaluation.metrics
-        for name, value in metric.values.items()
-        if value.value is None
-    ]
+    values = [(metric.name, value) for metric in evaluation.metrics for value in metric.values.values()]
+    assert not [(name, value) for name, value in values if value.value is None]
