@@ -181,7 +181,7 @@ def normalisation(
     known = network.preprocessing
     if known is None or (first is not None and len(known.mean) != first.shape[1]):
         warning = (
-            f"normalisation not stored in the file, and none is known for {network.spec} with these channels: pixels "
+            f"normalization not stored in the file, and none is known for {network.spec} with these channels: pixels "
             "in [0, 1] are used as they are; give --mean/--std if it was trained otherwise"
         )
         return Preprocessing((0.0,), (1.0,)), "none: pixels in [0, 1] as they are", (warning,)
@@ -191,6 +191,6 @@ def normalisation(
 def _assumed(preprocessing: Preprocessing, owner: str) -> tuple[str, ...]:
     mean, std = (", ".join(f"{number:g}" for number in numbers) for numbers in (preprocessing.mean, preprocessing.std))
     return (
-        f"normalisation not stored in the file: using {owner} mean ({mean}) and std ({std}); give --mean/--std if it "
+        f"normalization not stored in the file: using {owner} mean ({mean}) and std ({std}); give --mean/--std if it "
         "was trained otherwise",
     )

@@ -92,7 +92,7 @@ def test_the_users_architecture(tmp_path: Path) -> None:
     assert (classifier.output, classifier.name, classifier.origin.architecture) == (0, "mine", spec)
     (warning,) = load_classifier(path, arch=spec).warnings
     assert (
-        warning.startswith("normalisation not stored in the file, and none is known for ") and "--mean/--std" in warning
+        warning.startswith("normalization not stored in the file, and none is known for ") and "--mean/--std" in warning
     )
 
 
@@ -104,7 +104,7 @@ def test_normalisation_by_rank(tmp_path: Path, weights: dict[str, Tensor], half_
     assert guess.startswith("architecture is a guess from names and shapes: digits_cnn. They do not tell strides, ")
     assert from_architecture.origin.guessed and from_architecture.origin.normalization == "digits_cnn, assumed"
     assert others == [
-        "normalisation not stored in the file: using digits_cnn's mean (0.305) and std (0.324); give --mean/--std if "
+        "normalization not stored in the file: using digits_cnn's mean (0.305) and std (0.324); give --mean/--std if "
         "it was trained otherwise",
     ]
     own = copy.deepcopy(from_architecture)

@@ -86,4 +86,4 @@ def test_ordinary_networks_raise_no_alarm(tmp_path: Path, name: str) -> None:
     spec = f"torchvision:{name}"
     path = written(tmp_path / "a.pt", resolve(spec).build(num_classes=7))
     (warning,) = load_classifier(path, arch=spec).warnings
-    assert warning.startswith("normalisation not stored in the file")
+    assert warning.startswith("normalization not stored in the file")
