@@ -193,6 +193,8 @@ class Classifier:
     def logits(self, values: Tensor, images: int) -> Tensor:
         """Return the logits (N, K) in what `values` returned for N images, cut to the task's outputs."""
         output = self.reader.logits(values, images)
+        if output.dtype in (torch.float16, torch.bfloat16):  # as after autocast
+            output = output.float()
         if self.outputs is None:
             return output
         if max(self.outputs) >= output.shape[1]:

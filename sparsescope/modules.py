@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sparsescope.errors import ArtefactError
 
-__all__ = ["bare", "measurable", "refuse_without_values", "uncompiled"]
+__all__ = ["CONVERTED", "bare", "measurable", "refuse_without_values", "uncompiled"]
 
 _COMPILED = "_orig_mod"
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, torch.optim.swa_utils.AveragedModel)
@@ -50,7 +50,7 @@ def uncompiled() -> AbstractContextManager[object]:
 def refuse_without_values(module: nn.Module) -> None:
     """Raise ArtefactError if weights have no values yet, or none that gradients could follow.
 
-    So it is in lazy layers that were never called, on the device `meta`, and in quantized layers.
+    So it is in lazy layers never called, on the device `meta`, in quantized layers, and in frozen TorchScript.
     """
     for name, tensor in _tensors(module):
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
@@ -62,6 +62,11 @@ def refuse_without_values(module: nn.Module) -> None:
                 f"{name} is on the device meta, which holds no values: build the network on another device, or use "
                 "to_empty() and load its weights."
             )
+    if isinstance(module, torch.jit.ScriptModule) and not hasattr(module, "training"):
+        raise ArtefactError(
+            "The network was frozen by torch.jit.freeze, which makes constants of its weights: give the network as it "
+            "was before."
+        )
     for name, child in module.named_modules():
         if ".quantized" in type(child).__module__ and type(child).__module__.startswith("torch."):
             raise ArtefactError(
@@ -85,7 +90,7 @@ def measurable(module: nn.Module) -> tuple[nn.Module, str | None]:
         with torch.inference_mode(False):
             own: dict[int, object] = {id(tensor): _normal(tensor) for tensor in frozen}
             module = copy.deepcopy(module, own).float()
-        changed = f"has weights in {others}; a copy in float32 is measured" if others else _INFERENCE
+        changed = f"has weights in {others}; {CONVERTED}" if others else _INFERENCE
     if isinstance(module, torch.jit.ScriptModule) and not all(parameter.is_leaf for parameter in module.parameters()):
         stored = io.BytesIO()
         torch.jit.save(module, stored)
@@ -94,6 +99,8 @@ def measurable(module: nn.Module) -> tuple[nn.Module, str | None]:
     return module, changed
 
 
+CONVERTED = "a copy in float32 is measured"
+"""What is said of a network of another precision."""
 _INFERENCE = "was made in torch.inference_mode(), which has no gradients; a copy of its weights is measured"
 
 

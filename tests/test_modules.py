@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import ArtefactError, NotEvaluated
+from sparsescope.errors import ArtefactError, DataError, NotEvaluated
 from sparsescope.evaluation import evaluate
 from sparsescope.mask import Mask
 from sparsescope.metrics.fgsm_accuracy import FgsmAccuracy
@@ -123,6 +124,51 @@ def test_without_values_is_refused(small_network: nn.Module, small_benchmark: Be
     quantized = torch.ao.quantization.quantize_dynamic(copy.deepcopy(small_network), {nn.Linear}, dtype=torch.qint8)
     with pytest.raises(ArtefactError, match=r"^7 is a quantized Linear, .*: give the float network that it was made"):
         evaluate(small_network, quantized, small_benchmark, **SETTINGS)
+
+    frozen = torch.jit.freeze(torch.jit.script(small_network.eval()))
+    with pytest.raises(ArtefactError, match=r"^The network was frozen by torch\.jit\.freeze, .*: give the network as"):
+        evaluate(small_network, frozen, small_benchmark, **SETTINGS)
+
+
+class Autocast(nn.Module):
+    """Returns logits in half precision, from weights in float32."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    @override
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            logits: Tensor = self.network(images)
+        return logits
+
+
+class Casting(nn.Module):
+    """Casts its images itself to the precision that its weights had."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network.bfloat16()
+
+    @override
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images.bfloat16())
+        return logits.float()
+
+
+def test_logits_in_half_precision_are_measured(small_network: nn.Module, small_benchmark: Benchmark) -> None:
+    evaluation = evaluate(small_network, Autocast(copy.deepcopy(small_network)), small_benchmark, **SETTINGS)
+    assert not any(metric.values["sparse"].broke for metric in evaluation.metrics)
+    plain = measured(evaluation, "dense")
+    assert measured(evaluation, "sparse")["fgsm_accuracy"] == pytest.approx(plain["fgsm_accuracy"], abs=0.1)
+
+
+def test_a_cast_in_the_forward_pass_is_what_a_refusal_speaks_of(
+    small_network: nn.Module, small_benchmark: Benchmark
+) -> None:
+    with pytest.raises(DataError, match=r"a copy in float32 is measured, but its forward pass computes in another"):
+        evaluate(small_network, Casting(copy.deepcopy(small_network)), small_benchmark, **SETTINGS)
 
 
 def test_a_module_of_inference_mode_is_left_as_it_was(small_network: nn.Module, small_benchmark: Benchmark) -> None:

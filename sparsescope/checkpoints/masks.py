@@ -61,6 +61,7 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
     masks = plain_names(masks)[0]
     if any(mask.is_quantized or mask.is_meta for mask in masks.values()):
         return {}
+    masks = {name: mask if mask.layout == torch.strided else mask.to_dense() for name, mask in masks.items()}
     shapes = {tuple(tensor.shape) for tensor in weights.values() if tensor.ndim >= 2}
     if not is_named_mask(where.rpartition(".")[2]) and not any(tuple(mask.shape) in shapes for mask in masks.values()):
         return {}
@@ -74,8 +75,7 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
     if names is None or len(set(names.values())) < len(masks):
         lost = [f"{name} {tuple(mask.shape)}" for name, mask in masks.items() if names is None or name not in names]
         lost = lost or ["several for one weight"]
-        removes_nothing = all(not (m.is_quantized or m.is_meta) and bool((m != 0).all()) for m in masks.values())
-        if removes_nothing and not is_named_mask(where.rpartition(".")[2]):
+        if all(bool((mask != 0).all()) for mask in masks.values()) and not is_named_mask(where.rpartition(".")[2]):
             return {}  # whatever they are, they remove nothing
         raise ArtefactError(
             f"what lies under {where!r} looks like masks, but it is not clear which weights they are for: "
@@ -87,8 +87,6 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
 
 def _spread(mask: Tensor, weight: Tensor) -> Tensor:
     """Return the mask of a weight's channels, such as (out, 1, 1, 1), for each of its entries."""
-    if mask.layout != torch.strided and mask.shape == weight.shape:
-        return mask.to_dense()
     fits = mask.ndim == weight.ndim and all(
         size in (1, own) for size, own in zip(mask.shape, weight.shape, strict=True)
     )

@@ -142,7 +142,7 @@ def _parse_preprocessing(value: Any, path: Path) -> Preprocessing | None:
         size = value.get("size")
         if len(mean) != len(std) or not mean or min(std) <= 0 or not isinstance(size, int | None):
             raise ValueError("lengths differ, a std is not positive, or the size is no integer")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ArtefactError(
             f"{path}: expected 'preprocessing' to hold mean, std (numbers per channel, std > 0) and size, but got "
             f"{value!r}."

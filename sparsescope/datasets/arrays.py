@@ -66,7 +66,10 @@ def _check_archive(path: Path, spec: str) -> None:
 def _class_names(classes: NDArray[Any] | None, images: ImageSet, spec: str) -> tuple[str, ...]:
     if classes is None:
         return ()
-    names = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in np.atleast_1d(classes))
+    try:
+        names = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in np.atleast_1d(classes))
+    except (SystemError, ValueError) as error:  # bytes that are no letters of Unicode
+        raise DataError(f"{spec}: expected names of classes in 'classes', but some of them are no text.") from error
     if images.labels is not None and images.labels.max() >= len(names):
         raise DataError(
             f"{spec}: expected labels 0–{len(names) - 1} (it has {len(names)} classes), but image "

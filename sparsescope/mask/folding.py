@@ -101,11 +101,17 @@ def _hooked(hook: object) -> str | None:
     return hook.name if isinstance(hook, WeightNorm | SpectralNorm) else None
 
 
+def _is_normed(layer: nn.Module, full: str) -> bool:
+    hooks = [hook for hook in layer._forward_pre_hooks.values() if _hooked(hook) == full.rpartition(".")[2]]
+    return any(isinstance(hook, WeightNorm | SpectralNorm) for hook in hooks)
+
+
 def _fold(module: nn.Module) -> None:
     """Put the computed tensors in place of those that they are computed from."""
     modes = {child: child.training for child in module.modules()}
     module.eval()  # spectral norms go on iterating in training
-    for full, _, child in list(_computed(module)):
+    # The parts of a norm may be pruned themselves, so that masks are the first to go.
+    for full, _, child in sorted(_computed(module), key=lambda found: _is_normed(found[2], found[0])):
         name = full.rpartition(".")[2]
         if parametrize.is_parametrized(child, name):
             with torch.no_grad():

@@ -116,9 +116,10 @@ def _without_wrapper(name: str) -> str:
 
 
 def _as_bool(name: str, tensor: Tensor) -> Tensor:
-    if tensor.dtype == torch.bool:
-        return tensor.detach().cpu().clone()
     values = tensor.detach().cpu()
+    values = values if values.layout == torch.strided else values.to_dense()
+    if values.dtype == torch.bool:
+        return values.clone()
     kept = values != 0
     if not bool((values[kept] == 1).all()):
         raise ArtefactError(

@@ -12,6 +12,7 @@ from sparsescope.checkpoints import MissingWeightsError, describe, load_classifi
 from sparsescope.checkpoints.layout import Artefact, open_artefact
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError
+from sparsescope.mask import Mask
 
 CONVOLUTIONS, HEAD = ("0.weight", "3.weight"), "7.weight"
 
@@ -133,6 +134,10 @@ def _size(masks: dict[str, Tensor]) -> int:
 def test_sparse_masks_are_found(tmp_path: Path, weights: dict[str, Tensor], masks: dict[str, Tensor]) -> None:
     stored = {name: kept.float().to_sparse() for name, kept in masks.items()}
     assert_applied(opened(tmp_path, {"state_dict": weights, "keep": stored}), weights, masks)
+    with pytest.raises(ArtefactError, match="looks like masks"):
+        opened(tmp_path, {"state_dict": weights, "keep": {"layer_a": stored["0.weight"]}})
+    for kept in (masks["0.weight"], masks["0.weight"].float()):
+        assert torch.equal(Mask({"0.weight": kept.to_sparse()})["0.weight"], masks["0.weight"])
 
 
 def test_masks_of_whole_channels_are_spread(tmp_path: Path, weights: dict[str, Tensor]) -> None:

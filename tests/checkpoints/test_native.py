@@ -137,6 +137,7 @@ def test_weights_that_the_mask_removes_are_zeroed_and_counted(tmp_path: Path, sp
         ({"preprocessing": {"mean": [0.5]}}, r"expected 'preprocessing' to hold mean, std"),
         ({"preprocessing": {"mean": [0.5], "std": [0.0]}}, r"expected 'preprocessing' to hold mean, std"),
         ({"preprocessing": {"mean": ["a"], "std": [1.0]}}, r"expected 'preprocessing' to hold mean, std"),
+        ({"preprocessing": torch.zeros(2, 2)}, r"expected 'preprocessing' to hold mean, std"),
         ({"architecture": "digits_cn"}, r"no architecture 'digits_cn'\. Did you mean digits_cnn"),
     ],
 )

@@ -139,6 +139,12 @@ def test_unfit_images_are_refused_by_name(path, images, text):
     assert str(caught.value).startswith(f"npz:{path}")
 
 
+def test_names_of_classes_that_are_no_text(path):
+    names = np.frombuffer(np.array([0x61, 0x7FFFFFFF, 0x62], dtype="<u4").tobytes(), dtype="<U1")
+    with pytest.raises(DataError, match="some of them are no text"):
+        open_benchmark(_save(path, images=_IMAGES, labels=np.arange(6) % 3, classes=names))
+
+
 def test_real_files(shared_data):
     cifar = shared_data / "cifar10"
 

@@ -48,6 +48,13 @@ def old_weight_norm(layer: nn.Module) -> None:
         layer.weight_v.mul_(half(layer.weight_v))  # the attribute `weight` still is what it was
 
 
+def pruned_weight_norm(layer: nn.Module) -> None:
+    with pytest.warns(FutureWarning):
+        nn.utils.weight_norm(layer)
+    prune.custom_from_mask(layer, "weight_v", half(layer.weight_v))
+    layer(torch.rand(1, layer.in_channels, 8, 8))  # the attribute `weight` now is that of the pruned `weight_v`
+
+
 def new_weight_norm(layer: nn.Module) -> None:
     parametrizations.weight_norm(layer)
     with torch.no_grad():
@@ -73,6 +80,7 @@ def masked_first(change: Callable[[nn.Module], object]) -> Callable[[nn.Module],
 
 CHANGES = {
     "weight norm": old_weight_norm,
+    "weight norm, its direction pruned": pruned_weight_norm,
     "weight norm, parametrized": new_weight_norm,
     "mask, parametrized": masked,
     "torch.nn.utils.prune": pruned,
@@ -94,7 +102,7 @@ def test_computed_weights_are_accounted_as_they_are_computed(
     torch.testing.assert_close(classifier.module(IMAGES), expected, rtol=0, atol=1e-6)
     assert classifier.sparsity.prunable == pytest.approx(216 / 594)
     assert classifier.mask is not None and int((~classifier.mask["3.weight"]).sum()) == 216
-    assert len(classifier.warnings) == 1 and "weights of 3.weight are computed" in classifier.warnings[0]
+    assert len(classifier.warnings) == 1 and "weights of 3.weight" in classifier.warnings[0]
     assert all(torch.equal(before[name], value) for name, value in small_network.state_dict().items())
     copy.deepcopy(classifier.module).load_state_dict(classifier.module.state_dict())
     assert fold_computed_weights(classifier.module) == (classifier.module, ())

@@ -17,6 +17,7 @@ from sparsescope.errors import DataError, InputError
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
 from sparsescope.metrics.base import Reads
+from sparsescope.modules import CONVERTED
 from sparsescope.snapshot import Snapshot
 from sparsescope.units import FloatArray
 
@@ -166,4 +167,7 @@ def _refused(classifier: Classifier, shape: tuple[int, ...], error: Exception) -
     if classifier.channels not in (None, shape[0]):
         cause = f"it seems to take {classifier.channels} channels, and they have {shape[0]}"
         check = "--arch, or convert the images; only image files (folder:DIR) are read in grey where it is needed"
+    elif any(CONVERTED in warning for warning in classifier.warnings) and "type" in cause:
+        cause = f"{CONVERTED}, but its forward pass computes in another precision ({cause})"
+        check = "its forward pass for casts, such as .half()"
     return DataError(f"{classifier.name} cannot take images of shape {shape} (C, H, W): {cause}. Check {check}.")

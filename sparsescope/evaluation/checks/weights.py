@@ -3,7 +3,7 @@
 import contextlib
 from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from sparsescope.errors import ArtefactError
@@ -54,6 +54,8 @@ class ZerosCount(Check):
             for layer, (zeros, size) in kernels.items():
                 own = [counts for name, counts in removed.items() if name.rpartition(".")[0] == layer]
                 gone, of = (sum(column) for column in zip(*own, strict=True)) if own else (0, 1)
+                if zeros == size and _is_switched_off(classifier.module.get_submodule(layer)):
+                    continue
                 if size and abs(gone / of - zeros / size) > _FEW:
                     warning = (
                         f"computes what {layer or 'a layer'} multiplies with in its forward pass: {gone / of:.0%} of "
@@ -62,3 +64,9 @@ class ZerosCount(Check):
                     )
                     return Finding((warning,))
         return Finding()
+
+
+def _is_switched_off(layer: nn.Module) -> bool:
+    """Return whether a gain of the layer is zero, as NF networks begin: that is no sparsity of its weight."""
+    own = [parameter for name, parameter in layer.named_parameters(recurse=False) if name not in ("weight", "bias")]
+    return any(not bool(parameter.any()) for parameter in own)
