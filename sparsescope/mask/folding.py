@@ -187,9 +187,12 @@ def _is_plain(weight: Tensor | None) -> bool:
 
 
 def _with_zeros(layer: nn.Module, weight: Tensor) -> Tensor | None:
-    """Return the kernel if it has zeros that `weight` has not, and putting it in the weight's place changes nothing."""
+    """Return the kernel if it has zeros that `weight` has not, and putting it in the weight's place changes nothing.
+
+    A kernel that is zero altogether is no masked one: a gain that begins at zero, as in NF networks, makes it so.
+    """
     made = kernel(layer, weight) if keeps_zeros(layer) else None
-    if made is None or not bool(((made == 0) & (weight != 0)).any()):
+    if made is None or not bool(made.any()) or not bool(((made == 0) & (weight != 0)).any()):
         return None
     again = kernel(layer, made)
     return made.clone() if again is not None and torch.equal(again, made) else None

@@ -7,7 +7,7 @@ reaches the convolution or the matrix product is looked at.
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,6 +25,7 @@ __all__ = [
     "kernel",
     "standardization_notes",
     "standardized_weights",
+    "unused_weights",
 ]
 
 _FEW = 0.01
@@ -123,23 +124,58 @@ def computed_kernels(module: nn.Module, images: Tensor) -> dict[str, tuple[int, 
         layer -> zeros and size of its computed kernel, each the sum over its calls.
     """
     plain = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
-    needing = [parameter for parameter in module.parameters() if parameter.is_floating_point()]
-    before = [parameter.requires_grad for parameter in needing]
     found: dict[str, tuple[int, int]] = {}
-    try:
-        for parameter in needing:
-            parameter.requires_grad_(True)
-        with torch.enable_grad(), _Products() as seen, _entering(module) as places:
-            places.counted = seen.kernels
-            module(images)
-    finally:
-        for parameter, needed in zip(needing, before, strict=True):
-            parameter.requires_grad_(needed)
+    with _differentiable(module), torch.enable_grad(), _Products() as seen, _entering(module) as places:
+        places.counted = seen.kernels
+        module(images)
     for name, factor in zip(places.names(len(seen.kernels)), seen.kernels, strict=True):
         if factor.requires_grad and factor.untyped_storage().data_ptr() not in plain:
             zeros, size = found.get(name, (0, 0))
             found[name] = zeros + int((factor == 0).sum()), size + factor.numel()
     return found
+
+
+def unused_weights(module: nn.Module, images: Tensor) -> list[str]:
+    """Return the parameters that the answer does not depend on, such as those of layers that are never called.
+
+    Args:
+        module: the network, in eval mode.
+        images: as it takes them; one is enough.
+
+    Raises:
+        RuntimeError: nothing in the answer has a gradient, so that nothing is known.
+    """
+    with _differentiable(module) as parameters, torch.enable_grad():
+        answers = [answer for answer in _tensors(module(images)) if answer.requires_grad]
+        total = torch.stack([answer.float().sum() for answer in answers]).sum()
+        gradients = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)
+    return [name for name, gradient in zip(parameters, gradients, strict=True) if gradient is None]
+
+
+def _tensors(answer: Any) -> Iterator[Tensor]:
+    """Yield all tensors in what a network returns."""
+    if isinstance(answer, Tensor):
+        yield answer
+    elif isinstance(answer, Mapping):
+        for value in answer.values():
+            yield from _tensors(value)
+    elif isinstance(answer, list | tuple):
+        for value in answer:
+            yield from _tensors(value)
+
+
+@contextlib.contextmanager
+def _differentiable(module: nn.Module) -> Iterator[dict[str, nn.Parameter]]:
+    """Let gradients reach all parameters, which are yielded by name, within the block."""
+    parameters = {name: value for name, value in module.named_parameters() if value.is_floating_point()}
+    before = [parameter.requires_grad for parameter in parameters.values()]
+    try:
+        for parameter in parameters.values():
+            parameter.requires_grad_(True)
+        yield parameters
+    finally:
+        for parameter, needed in zip(parameters.values(), before, strict=True):
+            parameter.requires_grad_(needed)
 
 
 class _Places:

@@ -220,8 +220,8 @@ def test_models_are_left_as_they_were_by_what_they_raise(
         snapshot.check(classifier.module)
 
 
-CHECKED = 2 * (1 + 16) + 2 + 1
-"""Images that check a model: a grey one and sixteen test images, twice; two of them alone; one for kernels."""
+CHECKED = 2 * (1 + 16) + 2 + 2
+"""Images that check a model: a grey one and 16 test images, twice; two alone; one each for kernels and gradients."""
 
 
 def test_each_model_sees_each_image_set_once(

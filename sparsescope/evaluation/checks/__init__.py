@@ -19,7 +19,7 @@ from sparsescope.evaluation.checks.classes import AsManyClasses, SameOutputs
 from sparsescope.evaluation.checks.images import TakesImages
 from sparsescope.evaluation.checks.labels import SameOrder
 from sparsescope.evaluation.checks.outputs import AreLogits
-from sparsescope.evaluation.checks.weights import NoNan, ZerosCount
+from sparsescope.evaluation.checks.weights import NoNan, WeightsCount, ZerosCount
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
 from sparsescope.metrics.base import Metric, Reads
@@ -34,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     RepeatsItself(),
     AnswersAlone(),
     ZerosCount(),
+    WeightsCount(),
     SameOutputs(),
     AsManyClasses(),
     SameOrder(),

@@ -8,9 +8,9 @@ from typing_extensions import override
 
 from sparsescope.errors import ArtefactError
 from sparsescope.evaluation.checks.base import Check, Finding, Shown
-from sparsescope.mask import computed_kernels
+from sparsescope.mask import computed_kernels, unused_weights
 
-__all__ = ["NoNan", "ZerosCount"]
+__all__ = ["NoNan", "WeightsCount", "ZerosCount"]
 
 _FEW = 0.01
 """Share of a layer's weights that nobody takes for pruning."""
@@ -64,6 +64,33 @@ class ZerosCount(Check):
                     )
                     return Finding((warning,))
         return Finding()
+
+
+class WeightsCount(Check):
+    """Whether the weights that are counted as removed are weights that the answers depend on."""
+
+    asks: ClassVar[str] = "Do the answers depend on the weights that are counted as removed?"
+    how: ClassVar[str] = "The outputs for one image are differentiated by all weights: some have no part in them."
+    then: ClassVar[str] = "A warning with their share of all that is removed, from 1 % on."
+    cost: ClassVar[str] = "1 forward and 1 backward pass"
+
+    @override
+    def of_model(self, shown: Shown) -> Finding:
+        classifier = shown.classifier
+        removed = {name: int((~kept).sum()) for name, kept in (classifier.mask or {}).items()}
+        removed = {name: count for name, count in removed.items() if count}
+        unused: list[str] = []
+        with contextlib.suppress(Exception):  # of networks without gradients: nothing is known of them
+            unused = [name for name in classifier.looked_at(shown.images[:1], unused_weights) if name in removed]
+        share = sum(removed[name] for name in unused) / max(1, sum(removed.values()))
+        if share < _FEW or len(unused) == len(removed):
+            return Finding()
+        more = f" and {len(unused) - 1} more" if len(unused) > 1 else ""
+        warning = (
+            f"does not use {unused[0]}{more} in its forward pass, but {share:.0%} of all weights that are counted as "
+            "removed are there: the part that answers is less sparse than reported."
+        )
+        return Finding((warning,))
 
 
 def _is_switched_off(layer: nn.Module) -> bool:
