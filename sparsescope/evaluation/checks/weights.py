@@ -48,21 +48,22 @@ class ZerosCount(Check):
     @override
     def of_model(self, shown: Shown) -> Finding:
         classifier = shown.classifier
+        kernels: dict[str, tuple[int, int]] = {}
         with contextlib.suppress(Exception):  # of networks that take no hooks or no gradients: nothing is known of them
             kernels = classifier.looked_at(shown.images[:1], computed_kernels)
-            removed = {name: (int((~kept).sum()), kept.numel()) for name, kept in (classifier.mask or {}).items()}
-            for layer, (zeros, size) in kernels.items():
-                own = [counts for name, counts in removed.items() if name.rpartition(".")[0] == layer]
-                gone, of = (sum(column) for column in zip(*own, strict=True)) if own else (0, 1)
-                if zeros == size and _is_switched_off(classifier.module.get_submodule(layer)):
-                    continue
-                if size and abs(gone / of - zeros / size) > _FEW:
-                    warning = (
-                        f"computes what {layer or 'a layer'} multiplies with in its forward pass: {gone / of:.0%} of "
-                        f"the weights there are counted as removed, but {zeros / size:.0%} of the kernel are zeros. "
-                        "Its sparsity is not what is reported."
-                    )
-                    return Finding((warning,))
+        removed = {name: (int((~kept).sum()), kept.numel()) for name, kept in (classifier.mask or {}).items()}
+        for layer, (zeros, size) in kernels.items():
+            own = [counts for name, counts in removed.items() if name.rpartition(".")[0] == layer]
+            gone, of = (sum(column) for column in zip(*own, strict=True)) if own else (0, 1)
+            if zeros == size and _is_switched_off(classifier.module.get_submodule(layer)):
+                continue
+            if size and abs(gone / of - zeros / size) > _FEW:
+                warning = (
+                    f"computes what {layer or 'a layer'} multiplies with in its forward pass: {gone / of:.0%} of the "
+                    f"weights there are counted as removed, but {zeros / size:.0%} of the kernel are zeros. Its "
+                    "sparsity is not what is reported."
+                )
+                return Finding((warning,))
         return Finding()
 
 
