@@ -11,7 +11,7 @@ sparsity     how much of a network is removed
 
 from sparsescope.mask.folding import fold_computed_weights, refuse_computed_weights
 from sparsescope.mask.head_layers import head_weight, head_weights
-from sparsescope.mask.kernels import computed_kernels, standardization_notes, standardized_weights, unused_weights
+from sparsescope.mask.kernels import standardization_notes, standardized_weights
 from sparsescope.mask.mask import MASK_FORMAT, Mask
 from sparsescope.mask.sparsity import LayerSparsity, Sparsity, account
 from sparsescope.mask.weights import every_weight, passed_over, prunable_weights, removable_weights, weight_tensors
@@ -22,7 +22,6 @@ __all__ = [
     "Mask",
     "Sparsity",
     "account",
-    "computed_kernels",
     "every_weight",
     "fold_computed_weights",
     "head_weight",
@@ -33,6 +32,5 @@ __all__ = [
     "removable_weights",
     "standardization_notes",
     "standardized_weights",
-    "unused_weights",
     "weight_tensors",
 ]

@@ -7,7 +7,6 @@ reaches the convolution or the matrix product is looked at.
 
 import contextlib
 import copy
-from collections.abc import Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,14 +17,13 @@ from torch.overrides import TorchFunctionMode
 from typing_extensions import override
 
 __all__ = [
-    "computed_kernels",
+    "Products",
     "has_own_forward",
     "ignores",
     "keeps_zeros",
     "kernel",
     "standardization_notes",
     "standardized_weights",
-    "unused_weights",
 ]
 
 _FEW = 0.01
@@ -37,7 +35,7 @@ _PRODUCTS = frozenset(("linear", *(f"conv{kind}{n}d" for kind in ("", "_transpos
 _KEEPS_ZEROS: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
-class _Products(TorchFunctionMode):
+class Products(TorchFunctionMode):
     """Collects the second factor of every convolution and linear map, in the order of the forward pass."""
 
     def __init__(self) -> None:
@@ -59,7 +57,7 @@ def kernel(layer: nn.Module, weight: Tensor, name: str = "weight") -> Tensor | N
 
     None where that cannot be found out: the layer takes no single tensor, or calls no convolution or linear map.
     """
-    with _Products() as seen:
+    with Products() as seen:
         _answer(layer, weight, name)
     return next((found for found in seen.kernels if found.shape == weight.shape), None)
 
@@ -108,111 +106,6 @@ def standardization_notes(module: nn.Module) -> tuple[str, ...]:
         f"changed, in the forward pass: {zeros / size:.0%} of these weights are zero, but what the layers multiply "
         "with is not. They are not counted as removed",
     )
-
-
-def computed_kernels(module: nn.Module, images: Tensor) -> dict[str, tuple[int, int]]:
-    """Return the layers that multiply with something that they compute from parameters, seen in one forward pass.
-
-    A mixture of experts, a mask or a standardization that is the network's own code, whatever its classes. Constant
-    kernels, such as those of a blur, are none of them, and neither are parts of a parameter.
-
-    Args:
-        module: the network, in eval mode.
-        images: as it takes them; one is enough.
-
-    Returns:
-        layer -> zeros and size of its computed kernel, each the sum over its calls.
-    """
-    plain = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
-    found: dict[str, tuple[int, int]] = {}
-    with _differentiable(module), torch.enable_grad(), _Products() as seen, _entering(module) as places:
-        places.counted = seen.kernels
-        module(images)
-    for name, factor in zip(places.names(len(seen.kernels)), seen.kernels, strict=True):
-        if factor.requires_grad and factor.untyped_storage().data_ptr() not in plain:
-            zeros, size = found.get(name, (0, 0))
-            found[name] = zeros + int((factor == 0).sum()), size + factor.numel()
-    return found
-
-
-def unused_weights(module: nn.Module, images: Tensor) -> list[str]:
-    """Return the parameters that the answer does not depend on, such as those of layers that are never called.
-
-    Args:
-        module: the network, in eval mode.
-        images: as it takes them; one is enough.
-
-    Raises:
-        RuntimeError: nothing in the answer has a gradient, so that nothing is known.
-    """
-    with _differentiable(module) as parameters, torch.enable_grad():
-        answers = [answer for answer in _tensors(module(images)) if answer.requires_grad]
-        total = torch.stack([answer.float().sum() for answer in answers]).sum()
-        gradients = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)
-    return [name for name, gradient in zip(parameters, gradients, strict=True) if gradient is None]
-
-
-def _tensors(answer: Any) -> Iterator[Tensor]:
-    """Yield all tensors in what a network returns."""
-    if isinstance(answer, Tensor):
-        yield answer
-    elif isinstance(answer, Mapping):
-        for value in answer.values():
-            yield from _tensors(value)
-    elif isinstance(answer, list | tuple):
-        for value in answer:
-            yield from _tensors(value)
-
-
-@contextlib.contextmanager
-def _differentiable(module: nn.Module) -> Iterator[dict[str, nn.Parameter]]:
-    """Let gradients reach all parameters, which are yielded by name, within the block."""
-    parameters = {name: value for name, value in module.named_parameters() if value.is_floating_point()}
-    before = [parameter.requires_grad for parameter in parameters.values()]
-    try:
-        for parameter in parameters.values():
-            parameter.requires_grad_(True)
-        yield parameters
-    finally:
-        for parameter, needed in zip(parameters.values(), before, strict=True):
-            parameter.requires_grad_(needed)
-
-
-class _Places:
-    """Which layer each kernel was used in: the innermost one that was running."""
-
-    def __init__(self) -> None:
-        self.counted: list[Tensor] = []
-        self._running: list[str] = []
-        self._owners: list[str] = []
-
-    def enter(self, name: str) -> None:
-        self._settle()
-        self._running.append(name)
-
-    def leave(self) -> None:
-        self._settle()
-        self._running.pop()
-
-    def names(self, count: int) -> list[str]:
-        return (self._owners + [""] * count)[:count]
-
-    def _settle(self) -> None:
-        owner = self._running[-1] if self._running else ""
-        self._owners += [owner] * (len(self.counted) - len(self._owners))
-
-
-@contextlib.contextmanager
-def _entering(module: nn.Module) -> Iterator[_Places]:
-    places, handles = _Places(), []
-    try:
-        for name, child in module.named_modules():
-            handles.append(child.register_forward_pre_hook(lambda _, __, name=name: places.enter(name)))
-            handles.append(child.register_forward_hook(lambda *_: places.leave()))
-        yield places
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def keeps_zeros(layer: nn.Module) -> bool:

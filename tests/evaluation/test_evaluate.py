@@ -221,7 +221,7 @@ def test_models_are_left_as_they_were_by_what_they_raise(
 
 
 CHECKED = 2 * (1 + 16) + 2 + 2
-"""Images that check a model: a grey one and 16 test images, twice; two alone; one each for kernels and gradients."""
+"""Images that check a model: a grey one and 16 test images, twice; two alone; two that are looked into."""
 
 
 def test_each_model_sees_each_image_set_once(

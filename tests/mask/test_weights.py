@@ -11,7 +11,6 @@ from sparsescope.classifier import Classifier
 from sparsescope.errors import SparsescopeWarning
 from sparsescope.mask import (
     account,
-    computed_kernels,
     every_weight,
     head_weights,
     prunable_weights,
@@ -70,12 +69,6 @@ def test_timms_standardized_convolutions(kind: str) -> None:
     if hasattr(layer, "gain"):
         nn.init.zeros_(layer.gain)  # as the last of a block begins
     assert standardized_weights(network(layer)) == ["0.weight"] and Classifier(network(layer)).module[0] is layer
-
-
-def test_kernels_that_are_no_parameters_are_seen_in_a_forward_pass() -> None:
-    module = network(Standardized(3, 8, 3), nn.Conv2d(8, 8, 3))
-    assert computed_kernels(module, torch.rand(1, 3, 8, 8)) == {"0": (0, 216)}
-    assert computed_kernels(network(nn.Conv2d(3, 8, 3)), torch.rand(1, 3, 8, 8)) == {}
 
 
 class Recurrent(nn.Module):

@@ -1,6 +1,7 @@
 """What a check is, what it is shown, and what it finds."""
 
 import abc
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from torch import Tensor
 from sparsescope.benchmark import ImageSet, ProbeSet
 from sparsescope.classifier import Classifier
 from sparsescope.errors import DataError, InputError
+from sparsescope.evaluation.checks.trace import Trace, trace
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
 from sparsescope.metrics.base import Reads
@@ -121,6 +123,16 @@ class Shown:
     def again(self) -> FloatArray:
         """The logits (n, K) of all images, asked a second time."""
         return self.ask(list(range(len(self.images))))
+
+    @cached_property
+    def trace(self) -> Trace | None:
+        """What happens inside the network while it answers to two of the images.
+
+        None where nobody can tell: a network that takes no hooks, or not two images.
+        """
+        with contextlib.suppress(Exception):  # whatever a foreign network raises when it is looked into
+            return self.classifier.looked_at(self.images[:2], trace)
+        return None
 
     @cached_property
     def finite(self) -> NDArray[np.bool_]:

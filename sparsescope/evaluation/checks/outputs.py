@@ -1,5 +1,7 @@
 """Outputs that cannot be what they are taken for: probabilities as logits, logits as probabilities."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,15 +19,19 @@ __all__ = ["AreLogits"]
 SOFTMAX: frozenset[Reads] = frozenset({"probabilities", "logits"})
 SCALE: frozenset[Reads] = frozenset({"logits"})
 
+_BASES = (2.0, 10.0)
+"""Of logarithms that are not the natural one."""
+
 
 class AreLogits(Check):
     """Whether outputs contradict the form in which they are read."""
 
     asks: ClassVar[str] = "Are the outputs what they are read as: logits, unless `--model-output` says otherwise?"
     how: ClassVar[str] = (
-        "Rows in [0, 1] that sum to 1 are probabilities, rows whose exponentials sum to 1 log-probabilities, rows in "
-        "[0, 1] with other sums sigmoids (to within what half precision rounds away); and the other way round, outputs "
-        "that are read as probabilities must be such."
+        "Rows in [0, 1] that sum to 1 are probabilities, rows whose exponentials (powers of 2, of 10) sum to 1 "
+        "log-probabilities, rows in [0, 1] with other sums sigmoids, to within what half precision rounds away. Rows "
+        "that are small throughout, or never positive, are compared with what sigmoids and softmaxes inside the "
+        "network return. And the other way round, outputs that are read as probabilities must be such."
     )
     then: ClassVar[str] = (
         "Probabilities and sigmoids read as logits: a warning that names the option, and metrics that depend on the "
@@ -49,7 +55,11 @@ class AreLogits(Check):
             values = reader.adapted(values, adaptation, images)
         if not set(reader.adaptations) <= {LOGITS, SQUEEZED}:
             return Finding()
-        suspected = _suspected(values.cpu()[finite].double(), reader.name)
+
+        def last_step() -> str | None:
+            return None if shown.trace is None else shown.trace.last_step(reader.values(shown.trace.answer, 2))
+
+        suspected = _suspected(values.cpu()[finite].double(), reader.name, last_step)
         if suspected is None or (suspected.reads == SCALE and not SCALE & shown.reads):
             return Finding()
         return suspected.finding(shown.classifier.output)
@@ -84,7 +94,7 @@ class _Suspected:
         return Finding((warning,), Doubt(self.reads, self.seen))
 
 
-def _suspected(rows: Tensor, name: str) -> _Suspected | None:
+def _suspected(rows: Tensor, name: str, last_step: Callable[[], str | None]) -> _Suspected | None:
     """Return what rows (n, K) of outputs seem to be, if not logits; ArtefactError for minus log-probabilities."""
     if in_unit_interval(rows) and sum_to_one(rows):
         seen = "returns probabilities, not logits (every row lies in [0, 1] and sums to 1, as after a softmax)"
@@ -92,15 +102,34 @@ def _suspected(rows: Tensor, name: str) -> _Suspected | None:
     if sum_to_one(rows.exp()):
         seen = "returns log-probabilities (the exponentials of every row sum to 1, as after a log-softmax)"
         return _Suspected(SCALE, seen, None)
-    if sum_to_one((-rows).exp()):
+    if any(sum_to_one(base**-rows) for base in (math.e, *_BASES)):
         raise ArtefactError(
             f"{name} returns minus the logarithms of probabilities: its largest output is the least likely class. "
             "Return logits."
         )
-    if bool((rows >= 0).all()) and sum_to_one(rows / 100):
-        return _Suspected(SOFTMAX, "returns percentages, not logits (every row sums to 100)", None)
-    differ = bool((rows != rows[:1]).any())
-    if differ and in_unit_interval(rows) and (float(rows.max()) >= 0.9 or 0.4 <= float(rows.mean()) <= 0.6):
-        seen = "returns sigmoids, not logits (every output lies in [0, 1])"
-        return _Suspected(SOFTMAX, seen, "sigmoids")
+    base = next((base for base in _BASES if sum_to_one(base**rows)), None)
+    if base is not None:
+        seen = (
+            f"returns log-probabilities to the base {base:g}, not logits (the powers of {base:g} of every row sum to 1)"
+        )
+        return _Suspected(SOFTMAX, seen, None)
+    if (total := _scaled(rows)) is not None:
+        return _Suspected(SOFTMAX, f"returns scaled probabilities, not logits (every row sums to {total:.4g})", None)
+    if in_unit_interval(rows) or bool((rows <= 0).all()):
+        step = last_step()
+        differ = bool((rows != rows[:1]).any())
+        high = in_unit_interval(rows) and (float(rows.max()) >= 0.9 or 0.4 <= float(rows.mean()) <= 0.6)
+        if step in ("sigmoid", "hard sigmoid") or (step is None and differ and high):
+            seen = "returns sigmoids, not logits (every output lies in [0, 1])"
+            return _Suspected(SOFTMAX, seen, "sigmoids")
+        if step is not None:
+            return _Suspected(SOFTMAX, f"returns what its {step} gives, or a part of that, not logits", None)
     return None
+
+
+def _scaled(rows: Tensor) -> float | None:
+    """Return what every row sums to, if none is negative and their sums vary much less than what they are sums of."""
+    sums = rows.sum(1)
+    total, apart = float(sums.mean()), float((rows - rows[:1]).abs().max())
+    same = total > 0 and float(sums.max() - sums.min()) <= 2e-3 * total and apart >= 0.05 * total
+    return total if same and bool((rows >= 0).all()) else None

@@ -1,6 +1,5 @@
 """Weights that are nan, and zeros that are none where it counts."""
 
-import contextlib
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -8,7 +7,6 @@ from typing_extensions import override
 
 from sparsescope.errors import ArtefactError
 from sparsescope.evaluation.checks.base import Check, Finding, Shown
-from sparsescope.mask import computed_kernels, unused_weights
 
 __all__ = ["NoNan", "WeightsCount", "ZerosCount"]
 
@@ -39,18 +37,16 @@ class ZerosCount(Check):
 
     asks: ClassVar[str] = "Are weights that are zero, or removed by a mask, zeros of what the layers multiply with?"
     how: ClassVar[str] = (
-        "The kernels that reach convolutions and matrix products in a forward pass of one image are looked at. Where "
+        "The kernels that reach convolutions and matrix products in a forward pass of two images are looked at. Where "
         "they are computed from parameters (a mixture of experts, standardization), their zeros are counted."
     )
     then: ClassVar[str] = "A warning that names the layer and both shares, where they are more than a point apart."
-    cost: ClassVar[str] = "1 forward pass"
+    cost: ClassVar[str] = "2 forward passes"
 
     @override
     def of_model(self, shown: Shown) -> Finding:
         classifier = shown.classifier
-        kernels: dict[str, tuple[int, int]] = {}
-        with contextlib.suppress(Exception):  # of networks that take no hooks or no gradients: nothing is known of them
-            kernels = classifier.looked_at(shown.images[:1], computed_kernels)
+        kernels = shown.trace.kernels if shown.trace is not None else {}
         removed = {name: (int((~kept).sum()), kept.numel()) for name, kept in (classifier.mask or {}).items()}
         for layer, (zeros, size) in kernels.items():
             own = [counts for name, counts in removed.items() if name.rpartition(".")[0] == layer]
@@ -71,18 +67,16 @@ class WeightsCount(Check):
     """Whether the weights that are counted as removed are weights that the answers depend on."""
 
     asks: ClassVar[str] = "Do the answers depend on the weights that are counted as removed?"
-    how: ClassVar[str] = "The outputs for one image are differentiated by all weights: some have no part in them."
+    how: ClassVar[str] = "The outputs of that pass are differentiated by all weights: some have no part in them."
     then: ClassVar[str] = "A warning with their share of all that is removed, from 1 % on."
-    cost: ClassVar[str] = "1 forward and 1 backward pass"
+    cost: ClassVar[str] = "2 backward passes"
 
     @override
     def of_model(self, shown: Shown) -> Finding:
         classifier = shown.classifier
         removed = {name: int((~kept).sum()) for name, kept in (classifier.mask or {}).items()}
         removed = {name: count for name, count in removed.items() if count}
-        unused: list[str] = []
-        with contextlib.suppress(Exception):  # of networks without gradients: nothing is known of them
-            unused = [name for name in classifier.looked_at(shown.images[:1], unused_weights) if name in removed]
+        unused = [name for name in shown.trace.unused if name in removed] if shown.trace is not None else []
         share = sum(removed[name] for name in unused) / max(1, sum(removed.values()))
         if share < _FEW or len(unused) == len(removed):
             return Finding()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 from sparsescope.benchmark import Benchmark
@@ -43,9 +44,19 @@ def checked(classifier: Classifier, benchmark: Benchmark, *reads: Reads) -> Noti
         (lambda z: z.softmax(1).half().float(), "returns probabilities"),
         (lambda z: z.softmax(1).bfloat16().float(), "returns probabilities"),
         (lambda z: nn.functional.one_hot(z.argmax(1), 4).float(), "returns probabilities"),
-        (lambda z: 100 * z.softmax(1), "returns percentages"),
+        (lambda z: 100 * z.softmax(1), r"returns scaled probabilities, not logits \(every row sums to 100\)"),
         (lambda z: z.sigmoid(), "returns sigmoids, .* give --model-output sigmoids"),
         (lambda z: (z / 50).sigmoid(), "returns sigmoids"),
+        (lambda z: (z / 50 - 4).sigmoid(), "returns sigmoids"),
+        (lambda z: torch.cat([(z[:, :2] / 50 - 4).sigmoid(), (z[:, 2:] / 50 - 4).sigmoid()], 1), "returns sigmoids"),
+        (lambda z: (z / 50 - 4).sigmoid().half(), "returns sigmoids"),
+        (lambda z: torch.special.expit(z / 50 - 4).clamp(1e-7, 1 - 1e-7), "returns sigmoids"),
+        (lambda z: nn.functional.hardsigmoid(z / 50 - 2), "returns sigmoids"),
+        (lambda z: nn.functional.logsigmoid(z), "returns what its log-sigmoid gives"),
+        (lambda z: (z / 50).softmax(1)[:, 1:], "returns what its softmax gives, or a part of that"),
+        (lambda z: z.softmax(1).log2(), "returns log-probabilities to the base 2"),
+        (lambda z: z.softmax(1).log10(), "returns log-probabilities to the base 10"),
+        (lambda z: 255 * z.softmax(1), r"returns scaled probabilities, .* sums to 255\)"),
     ],
 )
 def test_what_is_taken_for_logits(
@@ -58,7 +69,18 @@ def test_what_is_taken_for_logits(
     assert re.match(text, warning)
 
 
-@pytest.mark.parametrize("end", [lambda z: z, lambda z: z.relu(), lambda z: z.relu() / 1e3, lambda z: z * 0])
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda z: z,
+        lambda z: z.relu(),
+        lambda z: z.relu() / 1e3,
+        lambda z: z * 0,
+        lambda z: -z.square(),
+        lambda z: (z - z.min()) / 1e3 * (z / 50).sigmoid(),
+        lambda z: nn.functional.silu(z) / 1e4 + 0.1,
+    ],
+)
 def test_logits_are_not_suspected(end: Callable[[Tensor], Tensor], dense: Classifier, benchmark: Benchmark) -> None:
     noticed = checked(ending(dense, end), benchmark, "logits")
     assert noticed.doubts == []
@@ -71,6 +93,8 @@ def test_log_probabilities_matter_to_scores_of_the_logits_alone(dense: Classifie
     assert "returns log-probabilities" in model.warnings[0]
     with pytest.raises(InputError, match="dense returns minus the logarithms of probabilities"):
         checked(ending(dense, lambda z: -z.log_softmax(1)), benchmark)
+    with pytest.raises(InputError, match="minus the logarithms"):
+        checked(ending(dense, lambda z: -z.softmax(1).log2()), benchmark)
 
 
 @pytest.mark.parametrize(
