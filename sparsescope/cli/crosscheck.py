@@ -1,10 +1,13 @@
 """`sparsescope crosscheck`."""
 
+from typing import TYPE_CHECKING
+
 import rich_click as click
 
 from sparsescope.cli.choices import spec_option
 from sparsescope.cli.parameters import (
     arch_option,
+    classes_option,
     crop_option,
     mean_option,
     output_option,
@@ -14,6 +17,9 @@ from sparsescope.cli.parameters import (
     std_option,
     weights_option,
 )
+
+if TYPE_CHECKING:
+    from sparsescope.datasets import ClassesBy
 
 __all__ = ["crosscheck"]
 
@@ -27,6 +33,7 @@ __all__ = ["crosscheck"]
 @std_option
 @resize_option
 @crop_option
+@classes_option
 @output_option
 @click.option("--images", type=click.IntRange(2), default=200, show_default=True, help="Images to compare on.")
 @seed_option
@@ -42,6 +49,7 @@ def crosscheck(
     std: tuple[float, ...] | None,
     resize: int | None,
     crop: int | None,
+    classes: "ClassesBy",
     model_output: str | int | None,
     images: int,
     seed: int,
@@ -57,7 +65,7 @@ def crosscheck(
     from sparsescope.workflows.crosscheck import crosscheck as compare
 
     options = ModelOptions(arch, mean, std, model_output, weights)
-    task = open_task(model, (), data, models=options, images=DataOptions(resize=resize, crop=crop))
+    task = open_task(model, (), data, models=options, images=DataOptions(resize=resize, crop=crop, classes=classes))
     checks = compare(task.dense, task.benchmark, images=images, seed=seed)
     show_warnings([task.dense])
     table = Table("quantity", "ours", "theirs", "package", "", "how", box=None, pad_edge=False)

@@ -13,6 +13,7 @@ from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     arch_option,
     batch_size_option,
+    classes_option,
     crop_option,
     device_option,
     make_folder,
@@ -72,6 +73,7 @@ def _gates() -> list[str]:
 @std_option
 @resize_option
 @crop_option
+@classes_option
 @output_option
 @click.option(
     "--metric",
@@ -214,4 +216,4 @@ def _model_options(options: dict[str, Any]) -> "ModelOptions":
 def _data_options(options: dict[str, Any]) -> "DataOptions":
     from sparsescope.evaluation import DataOptions
 
-    return DataOptions(*(options[name] for name in ("ood", "corrupted", "train", "probe", "resize", "crop")))
+    return DataOptions(*(options[name] for name in ("ood", "corrupted", "train", "probe", "resize", "crop", "classes")))

@@ -9,6 +9,7 @@ from sparsescope.cli.choices import OneOf, spec_option
 from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
     arch_option,
+    classes_option,
     crop_option,
     mean_option,
     output_option,
@@ -24,6 +25,7 @@ from sparsescope.cli.progress import progress_bar
 from sparsescope.errors import OptionError
 
 if TYPE_CHECKING:
+    from sparsescope.datasets import ClassesBy
     from sparsescope.lime.settings import Target
 
 __all__ = ["explain"]
@@ -74,6 +76,7 @@ def _superpixels() -> tuple[str, ...]:
 @std_option
 @resize_option
 @crop_option
+@classes_option
 @output_option
 @seed_option
 @click.option(
@@ -98,6 +101,7 @@ def explain(
     std: tuple[float, ...] | None,
     resize: int | None,
     crop: int | None,
+    classes: "ClassesBy",
     model_output: str | int | None,
     seed: int,
     out: Path,
@@ -120,7 +124,7 @@ def explain(
         sparse,
         data,
         models=ModelOptions(arch, mean, std, model_output, weights),
-        images=DataOptions(resize=resize, crop=crop),
+        images=DataOptions(resize=resize, crop=crop, classes=classes),
     )
     chosen = list(indices) or first_images(task.classifiers, task.benchmark.test)
     with targets({"--out": out}), progress_bar(quiet=quiet) as progress:

@@ -11,6 +11,7 @@ import rich_click as click
 
 from sparsescope.cli.choices import OneOf, derived_option, spec_option
 from sparsescope.cli.output import echo
+from sparsescope.datasets import ClassesBy
 from sparsescope.devices import AUTO, Precision, device_names
 from sparsescope.errors import OptionError
 
@@ -136,6 +137,13 @@ resize_option = click.option(
     "--resize", type=click.IntRange(1), metavar="PX", help="Resize images to this shorter side."
 )
 crop_option = click.option("--crop", type=click.IntRange(1), metavar="PX", help="Crop the center square of this side.")
+classes_option = click.option(
+    "--classes",
+    type=OneOf(lambda: get_args(ClassesBy)),
+    default="name",
+    show_default=True,
+    help="How outputs belong to labels: by the names of the classes where both sides have some, or by number alone.",
+)
 device_option = click.option(
     "--device",
     type=OneOf(device_names, numbered=True),

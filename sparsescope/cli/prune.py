@@ -11,6 +11,7 @@ from sparsescope.cli.interruption import kept
 from sparsescope.cli.methods import WithMethods, complete_method
 from sparsescope.cli.output import echo
 from sparsescope.cli.parameters import (
+    classes_option,
     crop_option,
     device_option,
     mean_option,
@@ -29,6 +30,7 @@ from sparsescope.errors import OptionError
 
 if TYPE_CHECKING:
     from sparsescope.classifier import Classifier
+    from sparsescope.datasets import ClassesBy
     from sparsescope.pruning import Method
     from sparsescope.sweeps import Workshop
 
@@ -85,6 +87,7 @@ __all__ = ["prune"]
 @std_option
 @resize_option
 @crop_option
+@classes_option
 @click.option(
     "--runs",
     type=click.Path(path_type=Path, file_okay=False),
@@ -176,6 +179,7 @@ def _workshop(
     train: str | None,
     resize: int | None,
     crop: int | None,
+    classes: "ClassesBy",
     arch: str | None,
     dense: Path | None,
     weights: str | None,
@@ -190,6 +194,7 @@ def _workshop(
     from sparsescope.devices import pick_device
     from sparsescope.errors import DataError
     from sparsescope.evaluation import DataOptions
+    from sparsescope.evaluation.classes import refuse_other_classes
     from sparsescope.evaluation.config import parse_assignments
     from sparsescope.evaluation.task import data_spec, open_data
     from sparsescope.sweeps import Workshop
@@ -217,6 +222,8 @@ def _workshop(
     if data is None and dense is not None:
         images = images.sized_as(dense)
     benchmark = open_data(spec, network, images)
+    if network is not None and classes == "name":
+        refuse_other_classes(benchmark, network)
     if benchmark.train is None:
         raise DataError(f"{spec} has no training images. Say where they are: --train SPEC.")
     workshop = Workshop(

@@ -90,5 +90,8 @@ def warn_of_no_effect(context: click.Context) -> None:
             ("rewind", "rewind_epoch"),
         )
     given = [name for name in useless if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    given_classes = context.get_parameter_source("classes") is not ParameterSource.DEFAULT
+    if given_classes and asked["dense"] is None:
+        echo("Warning: --classes has no effect: outputs of a network that is trained here are numbered.", err=True)
     if found := [f"--{name.replace('_', '-')}" for name in given if asked[name] != 0 or name != "epochs"]:
         echo(f"Warning: {', '.join(found)} has no effect: {reason}.", err=True)

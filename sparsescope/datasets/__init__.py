@@ -9,7 +9,7 @@ own: `probes/`.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sparsescope.lazy import lazy
 from sparsescope.specs import USER_FORMS, Catalogue, Entry
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAR",
     "SOURCES",
+    "ClassesBy",
     "DataEntry",
     "open_benchmark",
     "open_images",
@@ -28,6 +29,9 @@ __all__ = [
     "runs_user_code",
     "usual_recipe",
 ]
+
+ClassesBy = Literal["name", "number"]
+"""How outputs belong to labels: by the names of the classes where both sides have some, or by their numbers alone."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Classes by name: outputs are brought into the order of the data's labels where names on both sides say how."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,33 +10,50 @@ from sparsescope.classifier import Classifier
 from sparsescope.datasets.imagenet import class_names, synsets
 from sparsescope.errors import DataError
 
-__all__ = ["match_classes"]
+__all__ = ["match_classes", "refuse_other_classes"]
+
+_NUMBERED = " If label k is output k whatever they are called, say so: --classes number."
 
 
 def match_classes(benchmark: Benchmark, classifiers: Sequence[Classifier]) -> tuple[Benchmark, tuple[Classifier, ...]]:
     """Return benchmark and models whose labels and outputs mean the same classes, as far as names are known.
 
-    A model without names has those of the dense one. Models whose outputs are in another order, or of more classes,
-    get `outputs` in the order of the labels, the classes that the data lacks behind them; a warning says so. A
-    benchmark that says which outputs it is about is left as it is.
+    A model without names has those of the dense one, and data without names those of the dense model. Models whose
+    outputs are in another order, or of more classes, get `outputs` in the order of the labels, the classes that the
+    data lacks behind them; a warning says so. A benchmark that says which outputs it is about is left as it is.
 
     Raises:
-        DataError: names that are partly the same, but cannot be matched; the text has the first that differ.
+        DataError: names that cannot be matched: another number, one at another place than its own, or fewer than half
+            the same; the text has the first that differ.
     """
-    if not benchmark.classes or benchmark.outputs is not None:
-        return benchmark, tuple(classifiers)
     known = _output_names(classifiers[0])
-    all_names, matched = benchmark.classes, []
+    labels, source = benchmark.classes, benchmark.test.source
+    if not labels:
+        labels, source = known, classifiers[0].name
+    if not labels or benchmark.outputs is not None:
+        return benchmark, tuple(classifiers)
+    all_names, matched = labels, []
     for classifier in classifiers:
         names = _output_names(classifier) or known
-        found = _match(benchmark, classifier.name, names) if names and classifier.outputs is None else _Match()
+        comparable = names and classifier.outputs is None and _are_numbers(labels) == _are_numbers(names)
+        found = _match(labels, source, names, classifier.name) if comparable else _Match()
         if found.order is not None and classifier is classifiers[0]:
-            all_names = (*benchmark.classes, *(names[output] for output in found.order[len(benchmark.classes) :]))
+            all_names = (*labels, *(names[output] for output in found.order[len(labels) :]))
         warnings = (*classifier.warnings, *found.warnings)
         moved = found.order if found.order != tuple(range(len(names))) else None
         outputs = classifier.outputs if moved is None else moved
         matched.append(replace(classifier, classes=names, outputs=outputs, warnings=warnings))
-    return replace(benchmark, classes=all_names), tuple(matched)
+    return replace(benchmark, classes=all_names if benchmark.classes else ()), tuple(matched)
+
+
+def refuse_other_classes(benchmark: Benchmark, classifier: Classifier) -> None:
+    """Raise DataError where the outputs of a network are other classes than the labels, or in another order."""
+    _, (matched,) = match_classes(benchmark, [classifier])
+    if matched.outputs is not None and matched.outputs != tuple(range(len(matched.outputs))):
+        raise DataError(
+            f"{classifier.name}: {matched.warnings[-1]}. Training and scores take label k for output k: name the "
+            f"classes so that they are in the order of the outputs.{_NUMBERED}"
+        )
 
 
 @dataclass(frozen=True)
@@ -46,8 +64,7 @@ class _Match:
     warnings: tuple[str, ...] = ()
 
 
-def _match(benchmark: Benchmark, model: str, names: tuple[str, ...]) -> _Match:
-    source, classes = benchmark.test.source, benchmark.classes
+def _match(classes: tuple[str, ...], source: str, names: tuple[str, ...], model: str) -> _Match:
     labels, outputs = _comparable(classes, names)
     if labels == outputs:
         return _Match()
@@ -62,16 +79,14 @@ def _match(benchmark: Benchmark, model: str, names: tuple[str, ...]) -> _Match:
         order += [output for output in range(len(outputs)) if output not in set(order)]
         said = f"outputs are matched with the classes of {source} by name, as their order is another one: {differ}"
         return _Match(tuple(order), () if order == sorted(order) else (said,))
-    same = sum(a == b for a, b in zip(labels, outputs, strict=False))
-    elsewhere = sum(a != b and a in outputs for a, b in zip(labels, outputs, strict=False))
-    if len(labels) != len(outputs) or elsewhere > same:
+    once = {name for name, times in Counter(labels).items() if times == outputs.count(name) == 1}
+    displaced = any(label in once and label != output for label, output in zip(labels, outputs, strict=False))
+    same = sum(label == output for label, output in zip(labels, outputs, strict=False))
+    if len(labels) != len(outputs) or displaced or same < len(labels) / 2:
         raise DataError(
             f"The classes of {source} are not those of {model}: {differ}. Is this the model's data set? Give the "
-            "classes the names that the model has for them, and they are matched by name."
+            f"classes the names that the model has for them, and they are matched by name.{_NUMBERED}"
         )
-    if elsewhere or same < len(labels) / 2:
-        said = f"its classes have other names than those of {source}: {differ}. Are they numbered alike?"
-        return _Match(None, (said,))
     return _Match()
 
 
@@ -102,6 +117,12 @@ def _comparable(classes: tuple[str, ...], names: tuple[str, ...]) -> tuple[list[
 
 def _are_synsets(names: tuple[str, ...]) -> bool:
     return set(names) <= set(synsets())
+
+
+def _are_numbers(names: tuple[str, ...]) -> bool:
+    """Return whether names are numbers, or the same word with numbers, and so say nothing of the classes."""
+    words = {re.sub(r"[\W_]*\d+", "", name).casefold() for name in names}
+    return len(words) == 1 and all(re.search(r"\d$", name) for name in names)
 
 
 def _readable(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import sparsescope
 from sparsescope.benchmark import Benchmark
+from sparsescope.datasets import ClassesBy
 from sparsescope.devices import pick_device
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
@@ -45,6 +46,7 @@ def evaluate(
     probe: str | None = None,
     resize: int | None = None,
     crop: int | None = None,
+    classes: ClassesBy = "name",
     preset: str | None = None,
     metrics: str | Metric | Sequence[str | Metric] | None = None,
     skip: str | Sequence[str] = (),
@@ -83,6 +85,8 @@ def evaluate(
             else the embedded scenes.
         resize: shorter side in pixels to which images are resized; those of a Benchmark have their size.
         crop: side in pixels of the centre crop; likewise.
+        classes: how outputs belong to labels: by the `name` of the classes where both sides have some (other names are
+            refused), or by their `number` alone.
         preset: `quick`, `standard`, `paper` or `lthpass`; default: the configuration's, else `standard`.
         metrics: names or Metric objects; default: all but those that are measured only on request.
         skip: names of metrics to leave out.
@@ -137,7 +141,7 @@ def evaluate(
         candidates,
         benchmark,
         models=ModelOptions(arch, mean, std, output, weights),
-        images=DataOptions(sets, corrupted, train, probe, resize, crop),
+        images=DataOptions(sets, corrupted, train, probe, resize, crop, classes),
     )
     return evaluate_task(task, settings, execution)
 

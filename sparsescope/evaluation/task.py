@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 from sparsescope.architectures import Published, record_of
 from sparsescope.benchmark import Benchmark, ImageSet
 from sparsescope.checkpoints import stored_size, stored_task
 from sparsescope.classifier import Classifier
 from sparsescope.corruptions.stored import open_corrupted
-from sparsescope.datasets import open_benchmark, open_images, open_probe, runs_user_code, usual_recipe
+from sparsescope.datasets import ClassesBy, open_benchmark, open_images, open_probe, runs_user_code, usual_recipe
 from sparsescope.errors import ArtefactError, DataError, OptionError
 from sparsescope.evaluation.classes import match_classes
 from sparsescope.evaluation.models import Model, ModelOptions, open_models
@@ -32,6 +33,7 @@ class DataOptions:
         probe: SPEC of the probe set; None: the benchmark's own, of a SPEC else the embedded scenes.
         resize: pixels of the shorter side after resizing.
         crop: side of the centre crop in pixels.
+        classes: how outputs belong to labels, see `match_classes`.
     """
 
     ood: Sequence[str] = ()
@@ -40,6 +42,12 @@ class DataOptions:
     probe: str | None = None
     resize: int | None = None
     crop: int | None = None
+    classes: ClassesBy = "name"
+
+    def __post_init__(self) -> None:
+        """How classes are matched is one of two words."""
+        if self.classes not in get_args(ClassesBy):
+            raise OptionError(f"Expected classes to be 'name' or 'number', but got {self.classes!r}.")
 
     def sized_as(self, dense: Model) -> "DataOptions":
         """Return the options with the sizes that the dense checkpoint states, unless others are asked for."""
@@ -118,7 +126,9 @@ def open_task(
     _warn_of_other_size(classifiers[0], dense, benchmark)
     if benchmark.outputs is not None:
         classifiers = [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
-    benchmark, matched = match_classes(benchmark, classifiers)
+    matched = tuple(classifiers)
+    if images is None or images.classes == "name":
+        benchmark, matched = match_classes(benchmark, matched)
     return Task(matched, benchmark)
 
 

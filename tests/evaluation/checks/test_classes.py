@@ -16,11 +16,13 @@ from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.checkpoints import load_classifier, save_checkpoint
 from sparsescope.classifier import Classifier
 from sparsescope.datasets.imagenet import class_names, synsets
-from sparsescope.errors import DataError
+from sparsescope.errors import DataError, OptionError
 from sparsescope.evaluation import evaluate, open_task
 from sparsescope.evaluation.checks.labels import _better_order
+from sparsescope.evaluation.classes import refuse_other_classes
 
 NAMES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+GERMAN = ("Flugzeug", "Auto", "Vogel", "Katze", "Reh", "Hund", "Frosch", "Pferd", "Schiff", "Laster")
 OPTIONS: dict[str, Any] = {"metrics": ["accuracy"], "cache": False, "device": "cpu", "replicates": 100}
 
 
@@ -123,6 +125,9 @@ def test_each_model_has_an_order_of_its_own() -> None:
         ((*NAMES[1:], "lorry"), "class 0 is 'car' in levels"),
         ((*NAMES, "cow"), "levels has 11 classes, and dense names 10"),
         (("a", "b", "c"), "class 0 is 'a' in levels"),
+        (GERMAN, "class 0 is 'Flugzeug' in levels and 'plane' for dense"),
+        ((*NAMES[:7], "ship", "horse", "lorry"), "class 7 is 'ship' in levels and 'horse' for dense"),
+        ((*NAMES[:4], *GERMAN[4:]), "class 4 is 'Reh'"),
     ],
 )
 def test_names_that_cannot_be_matched_are_refused(classes: tuple[str, ...], text: str) -> None:
@@ -136,9 +141,40 @@ def test_other_words_for_the_same_classes() -> None:
     model = Classifier(GreyLevel(), classes=NAMES)
     mostly = ("airplane", "automobile", *NAMES[2:])
     assert said(model, benchmark(mostly)) == (1, "")
-    german = ("Flugzeug", "Auto", "Vogel", "Katze", "Reh", "Hund", "Frosch", "Pferd", "Schiff", "Laster")
-    accuracy, text = said(model, benchmark(german))
-    assert accuracy == 1 and "its classes have other names than those of levels: class 0 is 'Flugzeug'" in text
+    numbered = evaluate(model, model, benchmark(GERMAN), classes="number", **OPTIONS)
+    assert numbered["accuracy"].values["dense"].value == 1 and not numbered.dense.warnings
+    with pytest.raises(OptionError, match="classes to be 'name' or 'number'"):
+        evaluate(model, model, benchmark(GERMAN), classes="index", **OPTIONS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("numbers", ["{}", "class_{}", "n{:04}"])
+def test_names_that_are_numbers_on_one_side_say_nothing(numbers: str) -> None:
+    names = tuple(numbers.format(number) for number in range(10))
+    assert said(Classifier(GreyLevel(), classes=NAMES), benchmark(names)) == (1, "")
+    assert said(Classifier(GreyLevel(), classes=names), benchmark(NAMES)) == (1, "")
+    turned = Classifier(GreyLevel(), classes=names)  # on both sides they are names like others
+    assert said(turned, benchmark(names[::-1], range(10)[::-1]))[0] == 1
+
+
+def test_models_are_matched_with_each_other_where_the_data_has_no_names() -> None:
+    flipped = GreyLevel()
+    with torch.no_grad():
+        flipped.levels.copy_(flipped.levels.flip(0))
+    dense, other = Classifier(GreyLevel(), classes=NAMES), Classifier(flipped, classes=NAMES[::-1], name="sparse")
+    evaluation = evaluate(dense, other, benchmark(), **OPTIONS)
+    assert {value.value for value in evaluation["accuracy"].values.values()} == {1}
+    assert "matched with the classes of dense by name" in evaluation.candidates[0].warnings[0]
+    with pytest.raises(DataError, match="The classes of dense are not those of sparse: class 0 is 'plane' in dense"):
+        evaluate(dense, Classifier(GreyLevel(), classes=GERMAN, name="sparse"), benchmark(), **OPTIONS)
+
+
+def test_a_network_to_prune_must_have_the_order_of_the_labels() -> None:
+    model = Classifier(GreyLevel(), classes=NAMES, name="dense")
+    refuse_other_classes(benchmark(NAMES), model)
+    refuse_other_classes(benchmark(), model)
+    for names in (NAMES[::-1], GERMAN):
+        with pytest.raises(DataError, match=r"class 0 is .*--classes number"):
+            refuse_other_classes(benchmark(names), model)
 
 
 def test_where_names_come_from(tmp_path: Path) -> None:
