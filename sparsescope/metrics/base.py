@@ -16,7 +16,17 @@ from sparsescope.results import Dimension, ScaleFree
 from sparsescope.results.records import MarginKind
 from sparsescope.units import Estimate, FloatArray, Units
 
-__all__ = ["OPTIONS", "Dimension", "IntervalKind", "MarginKind", "Metric", "Reads", "ScaleFree"]
+__all__ = [
+    "OPTIONS",
+    "Differentiates",
+    "Dimension",
+    "IntervalKind",
+    "MarginKind",
+    "Metric",
+    "Reads",
+    "RestsOn",
+    "ScaleFree",
+]
 
 OPTIONS = ConfigDict(extra="forbid")
 """Configuration of every metric's pydantic dataclass: unknown options are errors."""
@@ -24,6 +34,9 @@ OPTIONS = ConfigDict(extra="forbid")
 
 Reads = Literal["activations", "order", "probabilities", "logits"]
 """What of a network decides a metric: maps inside it, which logit is largest, their softmax, or the logits as such."""
+Differentiates = Literal["images", "weights"]
+"""In what a metric differentiates the logits."""
+RestsOn = Reads | Differentiates
 
 
 class Metric(abc.ABC):
@@ -61,6 +74,8 @@ class Metric(abc.ABC):
 
     nothing_left: ClassVar[str] = "nothing was left to measure"
     """The reason where the value is not finite."""
+    differentiates: ClassVar[Differentiates | None] = None
+    """In what it differentiates the logits: where a network's gradients are wrong, so is the value."""
     scale_free: ClassVar[ScaleFree | None] = None
     """The number in the details that does not depend on the scale of what is measured, if there is one."""
 
@@ -73,6 +88,11 @@ class Metric(abc.ABC):
     def reads(self) -> Reads:
         """What of a network decides the value: where its outputs are no logits, that can still be right."""
         return "probabilities"
+
+    @property
+    def rests_on(self) -> frozenset[RestsOn]:
+        """All of a network that must be right for the value to be."""
+        return frozenset((self.reads,) if self.differentiates is None else (self.reads, self.differentiates))
 
     @abc.abstractmethod
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:

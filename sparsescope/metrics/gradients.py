@@ -1,6 +1,7 @@
 """What the metrics of the gradient in the images share: they say nothing of images that have none."""
 
 import abc
+from typing import ClassVar
 
 import numpy as np
 from typing_extensions import override
@@ -8,7 +9,7 @@ from typing_extensions import override
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
-from sparsescope.metrics.base import Metric
+from sparsescope.metrics.base import Differentiates, Metric
 from sparsescope.units import Estimate, Units
 
 __all__ = ["LARGEST_SHARE", "OfGradients", "require_finite", "without_gradient"]
@@ -22,6 +23,8 @@ _TOLD_SHARE = 0.01
 
 class OfGradients(Metric, abc.ABC):
     """A metric that follows the gradient of the logits in each image; its units have an array `gradient` bool (n,)."""
+
+    differentiates: ClassVar[Differentiates | None] = "images"
 
     @override
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:

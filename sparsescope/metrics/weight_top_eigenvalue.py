@@ -10,7 +10,7 @@ from typing_extensions import override
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.weight_curvature import WeightSpectrum
-from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
+from sparsescope.metrics.base import OPTIONS, Differentiates, Dimension, MarginKind, Metric
 from sparsescope.metrics.gradients import require_finite
 from sparsescope.units import FloatArray, Units, weighted_mean
 
@@ -39,6 +39,7 @@ class WeightTopEigenvalue(Metric):
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = "loss"
     bounds: ClassVar[tuple[float | None, float | None]] = (None, None)
+    differentiates: ClassVar[Differentiates | None] = "weights"
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.10
     margin_kind: ClassVar[MarginKind] = "relative"

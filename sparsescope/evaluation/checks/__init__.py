@@ -16,13 +16,14 @@ from sparsescope.evaluation.checks.answers import AnswersVary, RepeatsItself
 from sparsescope.evaluation.checks.base import Check, Doubt, Finding, Shown, images_to_show
 from sparsescope.evaluation.checks.batch import AnswersAlone
 from sparsescope.evaluation.checks.classes import AsManyClasses, SameOutputs
+from sparsescope.evaluation.checks.gradients import TrueGradients
 from sparsescope.evaluation.checks.images import TakesImages
 from sparsescope.evaluation.checks.labels import SameOrder
 from sparsescope.evaluation.checks.outputs import AreLogits
 from sparsescope.evaluation.checks.weights import NoNan, WeightsCount, ZerosCount
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
-from sparsescope.metrics.base import Metric, Reads
+from sparsescope.metrics.base import Metric, RestsOn
 
 __all__ = ["CHECKS", "Check", "Noticed", "check_models", "check_results", "check_task", "images_to_show"]
 
@@ -35,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     AnswersAlone(),
     ZerosCount(),
     WeightsCount(),
+    TrueGradients(),
     SameOutputs(),
     AsManyClasses(),
     SameOrder(),
@@ -59,11 +61,13 @@ class Noticed:
 
     def doubted(self, metrics: Iterable[Metric]) -> dict[str, str]:
         """Return the metrics that are not judged, with the reason."""
-        return {metric.name: doubt.reason for metric in metrics for doubt in self.doubts if metric.reads in doubt.reads}
+        return {
+            metric.name: doubt.reason for metric in metrics for doubt in self.doubts if metric.rests_on & doubt.reads
+        }
 
 
 def check_models(
-    classifiers: Sequence[Classifier], images: Tensor, device: str | None, reads: Iterable[Reads]
+    classifiers: Sequence[Classifier], images: Tensor, device: str | None, reads: Iterable[RestsOn]
 ) -> dict[str, Noticed]:
     """Show every model some images, and add what is found to its warnings.
 
@@ -71,7 +75,7 @@ def check_models(
         classifiers: the models; left as they were.
         images: a grey image, then others (n, C, H, W); see `images_to_show`.
         device: where they compute; None: where they are.
-        reads: what will be read of them, as `Metric.reads` says.
+        reads: what will be read of them, as `Metric.rests_on` says.
 
     Returns:
         by model, what was found.
@@ -101,7 +105,7 @@ def check_models(
 
 def check_task(task: Task, device: str, metrics: Sequence[Metric]) -> dict[str, Noticed]:
     """Check the models of a task, and whether models and data fit; see `check_models`."""
-    reads = {metric.reads for metric in metrics}
+    reads = {part for metric in metrics for part in metric.rests_on}
     noticed = check_models(task.classifiers, images_to_show(task.benchmark.test), device, reads)
     outputs = {name: found.outputs for name, found in noticed.items()}
     for check in CHECKS:

@@ -18,7 +18,7 @@ from sparsescope.errors import DataError, InputError
 from sparsescope.evaluation.checks.trace import Trace, trace
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
-from sparsescope.metrics.base import Reads
+from sparsescope.metrics.base import RestsOn
 from sparsescope.modules import CONVERTED
 from sparsescope.snapshot import Snapshot
 from sparsescope.units import FloatArray
@@ -34,11 +34,11 @@ class Doubt:
     """Why some metrics of a model are no ground for a PASS.
 
     Args:
-        reads: what such metrics read (see `Metric.reads`).
+        reads: what such metrics read or differentiate in (see `Metric.rests_on`).
         reason: in words that follow "not judged:".
     """
 
-    reads: frozenset[Reads]
+    reads: frozenset[RestsOn]
     reason: str
 
 
@@ -92,10 +92,10 @@ class Shown:
     Args:
         classifier: the model, prepared.
         images: a grey image, then others (n, C, H, W), n >= 2.
-        reads: what will be read of it, as `Metric.reads` says.
+        reads: what will be read of it, as `Metric.rests_on` says.
     """
 
-    def __init__(self, classifier: Classifier, images: Tensor, reads: frozenset[Reads]) -> None:
+    def __init__(self, classifier: Classifier, images: Tensor, reads: frozenset[RestsOn]) -> None:
         self.classifier, self.images, self.reads = classifier, images, reads
         self.before = Snapshot(classifier.module, parameters=True)
 

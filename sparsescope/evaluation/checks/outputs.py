@@ -11,13 +11,13 @@ from typing_extensions import override
 
 from sparsescope.errors import ArtefactError, OptionError
 from sparsescope.evaluation.checks.base import Check, Doubt, Finding, Shown
-from sparsescope.metrics.base import Reads
+from sparsescope.metrics.base import RestsOn
 from sparsescope.outputs.forms import LOGITS, SQUEEZED, in_unit_interval, sum_to_one
 
 __all__ = ["AreLogits"]
 
-SOFTMAX: frozenset[Reads] = frozenset({"probabilities", "logits"})
-SCALE: frozenset[Reads] = frozenset({"logits"})
+SOFTMAX: frozenset[RestsOn] = frozenset({"probabilities", "logits"})
+SCALE: frozenset[RestsOn] = frozenset({"logits"})
 
 _BASES = (2.0, 10.0)
 """Of logarithms that are not the natural one."""
@@ -75,7 +75,7 @@ class _Suspected:
         form: the form that reads them rightly; None where there is none.
     """
 
-    reads: frozenset[Reads]
+    reads: frozenset[RestsOn]
     seen: str
     form: str | None
 

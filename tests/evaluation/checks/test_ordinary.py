@@ -14,6 +14,7 @@ from sparsescope.classifier import Classifier
 from sparsescope.evaluation import Execution, evaluate_task, open_task
 from sparsescope.evaluation import resolve as settings_of
 from sparsescope.evaluation.checks import check_models, images_to_show
+from sparsescope.metrics.base import RestsOn
 
 
 def convolutional(norm: Callable[[int], nn.Module], activation: nn.Module, *end: nn.Module) -> nn.Module:
@@ -58,7 +59,8 @@ def test_random_weights(name: str, benchmark: Benchmark) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         classifier = Classifier(NETWORKS[name]())
-    (noticed,) = check_models([classifier], images, None, ["probabilities", "logits"]).values()
+    reads: list[RestsOn] = ["probabilities", "logits", "images", "weights"]
+    (noticed,) = check_models([classifier], images, None, reads).values()
     assert classifier.warnings == () and not noticed.doubts and not noticed.constant
 
 
@@ -70,6 +72,8 @@ def test_trained_networks(shared_data: Path) -> None:
             files[0], files[1:], Benchmark("cifar10", images, classes=tuple(archive["classes"].astype(str)))
         )
     before = [classifier.warnings for classifier in task.classifiers]
-    evaluation = evaluate_task(task, settings_of(metrics=["accuracy", "ece"]), Execution("cpu", cache=False))
+    evaluation = evaluate_task(
+        task, settings_of(metrics=["accuracy", "ece", "fgsm_accuracy", "weight_trace"]), Execution("cpu", cache=False)
+    )
     assert [model.warnings for model in evaluation.models] == before
     assert evaluation["accuracy"].values["resnet20-12fca82f"].value > 0.85
