@@ -15,7 +15,7 @@ from torch import Tensor
 from sparsescope.benchmark import ImageSet, ProbeSet
 from sparsescope.classifier import Classifier
 from sparsescope.errors import DataError, InputError
-from sparsescope.evaluation.checks.trace import Trace, trace
+from sparsescope.evaluation.checks.trace import Squashed, Trace, squashed, trace
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
 from sparsescope.metrics.base import RestsOn
@@ -132,6 +132,13 @@ class Shown:
         """
         with contextlib.suppress(Exception):  # whatever a foreign network raises when it is looked into
             return self.classifier.looked_at(self.images[:2], trace)
+        return None
+
+    @cached_property
+    def squashed(self) -> Squashed | None:
+        """What sigmoids and softmaxes inside it return for two of the images; None where nobody can tell."""
+        with contextlib.suppress(Exception):  # likewise
+            return self.classifier.looked_at(self.images[:2], squashed)
         return None
 
     @cached_property

@@ -39,7 +39,7 @@ class AreLogits(Check):
         "of the logits as such are not judged. Minus log-probabilities, and logits read as probabilities: the model is "
         "refused."
     )
-    cost: ClassVar[str] = "nothing"
+    cost: ClassVar[str] = "nothing; 2 forward passes where rows are small or never positive"
 
     @override
     def of_model(self, shown: Shown) -> Finding:
@@ -57,7 +57,8 @@ class AreLogits(Check):
             return Finding()
 
         def last_step() -> str | None:
-            return None if shown.trace is None else shown.trace.last_step(reader.values(shown.trace.answer, 2))
+            seen = shown.squashed
+            return None if seen is None else seen.last_step(reader.values(seen.answer, 2))
 
         suspected = _suspected(values.cpu()[finite].double(), reader.name, last_step)
         if suspected is None or (suspected.reads == SCALE and not SCALE & shown.reads):

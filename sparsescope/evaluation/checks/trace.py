@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from sparsescope.mask.kernels import Products
 
-__all__ = ["Trace", "trace"]
+__all__ = ["Squashed", "Trace", "squashed", "trace"]
 
 _SQUASHING = {
     "sigmoid": "sigmoid",
@@ -34,19 +34,28 @@ class Trace:
     """What was seen in one pass.
 
     Args:
-        answer: what the network returned.
         kernels: layer -> zeros and size of the kernel that it computes from parameters (a mixture of experts, a mask or
             a standardization that is the network's own code), summed over its calls. Constant kernels, such as those
             of a blur, and parts of a parameter are none.
         unused: parameters that the answer does not depend on, such as those of layers that are never called; empty
             where nothing in the answer has a gradient.
-        squashed: name of a squashing function -> what it returned last (n, ...), the last few of them.
+    """
+
+    kernels: dict[str, tuple[int, int]]
+    unused: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Squashed:
+    """What sigmoids and softmaxes on the way returned.
+
+    Args:
+        answer: what the network returned.
+        steps: name of a squashing function and what it returned (n, ...), the last few of them.
     """
 
     answer: Any
-    kernels: dict[str, tuple[int, int]]
-    unused: tuple[str, ...]
-    squashed: tuple[tuple[str, Tensor], ...]
+    steps: tuple[tuple[str, Tensor], ...]
 
     def last_step(self, values: Tensor) -> str | None:
         """Return the squashing function that `values` (n, K) of the answer come from without a further step.
@@ -54,8 +63,8 @@ class Trace:
         Columns are compared, so that some of its classes, or several heads side by side, are seen as well.
         """
         columns = _columns(values)
-        for name in dict.fromkeys(name for name, _ in self.squashed):
-            known = {column for step, tensor in self.squashed if step == name for column in _columns(tensor.to(values))}
+        for name in dict.fromkeys(name for name, _ in self.steps):
+            known = {column for step, tensor in self.steps if step == name for column in _columns(tensor.to(values))}
             if columns and len(columns & known) >= 0.9 * len(columns):
                 return name
         return None
@@ -71,7 +80,7 @@ def trace(module: nn.Module, images: Tensor) -> Trace:
     stored = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
     kernels: dict[str, tuple[int, int]] = {}
     with _differentiable(module) as parameters, torch.enable_grad():
-        with Products() as seen, _Squashed(len(images)) as squashed, _entering(module) as places:
+        with Products() as seen, _entering(module) as places:
             places.counted = seen.kernels
             answer = module(images)
         for name, factor in zip(places.names(len(seen.kernels)), seen.kernels, strict=True):
@@ -81,10 +90,17 @@ def trace(module: nn.Module, images: Tensor) -> Trace:
         unused: tuple[str, ...] = ()
         with contextlib.suppress(Exception):  # whatever a foreign backward pass raises: nothing is known of the weights
             unused = tuple(_unused(answer, parameters))
-    return Trace(answer, kernels, unused, tuple(squashed.last))
+    return Trace(kernels, unused)
 
 
-class _Squashed(TorchDispatchMode):  # type: ignore[no-untyped-call]
+def squashed(module: nn.Module, images: Tensor) -> Squashed:
+    """Return what is squashed in one forward pass; arguments as of `trace`."""
+    with torch.no_grad(), _Squashing(len(images)) as seen:  # entering it imports much: only where it is needed
+        answer = module(images)
+    return Squashed(answer, tuple(seen.last))
+
+
+class _Squashing(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Keeps the last tensors (n, ...) that a squashing function returned."""
 
     def __init__(self, images: int) -> None:

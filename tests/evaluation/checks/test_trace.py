@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sparsescope.evaluation.checks.trace import trace
+from sparsescope.evaluation.checks.trace import squashed, trace
 
 
 class Standardized(nn.Conv2d):
@@ -36,12 +36,18 @@ def test_kernels_that_are_no_parameters_are_seen() -> None:
 @pytest.mark.parametrize("scripted", [False, True])
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 def test_the_last_step_of_each_part_of_the_answer(scripted: bool) -> None:
-    module = Gated().requires_grad_(False)
-    seen = trace(torch.jit.script(module) if scripted else module, torch.rand(2, 3, 2, 2))
+    seen = squashed(torch.jit.script(Gated()) if scripted else Gated(), torch.rand(2, 3, 2, 2))
     scores, sigmoids = seen.answer
     assert seen.last_step(scores) is None
     assert seen.last_step(sigmoids) == seen.last_step(sigmoids[:, 1:, None, None]) == "sigmoid"
     assert seen.last_step(sigmoids * 2) is None and seen.last_step(torch.ones(2, 4)) is None
+
+
+@pytest.mark.parametrize("scripted", [False, True])
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_weights_without_a_part_in_the_answer(scripted: bool) -> None:
+    module = Gated().requires_grad_(False)
+    seen = trace(torch.jit.script(module) if scripted else module, torch.rand(2, 3, 2, 2))
     assert seen.unused == ("spare.weight", "spare.bias")
     assert not any(parameter.requires_grad for parameter in module.parameters())
 
