@@ -20,7 +20,7 @@ from sparsescope.mask import (
     removable_weights,
     standardization_notes,
 )
-from sparsescope.modules import bare, refuse_without_values, uncompiled
+from sparsescope.modules import bare, differentiable, refuse_without_values, uncompiled
 from sparsescope.outputs import FORMS
 from sparsescope.outputs.reading import OutputReader, described
 from sparsescope.snapshot import Snapshot
@@ -182,7 +182,7 @@ class Classifier:
         mean = torch.as_tensor(self.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         std = torch.as_tensor(self.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         self.passes.forward += len(images)
-        with uncompiled():
+        with uncompiled(), differentiable(len(images)):
             return look(self.module, (images - mean) / std)
 
     @property

@@ -6,13 +6,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from typing_extensions import override
 
 from sparsescope.errors import ArtefactError
 
-__all__ = ["CONVERTED", "bare", "measurable", "refuse_without_values", "uncompiled"]
+__all__ = ["CONVERTED", "bare", "differentiable", "measurable", "refuse_without_values", "uncompiled"]
 
 _COMPILED = "_orig_mod"
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, torch.optim.swa_utils.AveragedModel)
@@ -45,6 +48,26 @@ def uncompiled() -> AbstractContextManager[object]:
     It costs microseconds, and nothing is compiled before torch's compiler was imported.
     """
     return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+
+
+def differentiable(images: int) -> AbstractContextManager[object]:
+    """Return a context in which the gradient of a forward pass of so many images is right on a CPU.
+
+    torch's batch norm takes the gradient of a batch of one for contiguous where it is transposed, as it is below a
+    layer that makes tokens of maps, and returns another one (seen with torch 2.14; larger batches are right).
+    """
+    return _ContiguousGradients() if images == 1 and torch.is_grad_enabled() else nullcontext()
+
+
+class _ContiguousGradients(TorchFunctionMode):
+    """Lets batch norm see contiguous gradients alone, in modules and functional calls; TorchScript runs past it."""
+
+    @override
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        answer = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") == "batch_norm" and isinstance(answer, Tensor) and answer.requires_grad:
+            answer.register_hook(lambda gradient: gradient.contiguous())  # type: ignore[no-untyped-call]
+        return answer
 
 
 def refuse_without_values(module: nn.Module) -> None:

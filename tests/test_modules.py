@@ -176,3 +176,38 @@ def test_a_module_of_inference_mode_is_left_as_it_was(small_network: nn.Module, 
     with pytest.raises(NotEvaluated, match="model computes in inference mode, which has no gradients"):
         FgsmAccuracy().measure(Classifier(module), small_benchmark)
     assert module.training and all(parameter.requires_grad for parameter in module.parameters())
+
+
+class Tokens(nn.Module):
+    """Maps that are normalized and become tokens, as in hybrids of convolutions and attention."""
+
+    def __init__(self, norm: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.patches, self.norm, self.head = nn.Conv2d(3, 8, 3), norm, nn.Linear(8 * 36, 4)
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = self.norm(self.patches(images)).flatten(2).transpose(1, 2)
+        logits: Tensor = (tokens.flatten(1) * torch.linspace(-1, 1, 8 * 36)) @ self.head.weight.T
+        return logits
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        nn.BatchNorm2d(8).eval(),
+        lambda maps: nn.functional.batch_norm(maps, torch.zeros(8), torch.ones(8)),
+        lambda maps: torch.batch_norm(maps, None, None, torch.zeros(8), torch.ones(8), False, 0.1, 1e-5, False),
+    ],
+)
+def test_a_batch_of_one_has_the_gradients_of_a_larger_one(norm: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    classifier = Classifier(Tokens(norm))
+    images = torch.rand(2, 3, 8, 8)
+
+    def gradients(batch: Tensor) -> list[Tensor]:
+        variables = [batch.clone().requires_grad_(), classifier.module.patches.weight]
+        first, weight = torch.autograd.grad(classifier(variables[0])[0].square().sum(), variables)
+        return [first[0], weight]
+
+    for alone, among in zip(gradients(images[:1]), gradients(images), strict=True):
+        torch.testing.assert_close(alone, among)

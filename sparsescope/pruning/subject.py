@@ -20,6 +20,7 @@ from sparsescope.mask import (
     refuse_computed_weights,
     weight_tensors,
 )
+from sparsescope.modules import differentiable
 from sparsescope.values import is_number
 
 __all__ = ["Batch", "BatchNorm", "Scores", "Subject", "candidates"]
@@ -240,7 +241,8 @@ def _counter(classifier: Classifier) -> Callable[[int], None]:
 
 def _answered(model: Callable[[Tensor], Any], images: Tensor) -> Any:
     try:
-        return model(images)
+        with differentiable(len(images)):
+            return model(images)
     except (torch.OutOfMemoryError, SparsescopeError):
         raise
     except (
