@@ -46,6 +46,7 @@ class Description:
         warnings: what the user should know.
         architecture_guessed: whether nothing but names and shapes says what the architecture is.
         normalization: what mean and std come from, in words.
+        output: how logits are read from what the network returns, where our own checkpoint says it.
     """
 
     path: str
@@ -67,6 +68,7 @@ class Description:
     warnings: tuple[str, ...]
     architecture_guessed: bool = False
     normalization: str | None = None
+    output: str | int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
@@ -134,6 +136,7 @@ def _description(
         mean=preprocessing.mean if preprocessing else None,
         std=preprocessing.std if preprocessing else None,
         history=_summary(artefact.details.history),
+        output=artefact.details.output,
         warnings=(*artefact.warnings, *conversion_warnings(artefact.tensors), *noticed),
     )
 

@@ -77,7 +77,7 @@ def load_classifier(
         preprocessing.mean,
         preprocessing.std,
         mask=artefact.mask,
-        output=output if output is not None else (dense.output if dense is not None else "logits"),
+        output=next(known for known in (output, *_stored_output(artefact, dense), "logits") if known is not None),
         name=name or artefact.path.stem,
         origin=Origin(str(artefact.path), artefact.sha256, network.spec, guessed=network.guessed, normalization=source),
         classes=_classes(artefact, network, dense),
@@ -92,6 +92,11 @@ def load_classifier(
         *sparsity_warnings(classifier, dense),
     )
     return classifier
+
+
+def _stored_output(artefact: Artefact, dense: Classifier | None) -> tuple[str | int | None, ...]:
+    """Return how logits are read: as our own checkpoint says, then as the dense network's are."""
+    return artefact.details.output, None if dense is None else dense.output
 
 
 def _classes(artefact: Artefact, network: Network, dense: Classifier | None) -> tuple[str, ...]:

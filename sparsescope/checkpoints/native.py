@@ -14,6 +14,7 @@ from sparsescope.architectures import Preprocessing
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError
 from sparsescope.files import replacing
+from sparsescope.values import is_whole
 
 __all__ = ["CHECKPOINT_FORMAT", "Details", "parse_details", "save_checkpoint"]
 
@@ -30,6 +31,7 @@ class Details:
         preprocessing: normalisation and input size; None where not stored.
         task: data specification and class names, JSON-able.
         history: how the weights came about, JSON-able.
+        output: how logits are read from what the network returns, as `Classifier.output`; None where not stored.
     """
 
     architecture: str | None = None
@@ -37,6 +39,7 @@ class Details:
     preprocessing: Preprocessing | None = None
     task: Mapping[str, Any] = field(default_factory=dict)
     history: Any = None
+    output: str | int | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,7 +65,7 @@ def save_checkpoint(
 
     Args:
         path: where to write.
-        classifier: network, mask and normalisation; weights that the mask removes should be zero.
+        classifier: network, mask, normalisation and output; weights that the mask removes should be zero.
         architecture: the specification that builds the network.
         architecture_options: keywords given to the architecture's function; the numbers of classes and input channels
             need not be given, they are read from the weights.
@@ -93,6 +96,8 @@ def save_checkpoint(
         "task": _plain(task or {}),
         "history": _plain(history),
     }
+    if classifier.output != "logits":
+        document["output"] = classifier.output
     if mask is not None and mask.sparsity > 0:
         document["mask"] = dict(mask)
     if training is not None:
@@ -131,7 +136,16 @@ def parse_details(document: Mapping[str, Any], path: Path) -> Details:
         _parse_preprocessing(document.get("preprocessing"), path),
         document.get("task", {}),
         document.get("history"),
+        _parse_output(document.get("output"), path),
     )
+
+
+def _parse_output(value: Any, path: Path) -> str | int | None:
+    if value is None or isinstance(value, str):
+        return value
+    if is_whole(value):
+        return int(value)
+    raise ArtefactError(f"{path}: expected 'output' to be a form, an index or a key, but got {value!r}.")
 
 
 def _parse_preprocessing(value: Any, path: Path) -> Preprocessing | None:

@@ -54,6 +54,7 @@ def _show(console: "Console", about: "Description") -> None:
         ),
         "mask": "in the file" if about.has_mask else "none: zero weights count as removed",
         "normalization": f"mean ({mean}), std ({std}){origin}" if mean else "unknown",
+        "output": None if about.output is None else str(about.output),
         "history": about.history,
     }
     table = Table("layer", "shape", "sparsity", box=None, pad_edge=False)

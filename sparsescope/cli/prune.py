@@ -15,6 +15,7 @@ from sparsescope.cli.parameters import (
     crop_option,
     device_option,
     mean_option,
+    output_option,
     precision_option,
     quiet_option,
     resize_option,
@@ -88,6 +89,7 @@ __all__ = ["prune"]
 @resize_option
 @crop_option
 @classes_option
+@output_option
 @click.option(
     "--runs",
     type=click.Path(path_type=Path, file_okay=False),
@@ -186,6 +188,7 @@ def _workshop(
     recipe: str | None,
     rewind_epoch: int | None,
     assignments: tuple[str, ...],
+    model_output: str | int | None,
     device: str,
     **settings: Any,
 ) -> tuple["Workshop", str]:
@@ -215,7 +218,9 @@ def _workshop(
         )
     network = None
     if dense is not None:
-        network = load_classifier(dense, arch=arch, mean=settings["mean"], std=settings["std"], weights=weights)
+        network = load_classifier(
+            dense, arch=arch, mean=settings["mean"], std=settings["std"], output=model_output, weights=weights
+        )
         for warning in network.warnings:
             echo(f"Warning: {network.name}: {warning}", err=True)
     images = DataOptions(train=train, resize=resize, crop=crop)
@@ -235,6 +240,7 @@ def _workshop(
         resize=images.resize,
         crop=images.crop,
         classes=benchmark.classes,
+        output=model_output,
         parent=dense,
         parent_weights=weights,
         test=benchmark.test,

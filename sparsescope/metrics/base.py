@@ -36,7 +36,7 @@ Reads = Literal["activations", "order", "probabilities", "logits"]
 """What of a network decides a metric: maps inside it, which logit is largest, their softmax, or the logits as such."""
 Differentiates = Literal["images", "weights"]
 """In what a metric differentiates the logits."""
-RestsOn = Reads | Differentiates
+RestsOn = Reads | Differentiates | Literal["labels"]
 
 
 class Metric(abc.ABC):
@@ -76,6 +76,8 @@ class Metric(abc.ABC):
     """The reason where the value is not finite."""
     differentiates: ClassVar[Differentiates | None] = None
     """In what it differentiates the logits: where a network's gradients are wrong, so is the value."""
+    labeled: ClassVar[bool] = True
+    """Whether it compares answers with labels."""
     scale_free: ClassVar[ScaleFree | None] = None
     """The number in the details that does not depend on the scale of what is measured, if there is one."""
 
@@ -92,7 +94,8 @@ class Metric(abc.ABC):
     @property
     def rests_on(self) -> frozenset[RestsOn]:
         """All of a network that must be right for the value to be."""
-        return frozenset((self.reads,) if self.differentiates is None else (self.reads, self.differentiates))
+        needs = {self.differentiates: self.differentiates is not None, "labels": self.labeled}
+        return frozenset({self.reads, *(part for part, needed in needs.items() if part is not None and needed)})
 
     @abc.abstractmethod
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:

@@ -72,6 +72,7 @@ class OodAuroc(Metric):
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "area"
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
+    labeled: ClassVar[bool] = False
     source: ClassVar[str] = "Hendrycks & Gimpel 2017"
     margin: ClassVar[float] = 0.01
 

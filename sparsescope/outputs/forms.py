@@ -14,6 +14,7 @@ __all__ = [
     "SIGMOIDS",
     "SQUEEZED",
     "Adaptation",
+    "are_probabilities",
     "in_unit_interval",
     "sum_to_one",
 ]
@@ -45,6 +46,11 @@ def in_unit_interval(values: Tensor) -> bool:
 def sum_to_one(rows: Tensor) -> bool:
     """Return whether every row (N, K) sums to 1, to within rounding."""
     return bool(((rows.double().sum(1) - 1).abs() <= ROUNDING).all())
+
+
+def are_probabilities(rows: Tensor) -> bool:
+    """Return whether rows (N, K) look as after a softmax."""
+    return in_unit_interval(rows) and sum_to_one(rows)
 
 
 def _log(probabilities: Tensor) -> Tensor:

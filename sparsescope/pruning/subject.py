@@ -21,6 +21,7 @@ from sparsescope.mask import (
     weight_tensors,
 )
 from sparsescope.modules import differentiable
+from sparsescope.outputs.forms import are_probabilities
 from sparsescope.values import is_number
 
 __all__ = ["Batch", "BatchNorm", "Scores", "Subject", "candidates"]
@@ -282,9 +283,9 @@ def _checked_logits(output: object, n: int) -> Tensor:
 
 
 def _refuse_probabilities(outputs: Tensor) -> None:
-    if bool((outputs >= 0).all()) and bool(((outputs.sum(1) - 1).abs() < 1e-3).all()):
+    if are_probabilities(outputs):
         raise InputError(
-            "Expected the network to return logits, but each row is positive and adds up to 1: they are probabilities. "
+            "Expected the network to return logits, but each row lies in [0, 1] and sums to 1: they are probabilities. "
             "Wrap it in a Classifier with output='probabilities' (--model-output probabilities)."
         )
 

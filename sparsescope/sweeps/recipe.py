@@ -64,6 +64,7 @@ class SweepRecipe(BaseModel):
         resize: pixels of the shorter side after resizing.
         crop: side of the centre crop in pixels.
         architecture: specification of the dense network.
+        output: how logits are read from what its networks return, see `Classifier`; default: logits.
         small: that of the small dense twin, trained and evaluated beside the tickets; default: none.
         methods: names of `pruning.names()`; scoring functions, `FILE.py:function` or `package.module:function`.
         sparsities: fractions removed; instead of `rounds`.
@@ -91,6 +92,7 @@ class SweepRecipe(BaseModel):
     resize: int | None = Field(default=None, gt=0)
     crop: int | None = Field(default=None, gt=0)
     architecture: str
+    output: str | int | None = None
     small: str | None = None
     methods: tuple[str, ...] = Field(min_length=1)
     sparsities: tuple[float, ...] = ()

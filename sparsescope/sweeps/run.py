@@ -113,6 +113,7 @@ def make_workshop(
         resize=recipe.resize,
         crop=recipe.crop,
         classes=benchmark.classes,
+        output=recipe.output,
         rewind=recipe.rewind,
         scope=recipe.scope,
         prune_head=recipe.prune_head,

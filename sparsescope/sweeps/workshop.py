@@ -48,6 +48,8 @@ class Workshop:
         classes: class names; none: counted from the labels.
         mean: of the normalisation; default: the architecture's.
         std: likewise.
+        output: how logits are read from what the network returns, see `Classifier`; default: as the parent's
+            checkpoint says, else logits.
         parent: checkpoint of a dense network that is trained already; if our training wrote it, the weights kept
             beside it serve for rewinding.
         parent_weights: which of several state dicts in that file, as `load_classifier` takes it.
@@ -78,6 +80,7 @@ class Workshop:
     classes: tuple[str, ...] = ()
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    output: str | int | None = None
     parent: Path | None = None
     parent_weights: str | None = None
     rewind: Rewind | None = None
@@ -97,7 +100,8 @@ class Workshop:
         """Return the dense network as it is after training, which takes place now if it has not yet."""
         if self.parent is not None:
             arch = self.architecture or None
-            return load_classifier(self.parent, arch=arch, mean=self.mean, std=self.std, weights=self.parent_weights)
+            weights, output = self.parent_weights, self.output
+            return load_classifier(self.parent, arch=arch, mean=self.mean, std=self.std, output=output, weights=weights)
         return self.stored(self.train("dense", self.initial(), recipe=self.recipe))
 
     @property
@@ -236,7 +240,13 @@ class Workshop:
                 )
             mean, std = (usual.mean, usual.std) if usual is not None and fits else ((0.0,), (1.0,))
         classifier = Classifier(
-            module, mean, std, mask=Mask({}), name="dense", origin=Origin(architecture=self.architecture)
+            module,
+            mean,
+            std,
+            mask=Mask({}),
+            output="logits" if self.output is None else self.output,
+            name="dense",
+            origin=Origin(architecture=self.architecture),
         )
         try:
             with classifier.prepared(), torch.no_grad():

@@ -1,5 +1,6 @@
 """One optimiser step, and everything that a step needs: network, optimiser, precision, hook and processes."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,8 +13,9 @@ from torch.nn import functional
 from sparsescope.benchmark import ImageSet
 from sparsescope.classifier import Classifier
 from sparsescope.devices import Precision
-from sparsescope.errors import DataError, InputError
+from sparsescope.errors import DataError, InputError, SparsescopeWarning
 from sparsescope.mask import Mask, account
+from sparsescope.outputs.forms import are_probabilities
 from sparsescope.training.batches import Batch
 from sparsescope.training.distributed import Ranks
 from sparsescope.training.hooks import StepHook
@@ -133,7 +135,8 @@ class Engine:
         """Raise DataError unless the network takes the images, `kind` of them, and has an output for every label."""
         self.module.eval()
         try:
-            outputs = self.classifier(images.read(np.zeros(1, dtype=np.int64))).shape[1]
+            rows = self.classifier(images.read(np.zeros(1, dtype=np.int64)))
+            outputs = rows.shape[1]
         except (InputError, torch.OutOfMemoryError):
             raise
         except (RuntimeError, TypeError, ValueError) as error:  # what a network raises on images that are not for it
@@ -142,6 +145,13 @@ class Engine:
                 f"The network cannot take the {kind} images of shape {images.shape} (C, H, W): {cause}. Check the "
                 "architecture, and channels and size of the images."
             ) from error
+        if are_probabilities(rows):
+            warnings.warn(
+                f"{self.classifier.name} seems to return probabilities: the cross-entropy is taken of their softmax, "
+                "and cannot get small. Read them as they are: --model-output probabilities (output='probabilities').",
+                SparsescopeWarning,
+                stacklevel=2,
+            )
         largest = images.required_labels().max()
         if largest >= outputs:
             raise DataError(

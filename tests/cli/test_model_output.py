@@ -1,5 +1,6 @@
 """`--model-output`, `--resize` and `--crop`: every command that opens models and data takes them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,11 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
+from sparsescope.architectures.digits_cnn import digits_cnn
+from sparsescope.checkpoints import load_classifier, save_checkpoint
+from sparsescope.classifier import Classifier
 from sparsescope.cli.group import sparsescope
+from sparsescope.errors import ArtefactError
 
 TWO_HEADS = """
 from torch import nn
@@ -51,3 +56,30 @@ def test_the_logits_are_chosen(folder: Path, command: str) -> None:
     assert refused.exit_code == 2 and "returns a tuple of 2. Choose the logits with --model-output" in refused.stderr
     done = CliRunner().invoke(sparsescope, [*common, "--model-output", "1"])
     assert done.exit_code in ((0, 1) if command == "crosscheck" else (0,)), done.output
+
+
+def test_prune_reads_the_logits_that_are_chosen_and_its_ticket_says_which(folder: Path) -> None:
+    common = ["prune", "snip", "--dense", "net.pt", "--arch", "heads.py:TwoHeads", "--sparsity", "0.5", "--no-train"]
+    common += ["--data", "npz:data.npz", "--train", "npz:data.npz", *SIZE, "--out", "ticket.pt"]
+    refused = CliRunner().invoke(sparsescope, common)
+    assert refused.exit_code == 2 and "--model-output" in refused.stderr and not Path("ticket.pt").exists()
+    done = CliRunner().invoke(sparsescope, [*common, "--model-output", "1"])
+    assert done.exit_code == 0, done.output
+    assert load_classifier("ticket.pt", arch="heads.py:TwoHeads").output == 1
+    shown = CliRunner().invoke(sparsescope, ["inspect", "ticket.pt", *common[4:6], "--json"])
+    assert json.loads(shown.stdout)[0]["output"] == 1
+    measured = ["evaluate", "ticket.pt", "ticket.pt", *common[4:6], *COMMANDS["evaluate"][2:]]
+    assert CliRunner().invoke(sparsescope, measured).exit_code == 0
+
+
+@pytest.mark.parametrize("output", ["probabilities", 0, "heads.0:squeezed"])
+def test_checkpoints_say_how_logits_are_read(tmp_path: Path, output: str | int) -> None:
+    save_checkpoint(tmp_path / "net.pt", Classifier(digits_cnn(), output=output), architecture="digits_cnn")
+    own = load_classifier(tmp_path / "net.pt")
+    assert own.output == output
+    assert load_classifier(tmp_path / "net.pt", output="logits").output == "logits"
+    assert load_classifier(tmp_path / "net.pt", dense=Classifier(digits_cnn(), output="sigmoids")).output == output
+    document = torch.load(tmp_path / "net.pt", weights_only=True)
+    torch.save({**document, "output": [1]}, tmp_path / "net.pt")
+    with pytest.raises(ArtefactError, match="expected 'output' to be a form"):
+        load_classifier(tmp_path / "net.pt")

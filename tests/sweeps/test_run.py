@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sparsescope.checkpoints import load_classifier
 from sparsescope.errors import DataError, InputError, OptionError
 from sparsescope.results import Evaluation, Sweep
 from sparsescope.sweeps import Resources, run, run_sweep
@@ -188,3 +189,18 @@ def test_an_older_record_without_its_trainings_grows(make_recipe: Make) -> None:
     grown = run_sweep(make_recipe(methods=["snip"], rounds=[1], training=training), OUT)
     assert [point.model for point in grown.sweep.points] == ["snip-0.2", "random-0.2"]
     assert grown.sweep.trained["snip"].epochs == 1 and "random" not in grown.sweep.trained
+
+
+def test_a_recipe_says_what_its_networks_return(make_recipe: Make) -> None:
+    Path("soft.py").write_text(
+        "from torch import nn\n"
+        "from sparsescope.architectures.digits_cnn import digits_cnn_small\n"
+        "def soft(num_classes=10):\n"
+        "    return nn.Sequential(digits_cnn_small(num_classes=num_classes), nn.Softmax(1))\n"
+    )
+    recipe = make_recipe(architecture="soft.py:soft", output="probabilities", methods=["omp"])
+    outcome = run_sweep(recipe, OUT)
+    assert outcome.failures == ()
+    for point, evaluation in outcome.sweep.evaluations(OUT).items():
+        assert load_classifier(OUT / point.checkpoint, arch="soft.py:soft").output == "probabilities"
+        assert not any("probabilities" in text for model in evaluation.models for text in model.warnings)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sparsescope.benchmark import ArrayImages
 from sparsescope.classifier import Classifier
-from sparsescope.errors import DataError, InputError
+from sparsescope.errors import DataError, InputError, SparsescopeWarning
 from sparsescope.mask import Mask
 from sparsescope.training import Epoch, FixedMask, Progress, Recipe, train
 from sparsescope.training.batches import epoch_batches
@@ -228,3 +228,18 @@ def test_batches_that_batch_normalization_has_no_use_for(tiny_images: ArrayImage
     text = r"BatchNorm has no use for one value per channel, but .* is shown 1 image of shape .* Raise batch_size"
     with pytest.raises(InputError, match=text):
         train(Classifier(network), tiny_images, RECIPE.changed(batch_size=1))
+
+
+def test_a_softmax_inside_is_warned_of_and_read_right_where_it_is_said(
+    make_classifier: Make, tiny_images: ArrayImages
+) -> None:
+    plain, soft, told = (make_classifier(dropout=False) for _ in range(3))
+    soft.module, told.module = (nn.Sequential(each.module, nn.Softmax(1)) for each in (soft, told))
+    with pytest.warns(SparsescopeWarning, match="seems to return probabilities.*--model-output probabilities"):
+        train(soft, tiny_images, RECIPE, seed=4)
+    told.output = "probabilities"
+    train(told, tiny_images, RECIPE, seed=4)
+    train(plain, tiny_images, RECIPE, seed=4)
+    for (name, weight), other in zip(weights(plain).items(), weights(told).values(), strict=True):
+        torch.testing.assert_close(weight, other, rtol=1e-4, atol=1e-5, msg=name)
+    assert any(not torch.allclose(a, b) for a, b in zip(weights(plain).values(), weights(soft).values(), strict=True))

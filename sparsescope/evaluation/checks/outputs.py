@@ -12,7 +12,7 @@ from typing_extensions import override
 from sparsescope.errors import ArtefactError, OptionError
 from sparsescope.evaluation.checks.base import Check, Doubt, Finding, Shown
 from sparsescope.metrics.base import RestsOn
-from sparsescope.outputs.forms import LOGITS, SQUEEZED, in_unit_interval, sum_to_one
+from sparsescope.outputs.forms import LOGITS, SQUEEZED, are_probabilities, in_unit_interval, sum_to_one
 
 __all__ = ["AreLogits"]
 
@@ -97,7 +97,7 @@ class _Suspected:
 
 def _suspected(rows: Tensor, name: str, last_step: Callable[[], str | None]) -> _Suspected | None:
     """Return what rows (n, K) of outputs seem to be, if not logits; ArtefactError for minus log-probabilities."""
-    if in_unit_interval(rows) and sum_to_one(rows):
+    if are_probabilities(rows):
         seen = "returns probabilities, not logits (every row lies in [0, 1] and sums to 1, as after a softmax)"
         return _Suspected(SOFTMAX, seen, "probabilities")
     if sum_to_one(rows.exp()):
