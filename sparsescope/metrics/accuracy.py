@@ -12,7 +12,7 @@ from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import OPTIONS, Dimension, Metric, Reads
 from sparsescope.metrics.paired import by_class, changed_sides
-from sparsescope.units import Estimate, FloatArray, Units, weighted_mean
+from sparsescope.units import FloatArray, Units, weighted_mean
 
 __all__ = ["Accuracy"]
 
@@ -78,17 +78,6 @@ class Accuracy(Metric):
             found["changed"] = changed_sides(correct, dense)
             found["by_class"] = by_class(correct, dense, units["label"], classes, _CONFIDENCE)
         return found
-
-    @override
-    def warnings(self, units: Units, estimate: Estimate) -> tuple[str, ...]:
-        """Say so when a model is no better than chance: wrong normalisation or label order, or a collapsed network."""
-        classes = int(units["classes"][0])
-        if estimate.value - 2 * (estimate.standard_error or 0.0) > 1 / classes:
-            return ()
-        return (
-            f"accuracy {estimate.value:.1%} is at the level of chance for {classes} classes: a collapsed network, or "
-            "wrong --mean/--std or --arch, or labels in another order",
-        )
 
 
 def _correct(measured: Measured) -> NDArray[np.bool_]:

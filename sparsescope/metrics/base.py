@@ -94,8 +94,10 @@ class Metric(abc.ABC):
     @property
     def rests_on(self) -> frozenset[RestsOn]:
         """All of a network that must be right for the value to be."""
-        needs = {self.differentiates: self.differentiates is not None, "labels": self.labeled}
-        return frozenset({self.reads, *(part for part, needed in needs.items() if part is not None and needed)})
+        parts: list[RestsOn] = [self.reads]
+        parts += [] if self.differentiates is None else [self.differentiates]
+        parts += ["labels"] if self.labeled else []
+        return frozenset(parts)
 
     @abc.abstractmethod
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:

@@ -51,6 +51,7 @@ class Composition(Metric):
     )
     dimension: ClassVar[Dimension] = "interpretability"
     higher_is_better: ClassVar[bool] = True
+    labeled: ClassVar[bool] = False
     unit: ClassVar[str] = "IoU"
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Mu & Andreas 2020"

@@ -27,5 +27,6 @@ class Fidelity(LimeMetric):
         "Squared error of a local linear explanation (LIME) against the model it explains. A model that is never sure "
         "scores well, so its scale-free version, R², is shown too."
     )
+    labeled: ClassVar[bool] = False
     unit: ClassVar[str] = "squared probability"
     scale_free: ClassVar[ScaleFree] = FidelityDetails.scale_free

@@ -26,5 +26,6 @@ class Stability(LimeMetric):
     sentence: ClassVar[str] = (
         "How much an explanation's coefficients change when it is centered on a neighbor of the image."
     )
+    labeled: ClassVar[bool] = False
     unit: ClassVar[str] = "squared coefficient"
     scale_free: ClassVar[ScaleFree] = StabilityDetails.scale_free

@@ -11,6 +11,7 @@ __all__ = [
     "BINARY_PROBABILITIES",
     "LOGITS",
     "PROBABILITIES",
+    "ROUNDING",
     "SIGMOIDS",
     "SQUEEZED",
     "Adaptation",

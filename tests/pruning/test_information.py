@@ -152,7 +152,7 @@ def test_rigl_grows_nothing_without_gradients(tiny: nn.Module) -> None:
 @pytest.mark.parametrize("method", ["snip", "grasp"])
 def test_probabilities_are_no_logits(tiny: nn.Module, make_batches: Make, method: str) -> None:
     with_softmax = nn.Sequential(tiny, nn.Softmax(1))
-    with pytest.raises(InputError, match=r"each row is positive and adds up to 1: .* output='probabilities'"):
+    with pytest.raises(InputError, match=r"each row lies in \[0, 1\] and sums to 1: .* output='probabilities'"):
         ss.prune(method, with_softmax, make_batches(), 0.5)
     expected = ss.prune(method, ss.Classifier(tiny), make_batches(), 0.5)
     found = ss.prune(method, ss.Classifier(with_softmax, output="probabilities"), make_batches(), 0.5)

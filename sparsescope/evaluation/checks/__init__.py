@@ -18,7 +18,7 @@ from sparsescope.evaluation.checks.batch import AnswersAlone
 from sparsescope.evaluation.checks.classes import AsManyClasses, SameOutputs
 from sparsescope.evaluation.checks.gradients import TrueGradients
 from sparsescope.evaluation.checks.images import TakesImages
-from sparsescope.evaluation.checks.labels import SameOrder
+from sparsescope.evaluation.checks.labels import AboveChance, SameOrder
 from sparsescope.evaluation.checks.outputs import AreLogits
 from sparsescope.evaluation.checks.weights import NoNan, WeightsCount, ZerosCount
 from sparsescope.evaluation.measure import Results
@@ -40,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     SameOutputs(),
     AsManyClasses(),
     SameOrder(),
+    AboveChance(),
     AreDifferent(),
 )
 """All checks, in the order in which a model meets them."""
@@ -61,9 +62,10 @@ class Noticed:
 
     def doubted(self, metrics: Iterable[Metric]) -> dict[str, str]:
         """Return the metrics that are not judged, with the reason."""
-        return {
-            metric.name: doubt.reason for metric in metrics for doubt in self.doubts if metric.rests_on & doubt.reads
+        found = {
+            metric.name: [doubt.reason for doubt in self.doubts if metric.rests_on & doubt.reads] for metric in metrics
         }
+        return {name: "; ".join(reasons) for name, reasons in found.items() if reasons}
 
 
 def check_models(

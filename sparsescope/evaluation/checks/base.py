@@ -25,6 +25,8 @@ from sparsescope.units import FloatArray
 
 __all__ = ["Check", "Doubt", "Finding", "Shown", "images_to_show"]
 
+AGAIN, HALF_AGAIN = 1e-4, 1e-3
+"""Share of the spread of logits by which answers to one batch may differ: compilers and GPUs change orders of sums."""
 SHOWN = 16
 """Test images that every model is shown."""
 
@@ -136,9 +138,9 @@ class Shown:
 
     @cached_property
     def squashed(self) -> Squashed | None:
-        """What sigmoids and softmaxes inside it return for two of the images; None where nobody can tell."""
+        """What sigmoids and softmaxes inside it return; None where nobody can tell."""
         with contextlib.suppress(Exception):  # likewise
-            return self.classifier.looked_at(self.images[:2], squashed)
+            return self.classifier.looked_at(self.images, squashed)
         return None
 
     @cached_property
@@ -155,7 +157,12 @@ class Shown:
     @cached_property
     def repeats(self) -> bool:
         """Whether the second answers are the first ones, but for rounding."""
-        return self.agree(self.logits, self.again, 1e-3)
+        return self.agree(self.logits, self.again, HALF_AGAIN if self.half else AGAIN)
+
+    @property
+    def half(self) -> bool:
+        """Whether the network computes in half precision."""
+        return any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in self.classifier.module.parameters())
 
     def ask(self, rows: list[int]) -> FloatArray:
         """Return the logits of some of the images, shown as one batch."""

@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 import numpy as np
-import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from typing_extensions import override
 
@@ -35,7 +34,6 @@ class AnswersAlone(Check):
     def of_model(self, shown: Shown) -> Finding:
         if not shown.repeats:
             return Finding()
-        half = any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in shown.classifier.module.parameters())
         rows = np.flatnonzero(shown.finite)[[1, -1]].tolist() if shown.finite.sum() > 1 else []
         noted, depends = "", False
         for row in rows:
@@ -45,7 +43,7 @@ class AnswersAlone(Check):
                 noted = f"cannot take a batch of one image ({cause})"
                 alone, _ = _asked(shown, batch)
             if alone is not None:
-                depends |= not shown.agree(shown.logits[batch], alone, HALF_ROUNDING if half else ROUNDING)
+                depends |= not shown.agree(shown.logits[batch], alone, HALF_ROUNDING if shown.half else ROUNDING)
         if depends:
             said = "its answer for an image depends on the others in its batch, and its numbers cannot be reproduced at"
             first = f"{noted}; " if noted else ""

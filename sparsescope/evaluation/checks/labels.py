@@ -1,4 +1,4 @@
-"""Classes in another order than the outputs: what all predictions together show."""
+"""Labels that are not those of the outputs: what all predictions together show."""
 
 import math
 from collections.abc import Mapping
@@ -9,18 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from sparsescope.evaluation.checks.base import Check, Finding
+from sparsescope.evaluation.checks.base import Check, Doubt, Finding
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
 from sparsescope.measurements.predictions import Predictions
+from sparsescope.metrics.base import RestsOn
 from sparsescope.randomness import generator
 
-__all__ = ["SameOrder"]
+__all__ = ["AboveChance", "SameOrder"]
 
 ENOUGH = 200
-"""Test images below which nothing is said."""
+"""Test images below which nothing is concluded."""
 
 _NAMED = 3
+_LABELS: frozenset[RestsOn] = frozenset({"labels"})
+_RENUMBERED = "seems to have its classes in another order than the labels"
 
 
 class SameOrder(Check):
@@ -33,7 +36,10 @@ class SameOrder(Check):
         "of two classes, and more than the largest class), 8 points more than the given order, and clearly so (4.5 "
         "standard errors)."
     )
-    then: ClassVar[str] = "A warning with both accuracies and the classes that seem exchanged."
+    then: ClassVar[str] = (
+        "A warning with both accuracies and the classes that seem exchanged; metrics that compare with labels are not "
+        "judged, so that there is no PASS."
+    )
     cost: ClassVar[str] = "nothing but arithmetic on the predictions"
 
     @override
@@ -42,7 +48,31 @@ class SameOrder(Check):
         for name, (predicted, labels, outputs) in _predictions(results).items():
             better = _better_order(predicted, labels, outputs)
             if better is not None:
-                found[name] = Finding((better.warning(task.benchmark.classes),))
+                found[name] = Finding((better.warning(task.benchmark.classes),), Doubt(_LABELS, _RENUMBERED))
+        return found
+
+
+class AboveChance(Check):
+    """Whether a model is right more often than by chance."""
+
+    asks: ClassVar[str] = "Is the model right more often than by chance?"
+    how: ClassVar[str] = "Accuracy less two standard errors is compared with one in the number of outputs."
+    then: ClassVar[str] = (
+        "A warning; metrics that compare with labels are not judged where the dense model is at that level on 200 "
+        "images or more: whatever matches it has lost nothing."
+    )
+    cost: ClassVar[str] = "nothing"
+
+    @override
+    def of_results(self, task: Task, results: Results) -> Mapping[str, Finding]:
+        found = {}
+        for name, (predicted, labels, outputs) in _predictions(results).items():
+            accuracy, n = float((predicted == labels).mean()), len(labels)
+            if accuracy - 2 * math.sqrt(accuracy * (1 - accuracy) / n) <= 1 / outputs:
+                seen = f"accuracy {accuracy:.1%} is at the level of chance for {outputs} classes"
+                warning = f"{seen}: a collapsed network, or wrong --mean/--std or --arch, or labels in another order."
+                doubt = Doubt(_LABELS, f"is no better than chance ({accuracy:.1%} of {outputs} classes are right)")
+                found[name] = Finding((warning,), doubt if name == task.dense.name and n >= ENOUGH else None)
         return found
 
 

@@ -12,7 +12,7 @@ from typing_extensions import override
 from sparsescope.errors import ArtefactError, OptionError
 from sparsescope.evaluation.checks.base import Check, Doubt, Finding, Shown
 from sparsescope.metrics.base import RestsOn
-from sparsescope.outputs.forms import LOGITS, SQUEEZED, are_probabilities, in_unit_interval, sum_to_one
+from sparsescope.outputs.forms import LOGITS, ROUNDING, SQUEEZED, are_probabilities, in_unit_interval, sum_to_one
 
 __all__ = ["AreLogits"]
 
@@ -30,8 +30,9 @@ class AreLogits(Check):
     how: ClassVar[str] = (
         "Rows in [0, 1] that sum to 1 are probabilities, rows whose exponentials (powers of 2, of 10) sum to 1 "
         "log-probabilities, rows in [0, 1] with other sums sigmoids, to within what half precision rounds away. Rows "
-        "that are small throughout, or never positive, are compared with what sigmoids and softmaxes inside the "
-        "network return. And the other way round, outputs that are read as probabilities must be such."
+        "of one sign are compared with what sigmoids and softmaxes inside the network return, and with functions of "
+        "that. Their sums, or logarithms of sums of exponentials, must vary. And the other way round, outputs that are "
+        "read as probabilities must be such."
     )
     then: ClassVar[str] = (
         "Probabilities and sigmoids read as logits: a warning that names the option, and metrics that depend on the "
@@ -39,7 +40,7 @@ class AreLogits(Check):
         "of the logits as such are not judged. Minus log-probabilities, and logits read as probabilities: the model is "
         "refused."
     )
-    cost: ClassVar[str] = "nothing; 2 forward passes where rows are small or never positive"
+    cost: ClassVar[str] = "nothing; 17 forward passes where all have one sign"
 
     @override
     def of_model(self, shown: Shown) -> Finding:
@@ -56,11 +57,13 @@ class AreLogits(Check):
         if not set(reader.adaptations) <= {LOGITS, SQUEEZED}:
             return Finding()
 
-        def last_step() -> str | None:
-            seen = shown.squashed
-            return None if seen is None else seen.last_step(reader.values(seen.answer, 2))
+        def steps() -> tuple[str | None, bool]:
+            if shown.squashed is None:
+                return None, False
+            found = reader.values(shown.squashed.answer, images)
+            return shown.squashed.last_step(found), shown.squashed.is_function_of_softmax(found)
 
-        suspected = _suspected(values.cpu()[finite].double(), reader.name, last_step)
+        suspected = _suspected(values.cpu()[finite].double(), reader.name, steps)
         if suspected is None or (suspected.reads == SCALE and not SCALE & shown.reads):
             return Finding()
         return suspected.finding(shown.classifier.output)
@@ -95,8 +98,17 @@ class _Suspected:
         return Finding((warning,), Doubt(self.reads, self.seen))
 
 
-def _suspected(rows: Tensor, name: str, last_step: Callable[[], str | None]) -> _Suspected | None:
-    """Return what rows (n, K) of outputs seem to be, if not logits; ArtefactError for minus log-probabilities."""
+def _suspected(rows: Tensor, name: str, steps: Callable[[], tuple[str | None, bool]]) -> _Suspected | None:
+    """Return what rows (n, K) of outputs seem to be, if not logits.
+
+    Args:
+        rows: of all images that are shown.
+        name: of the model.
+        steps: the squashing function that the rows come from, if any; whether they are a function of probabilities.
+
+    Raises:
+        ArtefactError: minus log-probabilities.
+    """
     if are_probabilities(rows):
         seen = "returns probabilities, not logits (every row lies in [0, 1] and sums to 1, as after a softmax)"
         return _Suspected(SOFTMAX, seen, "probabilities")
@@ -116,10 +128,15 @@ def _suspected(rows: Tensor, name: str, last_step: Callable[[], str | None]) -> 
         return _Suspected(SOFTMAX, seen, None)
     if (total := _scaled(rows)) is not None:
         return _Suspected(SOFTMAX, f"returns scaled probabilities, not logits (every row sums to {total:.4g})", None)
-    if in_unit_interval(rows) or bool((rows <= 0).all()):
-        step = last_step()
+    unsure = float((1 - rows.softmax(1).amax(1)).median()) >= 5e-3
+    if unsure and _same(rows.logsumexp(1), rows):
+        return _Suspected(SOFTMAX, "returns logarithms of what always has the same sum, not logits", None)
+    if bool((rows >= -ROUNDING).all()) or bool((rows <= 0).all()):
+        step, of_softmax = steps()
         differ = bool((rows != rows[:1]).any())
         high = in_unit_interval(rows) and (float(rows.max()) >= 0.9 or 0.4 <= float(rows.mean()) <= 0.6)
+        if step is None and of_softmax:
+            return _Suspected(SOFTMAX, "returns a function of what its softmax gives, not logits", None)
         if step in ("sigmoid", "hard sigmoid") or (step is None and differ and high):
             seen = "returns sigmoids, not logits (every output lies in [0, 1])"
             return _Suspected(SOFTMAX, seen, "sigmoids")
@@ -129,8 +146,13 @@ def _suspected(rows: Tensor, name: str, last_step: Callable[[], str | None]) -> 
 
 
 def _scaled(rows: Tensor) -> float | None:
-    """Return what every row sums to, if none is negative and their sums vary much less than what they are sums of."""
+    """Return what every row sums to, where it is one sum and not 0, as of logits less their mean."""
     sums = rows.sum(1)
     total, apart = float(sums.mean()), float((rows - rows[:1]).abs().max())
-    same = total > 0 and float(sums.max() - sums.min()) <= 2e-3 * total and apart >= 0.05 * total
-    return total if same and bool((rows >= 0).all()) else None
+    return total if _same(sums, rows) and abs(total) >= 0.05 * apart else None
+
+
+def _same(sums: Tensor, rows: Tensor) -> bool:
+    """Return whether sums (n,) over rows (n, K) vary much less than the rows do, which is no accident."""
+    apart = float((rows - rows[:1]).abs().max())
+    return float(sums.max() - sums.min()) <= 2e-3 * apart and 0 < apart >= 0.05 * float(rows.abs().max())

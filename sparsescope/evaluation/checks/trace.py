@@ -69,6 +69,17 @@ class Squashed:
                 return name
         return None
 
+    def is_function_of_softmax(self, values: Tensor) -> bool:
+        """Return whether `values` (n, K) are one increasing function of probabilities, entry by entry."""
+        wanted = values.detach().double().cpu().flatten()
+        for name, tensor in self.steps:
+            found = tensor.double().cpu().flatten()
+            if name == "softmax" and len(found) == len(wanted) and len(set(found.tolist())) > len(found) / 2:
+                in_order = wanted[found.argsort(stable=True)]
+                if bool((in_order.diff() >= 0).all()) and in_order[0] < in_order[-1]:
+                    return True
+        return False
+
 
 def trace(module: nn.Module, images: Tensor) -> Trace:
     """Return what is seen in one forward and backward pass.

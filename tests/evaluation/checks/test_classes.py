@@ -234,6 +234,25 @@ def test_a_constant_answer_on_uneven_classes_is_no_other_order() -> None:
 
 def test_labels_in_another_order_are_warned_of_with_both_accuracies() -> None:
     data = benchmark((), [*range(1, 10), 0], each=30)
-    accuracy, text = said(GreyLevel(), data)
-    assert accuracy == 0
+    data = replace(data, ood={"others": ArrayImages(np.zeros((9, 4, 4, 3), np.uint8), None, "others")})
+    evaluation = evaluate(GreyLevel(), GreyLevel(), data, **OPTIONS | {"metrics": ["accuracy", "ood_auroc"]})
+    text = " ".join(evaluation.dense.warnings)
+    assert evaluation["accuracy"].values["dense"].value == 0
     assert "accuracy is 0.0%, but 100.0% if classes are renumbered (label 0 is output 1, " in text
+    verdict = evaluation.verdict(evaluation.candidates[0].name)
+    assert verdict.outcome != "pass" and verdict.metrics["ood_auroc"].outcome != "not evaluated"
+    assert verdict.metrics["accuracy"].reason == (
+        "dense seems to have its classes in another order than the labels; is no better than chance (0.0% of 10 "
+        "classes are right)"
+    )
+
+
+@pytest.mark.parametrize(("each", "judged"), [(30, False), (3, True)])
+def test_what_matches_a_model_at_chance_has_lost_nothing(each: int, judged: bool) -> None:
+    data, dense = benchmark((), range(10), each), GreyLevel()
+    with torch.no_grad():
+        dense.levels.fill_(0.5)
+        dense.levels[0] = 0.51
+    evaluation = evaluate(dense, GreyLevel(), data, **OPTIONS)
+    assert any("is at the level of chance for 10 classes" in text for text in evaluation.dense.warnings)
+    assert (evaluation.verdict(evaluation.candidates[0].name).metrics["accuracy"].outcome != "not evaluated") == judged

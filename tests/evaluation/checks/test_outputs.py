@@ -56,6 +56,12 @@ def checked(classifier: Classifier, benchmark: Benchmark, *reads: Reads) -> Noti
         (lambda z: (z / 50).softmax(1)[:, 1:], "returns what its softmax gives, or a part of that"),
         (lambda z: z.softmax(1).log2(), "returns log-probabilities to the base 2"),
         (lambda z: z.softmax(1).log10(), "returns log-probabilities to the base 10"),
+        (lambda z: 3 * z.softmax(1) - 1, r"returns scaled probabilities, .* sums to -1\)"),
+        (lambda z: (z / 9).softmax(1).log1p(), "returns logarithms of what always has the same sum"),
+        (lambda z: (z / 9).softmax(1).square(), "returns a function of what its softmax gives"),
+        (lambda z: (z / 9).softmax(1) / (1 - (z / 9).softmax(1)), "returns a function of what its softmax gives"),
+        (lambda z: z.softmax(1).log().clamp_min(-3), "returns a function of what its softmax gives"),
+        (lambda z: (z.softmax(1) + 0.05).log(), "returns logarithms of what always has the same sum"),
         (lambda z: 255 * z.softmax(1), r"returns scaled probabilities, .* sums to 255\)"),
     ],
 )
@@ -79,6 +85,11 @@ def test_what_is_taken_for_logits(
         lambda z: -z.square(),
         lambda z: (z - z.min()) / 1e3 * (z / 50).sigmoid(),
         lambda z: nn.functional.silu(z) / 1e4 + 0.1,
+        lambda z: z - z.mean(1, keepdim=True),
+        lambda z: nn.functional.normalize(z),
+        lambda z: nn.functional.layer_norm(z, z.shape[1:]),
+        lambda z: nn.functional.softplus(z),
+        lambda z: 9 * z.tanh(),
     ],
 )
 def test_logits_are_not_suspected(end: Callable[[Tensor], Tensor], dense: Classifier, benchmark: Benchmark) -> None:

@@ -106,6 +106,14 @@ class Remembers(Head):
         return z
 
 
+class DriftsSlowly(Head):
+    calls_made = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.calls_made += 1
+        return super().forward(images) * (1 + 1e-3 * self.calls_made)
+
+
 class Drops(Head):
     def forward(self, images: Tensor) -> Tensor:
         return F.dropout(super().forward(images), 0.5, training=True)
@@ -148,6 +156,7 @@ def warnings_of(module: nn.Module, benchmark: Benchmark) -> tuple[str, ...]:
         (Clamps, ["(linear.weight)"]),
         (Decays, ["(linear.weight)", "depend on what it was shown before"]),
         (Remembers, ["answers the same image differently each time", "or a state that it keeps"]),
+        (DriftsSlowly, ["answers the same image differently each time", "or a state that it keeps"]),
         (Drops, ["answers the same image differently each time"]),
         (GrowingCache, []),
         (Head, []),
