@@ -44,7 +44,12 @@ __all__ = ["prune"]
 @click.option("--arch", metavar="SPEC", help="Architecture; with --dense by default that of the checkpoint.")
 @click.option("--sparsity", type=float, help="Fraction of the weights removed (of whole channels: of each layer's).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Where the ticket goes.")
-@click.option("--mask-out", type=click.Path(path_type=Path), metavar="FILE", help="Write the mask alone as well.")
+@click.option(
+    "--mask-out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the mask alone as well: .safetensors or .npz.",
+)
 @click.option(
     "--removed-out",
     type=click.Path(path_type=Path),
@@ -229,12 +234,15 @@ def _workshop(
     benchmark = open_data(spec, network, images)
     if network is not None and classes == "name":
         refuse_other_classes(benchmark, network)
-    if benchmark.train is None:
+    shown = benchmark.train
+    if shown is None and not trains and method.looks_at == "nothing":
+        shown = benchmark.test  # for their shape alone
+    if shown is None:
         raise DataError(f"{spec} has no training images. Say where they are: --train SPEC.")
     workshop = Workshop(
         runs,
         arch or "",
-        benchmark.train,
+        shown,
         chosen,
         data=spec,
         resize=images.resize,

@@ -1,9 +1,12 @@
 """Mask: which weights survive."""
 
+import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
@@ -104,9 +107,15 @@ class Mask(Mapping[str, Tensor]):
                 parameters[name].masked_fill_(~tensor.to(parameters[name].device), 0)
 
     def save(self, path: str | Path) -> None:
-        """Write the mask as a safetensors file: complete, or not at all (InputError)."""
+        """Write the mask complete, or not at all (InputError): `.npz` holds arrays of bool, all else is safetensors."""
         from safetensors.torch import save
 
+        if Path(path).suffix == ".npz":
+            content = io.BytesIO()
+            arrays: dict[str, Any] = {name: kept.numpy() for name, kept in self.items()}
+            np.savez_compressed(content, **arrays)
+            write_atomically(path, content.getvalue())
+            return
         metadata = {"format": MASK_FORMAT, "method": self.method or "", "sparsity": json.dumps(self.sparsity)}
         write_atomically(path, save({name: kept.contiguous().to(torch.uint8) for name, kept in self.items()}, metadata))
 

@@ -62,10 +62,16 @@ def test_a_ticket_remembers_the_size_of_its_images(folder: Path) -> None:
         sets = json.loads(Path("report/evaluation.json").read_text())["benchmark"]["sets"]
         assert sets["test"]["shape"] == [1, size, size]
         assert (f"was trained on images of 8 px, but these have {size} px" in done.stderr) == warned
-    again = run(
-        "prune", "omp", "--dense", dense, "--sparsity", "0.9", "--no-train", "--recipe", "digits", "--out", "u.pt"
-    )
-    assert again.exit_code == 2 and "has no training images" in again.stderr  # of the data that the checkpoint names
+    again = ["--dense", dense, "--sparsity", "0.9", "--no-train", "--recipe", "digits", "--out", "u.pt"]
+    refused = run("prune", "snip", *again)
+    assert refused.exit_code == 2 and "has no training images" in refused.stderr  # of what the checkpoint names
+    weights = run("prune", "omp", *again, "--mask-out", "mask.npz")  # looks at no image
+    assert weights.exit_code == 0, weights.output
+    with np.load("mask.npz") as arrays:
+        mask = load_classifier("u.pt").mask
+        assert mask is not None and {name: arrays[name].tolist() for name in arrays} == {
+            name: kept.tolist() for name, kept in mask.items()
+        }
     Path("test.npz").rename("elsewhere.npz")
     moved = run("evaluate", dense, "t.pt", "--metric", "accuracy", "--out", "report")
     assert moved.exit_code == 2

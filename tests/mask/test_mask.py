@@ -69,6 +69,9 @@ def test_saved_and_read_again(tmp_path_factory: pytest.TempPathFactory, mask: Ma
     assert set(artefact.mask) == set(mask)
     assert all(torch.equal(kept, artefact.mask[name]) for name, kept in mask.items())
     assert [item.name for item in path.parent.iterdir()] == ["mask.safetensors"]
+    Mask(mask).save(path.with_suffix(".npz"))
+    stored = open_artefact(path.with_suffix(".npz")).mask
+    assert stored is not None and all(torch.equal(kept, stored[name]) for name, kept in mask.items())
 
 
 @given(masks())

@@ -189,7 +189,7 @@ def images_to_show(images: ImageSet | ProbeSet) -> Tensor:
 
 def _refused(classifier: Classifier, shape: tuple[int, ...], error: Exception) -> DataError:
     cause = str(error).partition("\n")[0] or type(error).__name__
-    check = "--arch, and channels and size of the images (--data, --resize, --crop, --size)"
+    check = "--arch, and channels and size of the images (--data, --resize, --crop; of dissect --size)"
     if classifier.channels not in (None, shape[0]):
         cause = f"it seems to take {classifier.channels} channels, and they have {shape[0]}"
         check = "--arch, or convert the images; only image files (folder:DIR) are read in grey where it is needed"
