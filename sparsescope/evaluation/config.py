@@ -5,7 +5,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from sparsescope.errors import OptionError
 from sparsescope.files import parse_toml, read_toml
@@ -27,6 +27,16 @@ class Document(BaseModel):
     replicates: int | None = None
     margins: dict[str, float | str] = {}
     metrics: dict[str, dict[str, Any]] = {}
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _tables(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise ValueError(
+                "expected a table of options for each metric, such as [metrics.ece]. Which metrics are measured is "
+                "said by --metric (in the recipe of a sweep: only)"
+            )
+        return value
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
@@ -83,7 +93,8 @@ def parse_document(content: Mapping[str, Any], where: str) -> Document:
     except ValidationError as error:
         first = error.errors()[0]
         place = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
+        problem = first["msg"].removeprefix("Value error, ")
         raise OptionError(
-            f"In {where}: {place}{first['msg']}. Expected preset, verdict, margins, metrics, confidence, replicates "
+            f"In {where}: {place}{problem}. Expected preset, verdict, margins, metrics, confidence, replicates "
             "and paper_tolerance."
         ) from error

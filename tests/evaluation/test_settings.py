@@ -119,6 +119,7 @@ def test_metric_and_skip() -> None:
         ({"options": {"ece": {"margin": "much"}}}, "margin of ece .* but got 'much'"),
         ({"config": {"presets": "quick"}}, "presets"),
         ({"config": {"verdict": ["acuracy"]}}, "accuracy"),
+        ({"config": {"metrics": ["ece"]}}, r"metrics: expected a table of options .* by --metric"),
         ({"confidence": 1.0}, "between 0.5 and 1"),
     ],
 )
