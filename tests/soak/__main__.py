@@ -1,7 +1,6 @@
 """Runs the soak; see the package."""
 
 import argparse
-import itertools
 import os
 import sys
 import tempfile
@@ -34,14 +33,14 @@ def soak(folder: Path, workers: int, seconds: float) -> list[tuple[float, ...]]:
     """Return a sample of every iteration."""
     from tests.soak.work import Work
 
-    work, samples, until = Work(folder, workers), [], time.monotonic() + seconds
-    for seed in itertools.count():
-        work(seed)
+    work, samples, until = Work(folder, workers), list[tuple[float, ...]](), time.monotonic() + seconds
+    while time.monotonic() < until or len(samples) < 2 * BLOCKS:
+        work(len(samples))
         samples.append(sample())
-        if seed % _LOG_EVERY == 0:
-            print(f"{seed:>6} " + " ".join(f"{value:.0f}" for value in samples[-1]), file=sys.stderr, flush=True)
-        if time.monotonic() > until and len(samples) >= 2 * BLOCKS:
-            return samples
+        if len(samples) % _LOG_EVERY == 1:
+            row = " ".join(f"{value:.0f}" for value in samples[-1])
+            print(f"{len(samples):>6} {row}", file=sys.stderr, flush=True)
+    return samples
 
 
 def print_growth(samples: list[tuple[float, ...]]) -> int:

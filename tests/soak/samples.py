@@ -1,7 +1,6 @@
 """What a process holds: memory, descriptors, semaphores, threads, children, and files in its temporary folder."""
 
 import gc
-import os
 import tempfile
 from pathlib import Path
 
@@ -18,7 +17,7 @@ def sample() -> tuple[float, ...]:
     children = (task / "children" for task in (process / "task").iterdir())
     return (
         int(status["VmRSS"].split()[0]) / 1024,
-        len(os.listdir(process / "fd")),
+        len(list((process / "fd").iterdir())),
         sum("/dev/shm/" in line for line in maps),
         int(status["Threads"]),
         sum(len(path.read_text().split()) for path in children),

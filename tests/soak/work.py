@@ -42,12 +42,11 @@ class Work:
         shutil.rmtree(self._folder / "cache")
 
     def _evaluate(self, seed: int) -> Any:
-        dense, sparse, test, train = (self._folder / name for name in ("dense.pt", "sparse.pt", "test.npz", "train.npz"))
         return evaluate(
-            str(dense),
-            [str(sparse)],
-            f"npz:{test}",
-            train=f"npz:{train}",
+            str(self._folder / "dense.pt"),
+            [str(self._folder / "sparse.pt")],
+            f"npz:{self._folder}/test.npz",
+            train=f"npz:{self._folder}/train.npz",
             arch="digits_cnn_small",
             options=_OPTIONS,
             replicates=200,
