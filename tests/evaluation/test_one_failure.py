@@ -207,13 +207,8 @@ MEASUREMENT: dict[str, tuple[str, Callable[..., Any], str]] = {
 
 
 @pytest.mark.filterwarnings("ignore:.* cannot be measured")
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", MEASUREMENT)
-def test_a_measurement(
-    case: str, workers: int, undisturbed: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if workers > 1 and case != "prepare":
-        pytest.skip("one is enough")
+def test_a_measurement(case: str, undisturbed: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place, wrong, text = MEASUREMENT[case]
     monkeypatch.setattr(Brightness, place, wrong)
     check(run(Shade(), cache=tmp_path), undisturbed, text, alone=False)
