@@ -8,12 +8,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from tests.kills.commands import COMMANDS, Command
 from tests.kills.processes import Ended, run
+
+if TYPE_CHECKING:  # the workers of a command import this file: they would import all of the package with it
+    from tests.kills.commands import Command
 
 SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM}
 
@@ -22,11 +24,13 @@ def main() -> int:
     """Kill every command so many times, print what came of it; exit code 1 if anything was lost."""
     parser = argparse.ArgumentParser(prog="python -m tests.kills")
     parser.add_argument("--kills", type=int, default=50, help="of each command, signal and number of workers")
-    parser.add_argument("--command", choices=list(COMMANDS), help="this one alone")
+    parser.add_argument("--command", choices=["evaluate", "sweep", "prune"], help="this one alone")
     parser.add_argument("--signal", choices=list(SIGNALS), help="this one alone")
     parser.add_argument("--workers", type=int, help="this number alone")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     chosen = parser.parse_args()
+    from tests.kills.commands import COMMANDS
+
     print(
         f"{'command':<10}{'workers':>8}{'signal':>8}{'killed':>8}{'too late':>9}{'orphans':>9}{'half':>6}{'other':>7}"
     )
@@ -34,12 +38,11 @@ def main() -> int:
     for name, command in COMMANDS.items():
         for workers in command.workers:
             if (chosen.command or name) == name and (chosen.workers or workers) == workers:
-                failed |= _kill(name, workers, chosen)
+                failed |= _kill(name, command, workers, chosen)
     return int(failed)
 
 
-def _kill(name: str, workers: int, chosen: argparse.Namespace) -> bool:
-    command = COMMANDS[name]
+def _kill(name: str, command: "Command", workers: int, chosen: argparse.Namespace) -> bool:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         command.prepare(folder)
@@ -63,7 +66,7 @@ def _kill(name: str, workers: int, chosen: argparse.Namespace) -> bool:
 
 
 def kill_once(
-    command: Command, workers: int, number: signal.Signals, after: float, expected: Any
+    command: "Command", workers: int, number: signal.Signals, after: float, expected: Any
 ) -> Iterator[tuple[str, str]]:
     """Yield what came of one kill and of the same command again: kinds of `counts`, with a text where it is wrong."""
     with tempfile.TemporaryDirectory() as place:
