@@ -18,6 +18,8 @@ def start_worker(module: str, function: str, *arguments: object) -> None:
         arguments: of the function.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers on Ctrl-C
+    if hasattr(signal, "pthread_sigmask"):  # blocked until here
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     getattr(import_module(module), function)(*arguments)
 

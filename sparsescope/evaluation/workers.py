@@ -1,5 +1,6 @@
 """The executor that runs jobs in several worker processes of this machine."""
 
+import atexit
 import contextlib
 import multiprocessing
 import multiprocessing.resource_tracker
@@ -34,6 +35,7 @@ _worker_stack = contextlib.ExitStack()  # keeps the models prepared for the life
 def make_ready(files: Sequence[str], pickled: bytes, threads: int) -> None:
     """Make a worker ready; where that fails, its jobs say why."""
     global _worker_setting
+    atexit.register(_worker_stack.close)  # while there still is an interpreter to do it
     torch.set_num_threads(threads)
     try:
         _worker_stack.enter_context(one_blas_thread())
@@ -76,15 +78,16 @@ def _code(setting: Setting, measurement: type) -> str:
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Block SIGINT, for processes started here as well: they would print tracebacks if it came while they import.
+    """Block SIGINT and SIGTERM, for processes started here as well, until they are ready; see `start_worker`.
 
-    Ctrl-C goes to all processes of a terminal; here it waits for the end of the block.
+    Ctrl-C goes to all processes of a terminal: they would print tracebacks if it came while they import, and also where
+    the signal ends this process while it still tells them what to do. Here it waits for the end of the block.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     multiprocessing.resource_tracker.ensure_running()  # it starts with the first process, and would unblock
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
