@@ -60,6 +60,7 @@ def _command(folder: Path, arguments: Sequence[str], printed: Path) -> None:
         os.chdir(folder)
         for stream in (1, 2):
             os.dup2(os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+        sys.stdout, sys.stderr = (os.fdopen(stream, "w", closefd=False) for stream in (1, 2))
         os.environ["SPARSESCOPE_CACHE"] = str(folder / "cache")
         sys.argv = ["sparsescope", *arguments]
         from sparsescope.cli import main
