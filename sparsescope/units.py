@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sparsescope.randomness import generator
 
-__all__ = ["Arrays", "Estimate", "FloatArray", "Units", "resampling_weights", "weighted_mean"]
+__all__ = ["Arrays", "Estimate", "FloatArray", "Units", "reduced", "resampling_weights", "weighted_mean"]
 
 Arrays = Mapping[str, NDArray[Any]]
 FloatArray = NDArray[np.float64]
@@ -107,6 +107,22 @@ def resampling_weights(strata: Mapping[str, int], replicates: range, seed: int) 
             draws[row] = np.bincount(picks, minlength=size)
         columns.append(draws)
     return np.concatenate(columns, axis=1)
+
+
+def reduced(found: object, weights: FloatArray) -> FloatArray:
+    """Return what a reduction gave for weights (..., n) as floats (...); raises TypeError where it is anything else.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparsescope.units import reduced
+        >>> float(reduced(1, np.ones(5)))
+        1.0
+    """
+    numbers = np.asarray(found)
+    if numbers.dtype.kind not in "biuf" or numbers.shape != weights.shape[:-1]:
+        wanted = f"{len(weights)} numbers for as many rows of weights" if weights.ndim > 1 else "one number"
+        raise TypeError(f"Expected {wanted} from reduce() or debiased(), but got {found!r:.60}.")
+    return numbers.astype(np.float64)
 
 
 def weighted_mean(values: NDArray[Any], weights: FloatArray) -> FloatArray:

@@ -1,6 +1,8 @@
 """From a file to plain content: tensors, numbers, strings and containers of them. No code of the file's is ever run."""
 
 import argparse
+import contextlib
+import io
 import mmap
 import pickle
 import re
@@ -16,12 +18,15 @@ import numpy as np
 import torch
 
 from sparsescope.archives import check_archive, is_archive, most_bytes, read_arrays
+from sparsescope.checkpoints.pickles import check_tuples
 from sparsescope.errors import ArtefactError
 
 __all__ = ["Content", "read"]
 
 _SAVE_WEIGHTS = "Save the weights alone: torch.save(model.state_dict(), 'weights.pt')."
 _PICKLE_START = b"\x80"
+_BYTE_ARRAY = b"bytearray\n"
+_PICKLES = 5  # at the start of a file of torch before 1.6, one after the other
 _DEEPEST = 100
 _MOST_PARTS = 5_000_000
 _MOST_TENSORS = 100_000
@@ -132,8 +137,7 @@ def _read_torch(path: Path, start: bytes) -> Content:
             torch.sparse.check_sparse_tensor_invariants(),  # type: ignore[no-untyped-call]
         ):
             warnings.simplefilter("ignore")
-            if _has_byte_arrays(path):
-                raise pickle.UnpicklingError("GLOBAL builtins.bytearray")
+            _check_pickles(path)
             value = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises nearly anything on foreign bytes, KeyError included
         raise ArtefactError(_torch_failure(path, start, error)) from error
@@ -141,13 +145,24 @@ def _read_torch(path: Path, start: bytes) -> Content:
     return Content("torch", value)
 
 
-def _has_byte_arrays(path: Path) -> bool:
-    """Return whether a file asks for byte arrays, which torch makes of any length and no checkpoint needs."""
-    if is_archive(path):
-        with zipfile.ZipFile(path) as archive:
-            return any(b"bytearray\n" in archive.read(name) for name in archive.namelist() if name.endswith(".pkl"))
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(b"bytearray\n") >= 0
+def _check_pickles(path: Path) -> None:
+    """Raise UnpicklingError for byte arrays, which torch makes of any length, and RecursionError for nested tuples."""
+    with contextlib.ExitStack() as stack:
+        pickles: list[Any]
+        if is_archive(path):
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            pickles = [io.BytesIO(archive.read(name)) for name in archive.namelist() if name.endswith(".pkl")]
+            found = any(_BYTE_ARRAY in content.getvalue() for content in pickles)
+        else:
+            file = stack.enter_context(path.open("rb"))
+            pickles = [stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))]
+            found = pickles[0].find(_BYTE_ARRAY) >= 0
+        if found:
+            raise pickle.UnpicklingError("GLOBAL builtins.bytearray")
+        for content in pickles:
+            with contextlib.suppress(ValueError, IndexError):  # torch says what is wrong with it
+                for _ in range(_PICKLES):
+                    check_tuples(content)
 
 
 def _check_extent(value: object, path: Path) -> None:
@@ -186,6 +201,8 @@ def _torch_failure(path: Path, start: bytes, error: Exception) -> str:
         )
     if isinstance(error, MemoryError):
         return f"{path} does not fit into memory."
+    if isinstance(error, RecursionError):
+        return f"{path} holds tuples or lists that are nested beyond measure, and was not loaded. {_SAVE_WEIGHTS}"
     if isinstance(error, pickle.UnpicklingError):
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"Python objects ({found.group(1)})" if found else "more than plain tensors"

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparsescope.cli.output import echo
+from sparsescope.errors import InputError
 from sparsescope.unexpected import in_one_line
 
 if TYPE_CHECKING:
     from sparsescope.results import Evaluation
 
-__all__ = ["BROKEN", "DONE", "GATE_NOT_MET", "INTERRUPTED", "REPORT_IT", "UNUSABLE", "exit_code", "write_report"]
+__all__ = ["BROKEN", "DONE", "GATE_NOT_MET", "INTERRUPTED", "UNUSABLE", "exit_code", "tell", "write_report"]
 
 DONE, GATE_NOT_MET, UNUSABLE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
 REPORT_IT = "Please report it; --debug shows the traceback."
@@ -28,7 +29,6 @@ REPORT_IT = "Please report it; --debug shows the traceback."
 
 def write_report(evaluation: "Evaluation", out: Path) -> tuple[list[Path], bool]:
     """Write the report; say what could not be written, and return the files and whether it is all of them."""
-    from sparsescope.errors import InputError
     from sparsescope.reporting.writer import write_all
 
     try:
@@ -37,16 +37,21 @@ def write_report(evaluation: "Evaluation", out: Path) -> tuple[list[Path], bool]
         echo(f"Error: {error}", err=True)
         return [], False
     for name, failure in written.failures.items():
-        known = isinstance(failure, InputError | OSError)
-        echo(f"Error: {failure if known else f'{name} failed: {in_one_line(failure)}. {REPORT_IT}'}", err=True)
+        tell(name, failure)
     return list(written.paths.values()), not written.failures
+
+
+def tell(what: str, failure: Exception) -> None:
+    """Say that something failed, and why."""
+    known = isinstance(failure, InputError | OSError)
+    echo(f"Error: {failure if known else f'{what} failed: {in_one_line(failure)}. {REPORT_IT}'}", err=True)
 
 
 def exit_code(evaluation: "Evaluation", gate: str, *, all_written: bool) -> int:
     """Return the exit code of an evaluation, and say why where the table does not."""
     from sparsescope.verdict import gate_missed, is_evaluated
 
-    broken = [metric.name for metric in evaluation.metrics if any(value.broke for value in metric.values.values())]
+    broken = [metric.name for metric in evaluation.metrics if metric.broke]
     if broken:
         echo(f"Error: {', '.join(broken)} broke; the reason stands in the table.", err=True)
     missed = gate_missed(gate, evaluation.verdicts)

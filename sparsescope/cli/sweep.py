@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from sparsescope.cli.choices import complete, spec_option, sweep_recipes
-from sparsescope.cli.ending import BROKEN
+from sparsescope.cli.ending import BROKEN, tell
 from sparsescope.cli.interruption import kept
 from sparsescope.cli.methods import WithMethods, complete_method
 from sparsescope.cli.output import echo
@@ -18,6 +18,7 @@ from sparsescope.cli.unread import SETS, warn_of_unread
 from sparsescope.userfiles import object_name
 
 if TYPE_CHECKING:
+    from sparsescope.results import Sweep
     from sparsescope.sweeps import Resources, SweepRecipe
 
 __all__ = ["sweep"]
@@ -100,7 +101,6 @@ def sweep(
 
 def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) -> bool:
     """Run the sweep, print what came of it; return whether something failed."""
-    from sparsescope.reporting import write_sweep_report
     from sparsescope.sweeps import Account, open_data, run_sweep
 
     benchmark = open_data(recipe)
@@ -117,12 +117,27 @@ def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) 
         seeds = ", ".join(map(str, outcome.busy))
         echo(f"Left to other commands, which work on them in {out} now: seed {seeds}", err=True)
     made = len(outcome.sweep.points)
-    if made:
-        write_sweep_report(out)
+    whole = not made or _report(outcome.sweep, out)
     missing = f", {len(outcome.failures)} failed (failures.json)" if outcome.failures else ""
     page = f" Written: {out / 'index.html'}, with its figures and tables" if made else ""
     echo(f"{recipe.name}: {made} networks evaluated against their dense parents{missing}.{page}")
-    return bool(outcome.failures)
+    return bool(outcome.failures) or not whole
+
+
+def _report(made: "Sweep", out: Path) -> bool:
+    """Write the page of a sweep; say which parts of it and which metrics broke, and return whether none did."""
+    from sparsescope.reporting import write_sweep_report
+
+    whole = True
+    try:
+        write_sweep_report(out)
+    except Exception as error:  # the networks are measured all the same
+        tell("the page", error)
+        whole = False
+    evaluations = made.evaluations(out).values()
+    if broken := sorted({metric.name for found in evaluations for metric in found.metrics if metric.broke}):
+        echo(f"Error: {', '.join(broken)} broke; the reason stands on the page.", err=True)
+    return whole and not broken
 
 
 def _show_plan(recipe: "SweepRecipe", out: Path, resources: "Resources") -> None:

@@ -1,36 +1,26 @@
 """From measured arrays to results: values, intervals, differences, and the description of models and data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
-
-import numpy as np
-from pydantic import ValidationError
+from dataclasses import asdict, dataclass
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import InputError
-from sparsescope.evaluation.bootstrap import bootstrap, estimate, without_spread
+from sparsescope.evaluation.bootstrap import bootstrap
 from sparsescope.evaluation.gather import units_of
+from sparsescope.evaluation.judged import Judged
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
 from sparsescope.evaluation.settings import Settings
-from sparsescope.metrics.base import Metric
 from sparsescope.results import (
     BenchmarkInfo,
-    Difference,
     ImageSetInfo,
     LayerInfo,
     MetricResult,
-    MetricValue,
     ModelInfo,
     NormalizationInfo,
-    Pair,
     Pairs,
     SparsityInfo,
-    plain,
 )
-from sparsescope.results.reading import explained
-from sparsescope.units import Estimate, FloatArray, Units
 
 __all__ = ["benchmark_info", "metric_results", "model_infos"]
 
@@ -48,138 +38,23 @@ def metric_results(
 ) -> Assembled:
     """Return the result of every metric: reductions, paired bootstrap, details; and its warnings."""
     found = [units_of(metric, plan, results, pairs, benchmark) for metric in settings.metrics]
-    units = [rows for rows, _ in found]
-    replicates = bootstrap(list(zip(settings.metrics, units, strict=True)), settings.replicates, seed)
+    units, missing = [rows for rows, _ in found], [reasons for _, reasons in found]
+    replicates = bootstrap(list(zip(settings.metrics, units, strict=True)), settings.replicates, seed, missing)
     judged = [
-        _Judged.of(metric, settings, rows, draws, missing)
-        for metric, (rows, missing), draws in zip(settings.metrics, found, replicates, strict=True)
+        Judged.of(metric, settings.confidence, rows, draws, reasons)
+        for metric, rows, draws, reasons in zip(settings.metrics, units, replicates, missing, strict=True)
     ]
-    warnings = {name: tuple(text for each in judged for text in each.warnings(name)) for name in pairs.models}
-    return Assembled(tuple(each.result(settings, pairs, results) for each in judged), warnings)
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """One metric: units, bootstrap replicates, estimates and reasons of what is missing, by the models' names."""
-
-    metric: Metric
-    units: Mapping[str, Units]
-    replicates: Mapping[str, FloatArray]
-    debiased: Mapping[str, float]
-    estimates: Mapping[str, Estimate]
-    reasons: Mapping[str, str]
-
-    @classmethod
-    def of(
-        cls,
-        metric: Metric,
-        settings: Settings,
-        units: Mapping[str, Units],
-        replicates: Mapping[str, FloatArray],
-        reasons: Mapping[str, str],
-    ) -> "_Judged":
-        """Return the metric with its estimates; a value that is not finite has none."""
-        debiased = {
-            name: float(np.asarray(metric.debiased(rows, rows.uniform_weights()))) for name, rows in units.items()
-        }
-        estimates = {
-            name: estimate(
-                value,
-                replicates[name],
-                rows,
-                confidence=settings.confidence,
-                kind=metric.interval,
-                bounds=metric.bounds,
-                debiased=debiased[name],
-            )
-            for name, rows in units.items()
-            if np.isfinite(value := metric.value(rows))
-        }
-        return cls(metric, units, replicates, debiased, estimates, reasons)
-
-    def warnings(self, name: str) -> tuple[str, ...]:
-        """Return what a model's user should be warned of."""
-        return self.metric.warnings(self.units[name], self.estimates[name]) if name in self.estimates else ()
-
-    def result(self, settings: Settings, pairs: Pairs, results: Results) -> MetricResult:
-        """Return the metric's result; raises InputError where an evaluation cannot hold what a user's metric gives."""
-        try:
-            return self._result(settings, pairs, results)
-        except ValidationError as error:
-            raise InputError(
-                f"The metric {self.metric.name} gives what an evaluation cannot hold: {explained(error.errors()[0])}. "
-                "Details are plain numbers, texts, lists and dicts; those of a built-in metric's name follow its type."
-            ) from error
-
-    def _result(self, settings: Settings, pairs: Pairs, results: Results) -> MetricResult:
-        metric, margin = self.metric, settings.margins[self.metric.name]
-        return MetricResult(
-            name=metric.name,
-            label=metric.label,
-            sentence=metric.sentence,
-            dimension=metric.dimension,
-            unit=metric.unit,
-            higher_is_better=metric.higher_is_better,
-            source=metric.source,
-            options=_options(metric),
-            in_verdict=metric.name in settings.in_verdict,
-            margin=margin.value,
-            margin_kind=margin.kind,
-            scale_free=metric.scale_free,
-            values={name: self._value(name) for name in pairs.models},
-            differences={
-                pair.candidate: self._difference(
-                    pair, settings.confidence, same=results.identities[pair.candidate] == results.identities[pair.dense]
-                )
-                for pair in pairs
-            },
-            details={name: plain(metric.details(rows)) for name, rows in self.units.items() if name in self.estimates},
-            replicates=settings.replicates,
+    metrics = tuple(each.result(settings, pairs, results) for each in judged)
+    warnings = {
+        name: tuple(
+            text
+            for each, metric in zip(judged, metrics, strict=True)
+            if metric.values[name].value is not None
+            for text in each.models[name].warnings
         )
-
-    def _value(self, name: str) -> MetricValue:
-        if (found := self.estimates.get(name)) is None:
-            return MetricValue(status="not evaluated", reason=self.reasons.get(name, self.metric.nothing_left))
-        return MetricValue(
-            status="measured",
-            value=found.value,
-            interval=found.interval,
-            standard_error=found.standard_error,
-            n=found.n,
-        )
-
-    def _difference(self, pair: Pair, confidence: float, *, same: bool) -> Difference:
-        """Return candidate - dense; `same`: they are one model, bit for bit."""
-        dense, candidate, metric = pair.dense, pair.candidate, self.metric
-        if dense not in self.estimates or candidate not in self.estimates:
-            return Difference()
-        value = self.estimates[candidate].value - self.estimates[dense].value
-        centre = self.debiased[candidate] - self.debiased[dense]
-        units = self.units[candidate]
-        found = estimate(
-            value,
-            self.replicates[candidate] - self.replicates[dense],
-            units,
-            confidence=confidence,
-            kind=metric.interval,
-            debiased=centre,
-        )
-        low, high = metric.bounds
-        if found.standard_error == 0 and not same and low is not None and high is not None:
-            found = without_spread(found, min(units.strata.values()), high - low, confidence)
-        return Difference(
-            value=value,
-            interval=found.interval,
-            standard_error=found.standard_error,
-            debiased=None if centre == value else centre,
-        )
-
-
-def _options(metric: Metric) -> dict[str, object]:
-    if not is_dataclass(metric):
-        return {}
-    options: dict[str, object] = {item.name: plain(getattr(metric, item.name)) for item in fields(metric)}
-    return options
+        for name in pairs.models
+    }
+    return Assembled(metrics, warnings)
 
 
 def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:

@@ -1,14 +1,16 @@
 """Paired bootstrap: the same resampling weights for dense, sparse and every metric of the same population."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
+from sparsescope.evaluation.broken import costs
 from sparsescope.metrics.base import Metric
-from sparsescope.units import Estimate, FloatArray, Units, resampling_weights
+from sparsescope.units import Estimate, FloatArray, Units, reduced, resampling_weights
 
 __all__ = ["bootstrap", "estimate", "interval", "without_spread"]
 
@@ -17,16 +19,21 @@ CHUNK_ELEMENTS = 2_000_000
 
 
 def bootstrap(
-    measured: Sequence[tuple[Metric, Mapping[str, Units]]], replicates: int, seed: int
+    measured: Sequence[tuple[Metric, Mapping[str, Units]]],
+    replicates: int,
+    seed: int,
+    missing: Sequence[dict[str, str]] | None = None,
 ) -> list[dict[str, FloatArray]]:
     """Return, for each metric and model, the debiased reductions (replicates,) with resampled weights.
 
-    Weights are made once for a chunk of replicates and every population, then used by all metrics and models.
+    Weights are made once for a chunk of replicates and every population, then used by all metrics and models, none of
+    which can write to them.
 
     Args:
         measured: metrics with their units by model name.
         replicates: number of bootstrap replicates.
         seed: key of the weights.
+        missing: for each metric, where to put the reason of a model whose reduction raises; None: it is raised.
     """
     results: list[dict[str, list[FloatArray]]] = [{model: [] for model in units} for _, units in measured]
     largest = max((len(units) for _, models in measured for units in models.values()), default=1)
@@ -34,9 +41,13 @@ def bootstrap(
     for start in range(0, replicates, size):
         chunk = range(start, min(start + size, replicates))
         weights: dict[str, FloatArray] = {}
-        for (metric, models), rows in zip(measured, results, strict=True):
-            for model, units in models.items():
-                rows[model].append(np.asarray(metric.debiased(units, _weights(units, chunk, seed, weights))))
+        for index, ((metric, models), rows) in enumerate(zip(measured, results, strict=True)):
+            for model in list(rows):
+                with nullcontext() if missing is None else costs(model, missing[index]):
+                    drawn = _weights(models[model], chunk, seed, weights)
+                    rows[model].append(reduced(metric.debiased(models[model], drawn), drawn))
+                    continue
+                del rows[model]  # it raised
     return [{model: np.concatenate(parts) for model, parts in rows.items()} for rows in results]
 
 
@@ -47,7 +58,9 @@ def _weights(units: Units, chunk: range, seed: int, made: dict[str, FloatArray])
         if key not in made:
             made[key] = resampling_weights({stratum: size}, chunk, seed)
         columns.append(made[key])
-    return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+    weights = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+    weights.flags.writeable = False
+    return weights
 
 
 def interval(

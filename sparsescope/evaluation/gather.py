@@ -1,8 +1,7 @@
 """From what was measured of each model to a metric's units of it, or the reason why there are none."""
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.errors import NotEvaluated, SparsescopeError
-from sparsescope.evaluation.jobs import broke
+from sparsescope.evaluation.broken import costs
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
 from sparsescope.metrics.base import Metric
@@ -27,12 +26,9 @@ def units_of(
         if failed:
             missing[name] = failed[0]
             continue
-        try:
-            found[name] = metric.units(results.measured[name], results.measured[dense], benchmark)
-        except NotEvaluated as error:
-            missing[name] = str(error)
-        except SparsescopeError:
-            raise
-        except Exception as error:  # of a metric's own code: it costs that metric alone
-            missing[name] = broke(error)
+        with costs(name, missing):
+            units = metric.units(results.measured[name], results.measured[dense], benchmark)
+            if not isinstance(units, Units):
+                raise TypeError(f"Expected units() to return Units, but got {units!r:.60}.")
+            found[name] = units
     return found, missing

@@ -1,22 +1,22 @@
 """Jobs: what executors run, and what comes of it."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier, Passes
-from sparsescope.errors import NotEvaluated, NotFiniteError, SparsescopeError
+from sparsescope.errors import NotEvaluated, NotFiniteError
+from sparsescope.evaluation.broken import costs
 from sparsescope.evaluation.plan import Shard
 from sparsescope.measurements.base import Measurement
-from sparsescope.results.metric import BROKE
-from sparsescope.unexpected import in_one_line
 from sparsescope.units import Arrays
 
-__all__ = ["Answer", "Begun", "Job", "Setting", "broke", "one_blas_thread", "perform"]
+__all__ = ["Answer", "Begun", "Job", "Setting", "one_blas_thread", "perform"]
 
 
 @dataclass(frozen=True)
@@ -68,33 +68,43 @@ def one_blas_thread() -> contextlib.AbstractContextManager[Any]:
     return limits
 
 
-def broke(error: Exception) -> str:
-    """Return the reason why nothing was measured where an error arose that nobody expected, and its place."""
-    return f"{BROKE}{in_one_line(error)}"
-
-
 def perform(job: Job, setting: Setting) -> Answer:
     """Do one job: show the same inputs to every model. The models must be prepared.
 
     An error that nobody expected costs the model's measurement alone; those of sparsescope end the evaluation.
     """
-    shown = job.measurement.prepare(setting.benchmark, job.shard.ids, setting.seed)
+    results: dict[str, Arrays] = {}
+    reasons: dict[str, str] = {}
+    with costs("all", reasons, refusing=True):
+        shown = job.measurement.prepare(setting.benchmark, job.shard.ids, setting.seed)
+    if reasons:
+        return Answer(job, dict.fromkeys(job.models, reasons["all"]), Passes())
     classifiers = {classifier.name: classifier for classifier in setting.classifiers}
-    results: dict[str, Arrays | str] = {}
     total = Passes()
     for model in job.models:
         classifier = classifiers[model]
         before = (classifier.passes.forward, classifier.passes.backward)
-        try:
-            results[model] = job.measurement.measure(classifier, shown, job.given, setting.batch_size)
-        except NotEvaluated as error:
-            results[model] = str(error)
-        except NotFiniteError as error:  # on these images alone: the other models' results must not be lost for it
-            results[model] = f"{error} What else was measured is kept: mend the model, and run the same command again."
-        except SparsescopeError:
-            raise
-        except Exception as error:
-            results[model] = broke(error)
+        with costs(model, reasons, refusing=True):
+            results[model] = _measured(job, classifier, shown, setting.batch_size)
         total.forward += classifier.passes.forward - before[0]
         total.backward += classifier.passes.backward - before[1]
-    return Answer(job, results, total)
+    return Answer(job, {**results, **reasons}, total)
+
+
+def _measured(job: Job, classifier: Classifier, shown: object, batch_size: int) -> Arrays:
+    """Return a job's arrays of one model; raises TypeError unless each has a row for every unit, or is `common`."""
+    try:
+        arrays = job.measurement.measure(classifier, shown, job.given, batch_size)
+    except NotFiniteError as error:  # on these images alone: the other models' results must not be lost for it
+        raise NotEvaluated(
+            f"{error} What else was measured is kept: mend the model, and run the same command again."
+        ) from error
+    if not isinstance(arrays, Mapping) or not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise TypeError(f"Expected arrays by their names from measure(), but got {arrays!r:.60}.")
+    for name, array in arrays.items():
+        if name not in job.measurement.common and array.shape[:1] != (len(job.shard),):
+            raise TypeError(
+                f"Expected {name!r} from measure() to have {len(job.shard)} rows, one for each unit, but got an array "
+                f"of shape {array.shape}."
+            )
+    return arrays

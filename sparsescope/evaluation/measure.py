@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sparsescope.classifier import Passes
 from sparsescope.errors import SparsescopeWarning
+from sparsescope.evaluation.broken import costs
 from sparsescope.evaluation.cache import Cache, measurement_key
 from sparsescope.evaluation.executor import Executor
 from sparsescope.evaluation.jobs import Answer, Job, Setting
@@ -54,7 +55,7 @@ def measure(plan: Plan, setting: Setting, cache: Cache, executor: Executor, prog
     """
     identities = {classifier.name: classifier.identity() for classifier in setting.classifiers}
     results = Results({name: {} for name in identities}, {name: {} for name in identities}, identities)
-    keys = {task: _keys(task, setting, identities) for task in plan.tasks}
+    keys = {task: _keys(task, setting, identities, results) for task in plan.tasks}
     if cache.directory is not None:
         _warn_of_uncached([key for row in keys.values() for key in row.values()])
     with executor as running:
@@ -67,13 +68,21 @@ def measure(plan: Plan, setting: Setting, cache: Cache, executor: Executor, prog
     return results
 
 
-def _keys(task: Task, setting: Setting, identities: Mapping[str, Identity]) -> dict[str, Identity]:
-    """Return the identity of the task's numbers for every model."""
+def _keys(task: Task, setting: Setting, identities: Mapping[str, Identity], results: Results) -> dict[str, Identity]:
+    """Return the identity of the task's numbers for every model; where its code raises, the reason why there are none.
+
+    Of a measurement without keys nothing is measured: its models get the reason.
+    """
     read = () if task.dense is None else (identities[task.dense],)
-    return {
-        model: measurement_key(task.measurement, setting.benchmark, setting.seed, (identities[model], *read))
-        for model in task.models
-    }
+    missing: dict[str, str] = {}
+    with costs("all", missing, refusing=True):
+        return {
+            model: measurement_key(task.measurement, setting.benchmark, setting.seed, (identities[model], *read))
+            for model in task.models
+        }
+    for model in task.models:
+        results.reasons[model][task.measurement] = missing["all"]
+    return {}
 
 
 def _warn_of_uncached(keys: Sequence[Identity]) -> None:
@@ -128,10 +137,10 @@ class _Stage:
         """Return the jobs for everything that the cache does not have."""
         found = []
         for index, task in enumerate(self._tasks):
-            if self._lacks_dense(task):
+            given = self._given(task) if self._keys[index] else None
+            if given is None:
+                self._track.advance(task, len(task.ids), len(task.models))
                 continue
-            dense: Mapping[Measurement, Arrays] = {} if task.dense is None else self._results.measured[task.dense]
-            given = task.measurement.given(self._setting.benchmark, self._setting.seed, dense)
             for shard in task.shards():
                 missing = tuple(model for model in task.models if not self._take_cached(index, model, shard))
                 if len(missing) < len(task.models):
@@ -141,16 +150,20 @@ class _Stage:
                     found.append(Job(index, shard, task.measurement, rows, missing))
         return found
 
-    def _lacks_dense(self, task: Task) -> bool:
-        """Return whether what the task needs of the dense model could not be measured; it then shares the reason."""
+    def _given(self, task: Task) -> Arrays | None:
+        """Return what the task takes of the dense model's results; None where its models have a reason instead."""
         reasons = self._results.reasons
+        dense: Mapping[Measurement, Arrays] = {} if task.dense is None else self._results.measured[task.dense]
         failed = {} if task.dense is None else reasons[task.dense]
-        missing = [failed[needed] for needed in task.measurement.requires() if needed in failed]
-        for model in task.models if missing else ():
-            reasons[model].setdefault(task.measurement, missing[0])
-        if missing:
-            self._track.advance(task, len(task.ids), len(task.models))
-        return bool(missing)
+        missing: dict[str, str] = {}
+        with costs("all", missing, refusing=True):
+            needed = [failed[needed] for needed in task.measurement.requires() if needed in failed]
+            if not needed:
+                return task.measurement.given(self._setting.benchmark, self._setting.seed, dense)
+            missing["all"] = needed[0]
+        for model in task.models:
+            reasons[model].setdefault(task.measurement, missing["all"])
+        return None
 
     def _take_cached(self, index: int, model: str, shard: Shard) -> bool:
         key = self._keys[index][model]
@@ -181,18 +194,25 @@ class _Stage:
     def finish(self) -> None:
         """Put the shards of every task together, in the order of the units."""
         for (index, model), parts in self._parts.items():
-            measurement = self._tasks[index].measurement
-            if measurement not in self._results.reasons[model]:
-                self._results.measured[model][measurement] = _joined(parts)
+            measurement, reasons = self._tasks[index].measurement, self._results.reasons[model]
+            missing: dict[str, str] = {}
+            if measurement not in reasons:
+                with costs(model, missing):
+                    self._results.measured[model][measurement] = _joined(parts)
+                if missing:
+                    reasons[measurement] = missing[model]
         self._parts.clear()
 
 
 def _joined(parts: Sequence[tuple[Shard, Arrays]]) -> Arrays:
-    """Return the arrays of some shards as one, each row at its unit's place; a single shard has all rows in order."""
-    if len(parts) == 1:
-        return parts[0][1]
-    place = np.argsort(np.concatenate([shard.rows for shard, _ in parts]))
-    joined: dict[str, NDArray[Any]] = {
-        name: np.concatenate([arrays[name] for _, arrays in parts])[place] for name in parts[0][1]
-    }
+    """Return the arrays of some shards as one, each row at its unit's place; a single shard has all rows in order.
+
+    Nobody writes to them: metrics share them.
+    """
+    joined: Mapping[str, NDArray[Any]] = parts[0][1]
+    if len(parts) > 1:
+        place = np.argsort(np.concatenate([shard.rows for shard, _ in parts]))
+        joined = {name: np.concatenate([arrays[name] for _, arrays in parts])[place] for name in joined}
+    for array in joined.values():
+        array.flags.writeable = False
     return joined

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
-from sparsescope.errors import NotEvaluated
+from sparsescope.evaluation.broken import costs
 from sparsescope.evaluation.order import fair_order
 from sparsescope.measurements.base import Measurement
 from sparsescope.metrics.base import Metric
@@ -101,18 +101,17 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs:
     results is a task for each dense model.
     """
     needed: dict[tuple[Measurement, str | None], set[str]] = {}
-    ids: dict[Measurement, NDArray[np.int64]] = {}
+    outlines: dict[Measurement, _Outline] = {}
     reasons: dict[str, str] = {}
     for metric in metrics:
-        try:
+        with costs(metric.name, reasons, refusing=True):
             metric.check(benchmark)
             wanted = metric.measurements(benchmark)
             required = _requirements(wanted)
             for measurement in (*wanted, *required):
-                if measurement not in ids:
-                    ids[measurement] = measurement.unit_ids(benchmark, seed)
-        except NotEvaluated as error:
-            reasons[metric.name] = str(error)
+                if measurement not in outlines:
+                    outlines[measurement] = _Outline.of(measurement, benchmark, seed)
+        if metric.name in reasons:
             continue
         for model in pairs.models:
             dense = pairs.dense_of(model)
@@ -122,25 +121,48 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs:
                 needed.setdefault((measurement, dense if measurement.requires() else None), set()).add(dense)
     stages: dict[int, list[Task]] = {}
     for (measurement, read), which in needed.items():
-        units = ids[measurement]
+        outline = outlines[measurement]
         task = Task(
             measurement,
-            units,
-            _order(measurement, benchmark, units, seed),
-            cost=max(measurement.cost(benchmark), 1e-9),
+            outline.ids,
+            outline.order,
+            cost=outline.cost,
             models=tuple(model for model in pairs.models if model in which),
             dense=read,
             shard_cost=_shard_cost(benchmark.image_size),
         )
-        stages.setdefault(_depth(measurement), []).append(task)
+        stages.setdefault(outline.depth, []).append(task)
     return Plan(tuple(tuple(stages[depth]) for depth in sorted(stages)), reasons)
+
+
+@dataclass(frozen=True, eq=False)
+class _Outline:
+    """What a measurement says of itself before it is made; see `Task`.
+
+    Args:
+        ids: ids (n,) of its sampling units.
+        order: rows (n,) of the units in the order in which they are measured.
+        cost: forward passes of one image that a unit takes, about.
+        depth: how many measurements must come before this one.
+    """
+
+    ids: NDArray[np.int64]
+    order: NDArray[np.intp]
+    cost: float
+    depth: int
+
+    @classmethod
+    def of(cls, measurement: Measurement, benchmark: Benchmark, seed: int) -> "_Outline":
+        ids = measurement.unit_ids(benchmark, seed)
+        cost = max(measurement.cost(benchmark), 1e-9)
+        return cls(ids, _order(measurement, benchmark, ids, seed), cost, _depth(measurement))
 
 
 def sets_read(metrics: Sequence[Metric], benchmark: Benchmark) -> set[str]:
     """Return which image sets metrics read: `test`, `train`, `ood`, `corrupted`, `probe`."""
     found: set[str] = set()
     for metric in metrics:
-        with contextlib.suppress(NotEvaluated):
+        with contextlib.suppress(Exception):  # `make_plan` says why
             wanted = metric.measurements(benchmark)
             for measurement in (*wanted, *_requirements(wanted)):
                 found |= {name.partition(":")[0] for name in measurement.image_sets(benchmark)}

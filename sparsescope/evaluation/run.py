@@ -16,6 +16,7 @@ from sparsescope.evaluation.checks import Noticed, check_results, check_task
 from sparsescope.evaluation.execution import Execution, environment, pick_batch_size
 from sparsescope.evaluation.executor import open_executor
 from sparsescope.evaluation.jobs import Setting
+from sparsescope.evaluation.judged import options_of
 from sparsescope.evaluation.measure import Progress, measure
 from sparsescope.evaluation.models import Model, ModelOptions
 from sparsescope.evaluation.plain_data import data_warnings
@@ -161,6 +162,8 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     device = pick_device(execution.device)
     batch_size = pick_batch_size(execution.batch_size, task.benchmark.test.shape, device)
     setting = Setting(task.classifiers, task.benchmark, settings.seed, batch_size, device)
+    for metric in settings.metrics:
+        options_of(metric)
     noticed = check_task(task, device, settings.metrics)
     task.dense.warnings += data_warnings(task.benchmark)
     pairs = Pairs.of_one_dense([classifier.name for classifier in task.classifiers])

@@ -1,12 +1,12 @@
 """The executor that runs jobs in several worker processes of this machine."""
 
+import atexit
 import contextlib
 import multiprocessing
 import multiprocessing.resource_tracker
 import os
 import pickle
 import signal
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -24,6 +24,7 @@ from sparsescope.namesread import is_users_module, replaced_in
 from sparsescope.results.metric import BROKE
 from sparsescope.sources import known_as
 from sparsescope.userfiles import import_file, imported_files
+from sparsescope.workerstart import start_worker
 
 __all__ = ["WorkerExecutor"]
 
@@ -31,11 +32,10 @@ _worker_setting: Setting | Exception
 _worker_stack = contextlib.ExitStack()  # keeps the models prepared for the life of the worker
 
 
-def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
+def make_ready(files: Sequence[str], pickled: bytes, threads: int) -> None:
     """Make a worker ready; where that fails, its jobs say why."""
     global _worker_setting
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers; see `_without_interrupts`
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    atexit.register(_worker_stack.close)  # while there still is an interpreter to do it
     torch.set_num_threads(threads)
     try:
         _worker_stack.enter_context(one_blas_thread())
@@ -49,14 +49,6 @@ def _start_worker(files: Sequence[str], pickled: bytes, threads: int) -> None:
         _worker_setting = error
     else:
         _worker_setting = setting
-
-
-def _end_with_parent() -> None:
-    """End this process with the parent, which cannot end its workers when it is killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _perform_in_worker(job: Job, code: str) -> Answer:
@@ -86,15 +78,16 @@ def _code(setting: Setting, measurement: type) -> str:
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Block SIGINT, for processes started here as well: they would print tracebacks if it came while they import.
+    """Block SIGINT and SIGTERM, for processes started here as well, until they are ready; see `start_worker`.
 
-    Ctrl-C goes to all processes of a terminal; here it waits for the end of the block.
+    Ctrl-C goes to all processes of a terminal: they would print tracebacks if it came while they import, and also where
+    the signal ends this process while it still tells them what to do. Here it waits for the end of the block.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     multiprocessing.resource_tracker.ensure_running()  # it starts with the first process, and would unblock
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
@@ -122,7 +115,7 @@ class WorkerExecutor:
                 "Use --workers 1, or define the network's classes and hooks at the top level of a module."
             ) from error
         threads = max(1, torch.get_num_threads() // workers)
-        self._arguments: tuple[Any, ...] = (imported_files(), pickled, threads)
+        self._arguments: tuple[Any, ...] = (__name__, make_ready.__name__, imported_files(), pickled, threads)
 
     def __enter__(self) -> "WorkerExecutor":
         self._open(self._workers)
@@ -136,7 +129,7 @@ class WorkerExecutor:
 
     def _open(self, workers: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(workers, context, _start_worker, self._arguments)
+        self._pool = ProcessPoolExecutor(workers, context, start_worker, self._arguments)
 
     def run(self, jobs: Sequence[Job], begun: Begun) -> Iterator[Answer]:
         """Yield the answers as they come; only a few jobs are under way at once, so memory stays bounded."""

@@ -4,7 +4,6 @@ import abc
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import ConfigDict
 from typing_extensions import override
 
@@ -14,7 +13,7 @@ from sparsescope.measurements.base import Measured, Measurement, run
 from sparsescope.metrics.facts import IntervalKind, check_facts
 from sparsescope.results import Dimension, ScaleFree
 from sparsescope.results.records import MarginKind
-from sparsescope.units import Estimate, FloatArray, Units
+from sparsescope.units import Estimate, FloatArray, Units, reduced
 
 __all__ = [
     "OPTIONS",
@@ -175,5 +174,6 @@ class Metric(abc.ABC):
         return self.units(own, parent, benchmark)
 
     def value(self, units: Units) -> float:
-        """Return the reported value: the reduction with uniform weights."""
-        return float(np.asarray(self.reduce(units, units.uniform_weights())))
+        """Return the reported value: the reduction with uniform weights; raises TypeError where that is no number."""
+        weights = units.uniform_weights()
+        return float(reduced(self.reduce(units, weights), weights))

@@ -7,6 +7,7 @@ reading     one sentence on each metric
 sides       images and classes that changed sides
 attacks     accuracy by size of an attack
 figures     plots as SVG inside the HTML
+incomplete  what of a page could not be made
 inline      plots as SVG without ids twice
 neurons     compositional neurons: facts and units
 pictures    units' pictures as data URIs

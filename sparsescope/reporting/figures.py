@@ -1,6 +1,6 @@
 """The figures of a report: what is drawn of an evaluation, in the order of the page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -12,6 +12,7 @@ from sparsescope.plots.reliability import reliability_bins
 from sparsescope.plots.sparsity import sparsity_height
 from sparsescope.plots.style import top_figure
 from sparsescope.plots.under_shift import SHIFTED, shift_table
+from sparsescope.reporting.incomplete import Failures
 from sparsescope.reporting.inline import inline
 from sparsescope.reporting.neurons import category_shares_of, ious_of, neuron_details
 from sparsescope.reporting.view import radar_stem
@@ -33,24 +34,30 @@ def radar_files(evaluations: list[Evaluation]) -> dict[str, bytes]:
     return files
 
 
-def figures(evaluation: Evaluation, prefix: str) -> dict[str, Markup]:
+def figures(evaluation: Evaluation, prefix: str, failures: Failures) -> dict[str, Markup]:
     """Return the report's figures by name; those with nothing to show are left out.
 
     Args:
         evaluation: what to draw.
         prefix: put before every id, different for every evaluation on a page.
+        failures: where to put what could not be drawn.
     """
-    found = {
-        name: inline(figure, f"{prefix}-{name}", title)
-        for draw in (_verdicts, _calibration, _sparsity, _shift, _attacks)
-        for name, figure, title in draw(evaluation)
-    }
-    return found | neuron_figures(neuron_details(evaluation), prefix)
+    found: dict[str, Markup] = {}
+    for what, draw in _DRAWN.items():
+        with failures.of(f"The figure of {what}"):
+            for name, figure, title in draw(evaluation):
+                found[name] = inline(figure, f"{prefix}-{name}", title)
+    with failures.of("The figure of neurons"):
+        found |= neuron_figures(neuron_details(evaluation), prefix)
+    return found
 
 
-def _verdicts(evaluation: Evaluation) -> Drawn:
+def _radar(evaluation: Evaluation) -> Drawn:
     if evaluation.radar.axes:
         yield "radar", top_figure(plots.radar(evaluation)), "Radar chart of all metrics, outward is better"
+
+
+def _differences(evaluation: Evaluation) -> Drawn:
     for index, model in enumerate(evaluation.candidates):
         if evaluation.verdict(model.name).metrics:
             figure = top_figure(plots.differences(evaluation, model.name))
@@ -93,6 +100,17 @@ def _shift(evaluation: Evaluation) -> Drawn:
 def _attacks(evaluation: Evaluation) -> Drawn:
     if attack_curves(evaluation):
         yield "attacks", top_figure(plots.attack_curve(evaluation)), "Accuracy against the size of an FGSM step"
+
+
+_DRAWN: dict[str, Callable[[Evaluation], Drawn]] = {
+    "the radar": _radar,
+    "differences": _differences,
+    "calibration": _calibration,
+    "sparsity": _sparsity,
+    "shifted images": _shift,
+    "attacks": _attacks,
+}
+"""What a figure is of -> what draws it, in the order of the page."""
 
 
 def neuron_figures(details: Mapping[str, CompositionDetails], prefix: str) -> dict[str, Markup]:

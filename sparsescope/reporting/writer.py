@@ -1,12 +1,13 @@
 """Writes the report's files."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sparsescope.errors import InputError
 from sparsescope.files import write_atomically
 from sparsescope.reporting.formats import FORMATS, Content
+from sparsescope.reporting.incomplete import Incomplete
 from sparsescope.results import Evaluation
 from sparsescope.specs import load
 
@@ -53,7 +54,7 @@ class Written:
 
     Args:
         paths: file name -> path.
-        failures: format -> why it could not be made or written.
+        failures: format, or a part of one -> why it could not be made or written.
     """
 
     paths: dict[str, Path]
@@ -77,7 +78,7 @@ def write_all(evaluations: Evaluation | Sequence[Evaluation], directory: str | P
     written = Written({}, {})
     for name, place in FORMATS.items():
         try:
-            for file, data in _made(name, place, found, written.paths).items():
+            for file, data in _made(name, place, found, written).items():
                 write_atomically(directory / file, data)
                 written.paths[file] = directory / file
         except Exception as error:  # of a format's own code, or of the disk
@@ -86,13 +87,18 @@ def write_all(evaluations: Evaluation | Sequence[Evaluation], directory: str | P
     return written
 
 
-def _made(name: str, place: str, evaluations: list[Evaluation], there: Collection[str]) -> Mapping[str, bytes]:
+def _made(name: str, place: str, evaluations: list[Evaluation], written: Written) -> Mapping[str, bytes]:
     """Return the files of one format; raises TypeError where that is not what a format gives."""
-    content: Content = load(place)(evaluations)
+    content: Content
+    try:
+        content = load(place)(evaluations)
+    except Incomplete as error:
+        content = error.content
+        written.failures.update({f"{name}: {part}": why for part, why in error.failures.items()})
     files = {name: content} if isinstance(content, bytes) else content
     if not isinstance(files, Mapping) or not all(isinstance(data, bytes) for data in files.values()):
         raise TypeError(f"Expected the format {name} to give bytes, or bytes by file name, but got {content!r:.60}.")
-    if twice := [file for file in files if file in there]:
+    if twice := [file for file in files if file in written.paths]:
         raise TypeError(f"The format {name} gives {', '.join(twice)}, which another format has written.")
     return files
 

@@ -112,6 +112,11 @@ class MetricResult(Record):
         return self
 
     @property
+    def broke(self) -> bool:
+        """Whether it broke for any model; see `MetricValue.broke`."""
+        return any(value.broke for value in self.values.values())
+
+    @property
     def is_debiased(self) -> bool:
         """Whether an interval of a difference lies around an estimate with less bias than the value."""
         return any(difference.debiased is not None for difference in self.differences.values())

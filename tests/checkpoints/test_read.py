@@ -230,6 +230,35 @@ def test_a_byte_array_of_any_length_is_not_made(tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    "key",
+    [b")" + b"\x85" * 50_000, b")" + b"(l\x86" * 50_000, b")q\x00" + b"h\x00h\x00\x86q\x00" * 60],
+    ids=["in each other", "with lists", "twice the same, sixty times"],
+)
+def test_tuples_whose_hash_has_no_end(tmp_path: Path, key: bytes, zipped: bool) -> None:
+    """Unpickled, the first two would end the process and the third would take for ever."""
+    path, asked = tmp_path / "w.pt", b"\x80\x02}" + key + b"K\x01s."
+    if zipped:
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {"data.pkl": asked, "version": b"3", "byteorder": b"little"}.items():
+                archive.writestr(f"w/{name}", content)
+    else:
+        start = saved({}, _use_new_zipfile_serialization=False)
+        path.write_bytes(start[: start.index(b"\x80\x02}q\x00.")] + asked)
+    with pytest.raises(ArtefactError, match="holds tuples or lists that are nested beyond measure, and was not loaded"):
+        read(path)
+
+
+def test_tuples_of_ordinary_depth_are_read(tmp_path: Path) -> None:
+    keys: dict[object, object] = {("a", (1, (2, (3,)))): torch.ones(1), (): 0}
+    for number in range(5000):
+        keys[number, "step"] = (number, [number], (1.5, None))
+    for zipped in (True, False):
+        (tmp_path / "w.pt").write_bytes(saved(keys, _use_new_zipfile_serialization=zipped))
+        assert read(tmp_path / "w.pt").value == keys
+
+
 def test_more_tensors_than_any_network_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sparsescope.checkpoints.read._MOST_TENSORS", 1)
     save_file(TENSORS, tmp_path / "w")

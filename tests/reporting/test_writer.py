@@ -11,6 +11,7 @@ from report_files import FILES
 from sparsescope.errors import InputError
 from sparsescope.reporting import report
 from sparsescope.reporting.formats import FORMATS
+from sparsescope.reporting.writer import write_all
 from sparsescope.results import Evaluation, Pair, Pairs
 from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
@@ -252,3 +253,23 @@ def test_a_format_that_fails_costs_no_other(
     assert "while mine.txt was made" in caught.value.__notes__[0]
     assert {path.name for path in tmp_path.iterdir()} == set(FILES)
     assert (tmp_path / "report.md").read_text() != "x"
+
+
+FIGURES = ("radar", "corruption_table")
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_that_fails_costs_itself_alone(
+    figure: str, full: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def boom(*_: Any, **__: Any) -> None:
+        raise KeyError("boom")
+
+    monkeypatch.setattr(f"sparsescope.plots.{figure}", boom)
+    written = write_all(make_evaluation(MODELS), tmp_path)
+    assert set(written.paths) == set(FILES)
+    ((name, error),) = written.failures.items()
+    assert name.startswith("report.html: The figure of ") and isinstance(error, KeyError)
+    page, whole = (tmp_path / "report.html").read_text(), full.html
+    assert "could not be made: KeyError: &#39;boom&#39; (test_writer.py, line " in page
+    assert whole.count("<svg") - page.count("<svg") == 1

@@ -6,6 +6,7 @@ from sparsescope.curves import summarise
 from sparsescope.errors import InputError
 from sparsescope.files import write_atomically
 from sparsescope.plots.style import png, svg
+from sparsescope.reporting.incomplete import Failures
 from sparsescope.reporting.inline import inline
 from sparsescope.reporting.rendering import html_environment, markdown
 from sparsescope.reporting.sweep.failures import load_failures
@@ -35,14 +36,17 @@ def write_sweep_report(folder: str | Path, *, paper_tolerance: float = 0.0) -> l
     Raises:
         InputError: no sweep there, nothing evaluated yet, an evaluation that cannot be read, or a folder that cannot be
             written to.
+        Exception: a figure could not be drawn; everything else is written, and the page says so.
     """
     folder = Path(folder)
     sweep = Sweep.load(folder)
     evaluations = sweep.evaluations(folder)
     summary = summarise(sweep, evaluations, paper_tolerance=paper_tolerance)
-    figures = sweep_figures(summary)
+    failures = Failures()
+    figures = sweep_figures(summary, failures)
     view = sweep_view(sweep, summary, list(evaluations.values()), load_failures(folder))
     view["files"] = list(figures)
+    view["warnings"] += failures.notes()
     pictures = {name: inline(figure, name, title) for name, (figure, title) in figures.items()}
     for figure, _ in figures.values():
         figure.set_layout_engine(None)  # everything has its place now: finding it again would take most of the time
@@ -54,7 +58,10 @@ def write_sweep_report(folder: str | Path, *, paper_tolerance: float = 0.0) -> l
         **{f"figures/{name}.svg": svg(figure) for name, (figure, _) in figures.items()},
         **{f"figures/{name}.png": png(figure) for name, (figure, _) in figures.items()},
     }
-    return _write(folder, contents)
+    paths = _write(folder, contents)
+    for error in failures.values():
+        raise error
+    return paths
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> list[Path]:

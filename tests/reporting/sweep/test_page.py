@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_sweep import METHODS, SPARSITIES, make_sweep
@@ -243,3 +244,19 @@ def test_the_page_and_the_tables_say_how_methods_were_trained(tmp_path: Path) ->
         "difference to them comes from both pruning and training."
     )
     assert said in text and said in markdown and "lth was trained by" not in text
+
+
+def test_a_figure_that_fails_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sweep(tmp_path, methods=("omp",), sparsities=(0.2,), seeds=(0,), metrics=LIGHT, small=False)
+    whole = {path.relative_to(tmp_path) for path in write_sweep_report(tmp_path)}
+
+    def boom(*_: Any, **__: Any) -> None:
+        raise KeyError("boom")
+
+    monkeypatch.setattr("sparsescope.plots.pass_ranges", boom)
+    with pytest.raises(KeyError, match="boom"):
+        write_sweep_report(tmp_path)
+    left = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {path.stem for path in whole - left} == {"pass-ranges-margins", "pass-ranges-paper"}
+    page = (tmp_path / "index.html").read_text()
+    assert "The figure pass-ranges-paper could not be made: KeyError: &#39;boom&#39;" in page
