@@ -1,6 +1,6 @@
 """From measured arrays to results: values, intervals, differences, and the description of models and data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 
 import numpy as np
@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.errors import InputError
-from sparsescope.evaluation.bootstrap import bootstrap, estimate, without_spread
+from sparsescope.evaluation.bootstrap import bootstrap, estimate
+from sparsescope.evaluation.differences import Reduced, difference
 from sparsescope.evaluation.gather import units_of
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
-from sparsescope.evaluation.settings import Settings
+from sparsescope.evaluation.settings import Margin, Settings
 from sparsescope.metrics.base import Metric
 from sparsescope.results import (
     BenchmarkInfo,
@@ -44,9 +45,18 @@ class Assembled:
 
 
 def metric_results(
-    settings: Settings, plan: Plan, results: Results, pairs: Pairs, benchmark: Benchmark, seed: int
+    settings: Settings,
+    plan: Plan,
+    results: Results,
+    pairs: Pairs,
+    benchmark: Benchmark,
+    seed: int,
+    identical: Collection[str] = (),
 ) -> Assembled:
-    """Return the result of every metric: reductions, paired bootstrap, details; and its warnings."""
+    """Return the result of every metric: reductions, paired bootstrap, details; and its warnings.
+
+    `identical` names the candidates that are the dense model, bit for bit.
+    """
     found = [units_of(metric, plan, results, pairs, benchmark) for metric in settings.metrics]
     units = [rows for rows, _ in found]
     replicates = bootstrap(list(zip(settings.metrics, units, strict=True)), settings.replicates, seed)
@@ -55,17 +65,15 @@ def metric_results(
         for metric, (rows, missing), draws in zip(settings.metrics, found, replicates, strict=True)
     ]
     warnings = {name: tuple(text for each in judged for text in each.warnings(name)) for name in pairs.models}
-    return Assembled(tuple(each.result(settings, pairs, results) for each in judged), warnings)
+    return Assembled(tuple(each.result(settings, pairs, identical) for each in judged), warnings)
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """One metric: units, bootstrap replicates, estimates and reasons of what is missing, by the models' names."""
+    """One metric: units with reductions, estimates and reasons of what is missing, by the models' names."""
 
     metric: Metric
-    units: Mapping[str, Units]
-    replicates: Mapping[str, FloatArray]
-    debiased: Mapping[str, float]
+    reduced: Mapping[str, Reduced]
     estimates: Mapping[str, Estimate]
     reasons: Mapping[str, str]
 
@@ -79,39 +87,37 @@ class _Judged:
         reasons: Mapping[str, str],
     ) -> "_Judged":
         """Return the metric with its estimates; a value that is not finite has none."""
-        debiased = {
-            name: float(np.asarray(metric.debiased(rows, rows.uniform_weights()))) for name, rows in units.items()
-        }
+        reduced = {name: Reduced.of(metric, rows, replicates[name]) for name, rows in units.items()}
         estimates = {
             name: estimate(
-                value,
-                replicates[name],
-                rows,
+                found.value,
+                found.replicates,
+                found.units,
                 confidence=settings.confidence,
                 kind=metric.interval,
                 bounds=metric.bounds,
-                debiased=debiased[name],
+                debiased=found.debiased,
             )
-            for name, rows in units.items()
-            if np.isfinite(value := metric.value(rows))
+            for name, found in reduced.items()
+            if np.isfinite(found.value)
         }
-        return cls(metric, units, replicates, debiased, estimates, reasons)
+        return cls(metric, reduced, estimates, reasons)
 
     def warnings(self, name: str) -> tuple[str, ...]:
         """Return what a model's user should be warned of."""
-        return self.metric.warnings(self.units[name], self.estimates[name]) if name in self.estimates else ()
+        return self.metric.warnings(self.reduced[name].units, self.estimates[name]) if name in self.estimates else ()
 
-    def result(self, settings: Settings, pairs: Pairs, results: Results) -> MetricResult:
+    def result(self, settings: Settings, pairs: Pairs, identical: Collection[str]) -> MetricResult:
         """Return the metric's result; raises InputError where an evaluation cannot hold what a user's metric gives."""
         try:
-            return self._result(settings, pairs, results)
+            return self._result(settings, pairs, identical)
         except ValidationError as error:
             raise InputError(
                 f"The metric {self.metric.name} gives what an evaluation cannot hold: {explained(error.errors()[0])}. "
                 "Details are plain numbers, texts, lists and dicts; those of a built-in metric's name follow its type."
             ) from error
 
-    def _result(self, settings: Settings, pairs: Pairs, results: Results) -> MetricResult:
+    def _result(self, settings: Settings, pairs: Pairs, identical: Collection[str]) -> MetricResult:
         metric, margin = self.metric, settings.margins[self.metric.name]
         return MetricResult(
             name=metric.name,
@@ -128,12 +134,10 @@ class _Judged:
             scale_free=metric.scale_free,
             values={name: self._value(name) for name in pairs.models},
             differences={
-                pair.candidate: self._difference(
-                    pair, settings.confidence, same=results.identities[pair.candidate] == results.identities[pair.dense]
-                )
+                pair.candidate: self._difference(pair, margin, settings.confidence, same=pair.candidate in identical)
                 for pair in pairs
             },
-            details={name: plain(metric.details(rows)) for name, rows in self.units.items() if name in self.estimates},
+            details={name: plain(metric.details(self.reduced[name].units)) for name in self.estimates},
             replicates=settings.replicates,
         )
 
@@ -148,30 +152,18 @@ class _Judged:
             n=found.n,
         )
 
-    def _difference(self, pair: Pair, confidence: float, *, same: bool) -> Difference:
+    def _difference(self, pair: Pair, margin: Margin, confidence: float, *, same: bool) -> Difference:
         """Return candidate - dense; `same`: they are one model, bit for bit."""
-        dense, candidate, metric = pair.dense, pair.candidate, self.metric
-        if dense not in self.estimates or candidate not in self.estimates:
+        if pair.dense not in self.estimates or pair.candidate not in self.estimates:
             return Difference()
-        value = self.estimates[candidate].value - self.estimates[dense].value
-        centre = self.debiased[candidate] - self.debiased[dense]
-        units = self.units[candidate]
-        found = estimate(
-            value,
-            self.replicates[candidate] - self.replicates[dense],
-            units,
+        return difference(
+            self.metric,
+            self.reduced[pair.candidate],
+            self.reduced[pair.dense],
+            margin=margin.value,
+            margin_kind=margin.kind,
             confidence=confidence,
-            kind=metric.interval,
-            debiased=centre,
-        )
-        low, high = metric.bounds
-        if found.standard_error == 0 and not same and low is not None and high is not None:
-            found = without_spread(found, min(units.strata.values()), high - low, confidence)
-        return Difference(
-            value=value,
-            interval=found.interval,
-            standard_error=found.standard_error,
-            debiased=None if centre == value else centre,
+            same=same,
         )
 
 
