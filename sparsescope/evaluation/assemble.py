@@ -1,7 +1,7 @@
 """From measured arrays to results: values, intervals, differences, and the description of models and data."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 
 import numpy as np
 from pydantic import ValidationError
@@ -118,7 +118,7 @@ class _Judged:
             ) from error
 
     def _result(self, settings: Settings, pairs: Pairs, identical: Collection[str]) -> MetricResult:
-        metric, margin = self.metric, settings.margins[self.metric.name]
+        metric, margin = self.metric, self._margin(settings)
         return MetricResult(
             name=metric.name,
             label=metric.label,
@@ -140,6 +140,12 @@ class _Judged:
             details={name: plain(metric.details(self.reduced[name].units)) for name in self.estimates},
             replicates=settings.replicates,
         )
+
+    def _margin(self, settings: Settings) -> Margin:
+        margin = settings.margins[self.metric.name]
+        if not margin.default or not self.estimates:
+            return margin
+        return replace(margin, value=self.metric.default_margin(self.reduced[next(iter(self.estimates))].units))
 
     def _value(self, name: str) -> MetricValue:
         if (found := self.estimates.get(name)) is None:

@@ -129,6 +129,10 @@ class Metric(abc.ABC):
         """
         return self.reduce(units, weights)
 
+    def default_margin(self, units: Units) -> float:
+        """Return the margin of who has not chosen one, where it depends on what was measured; else `margin`."""
+        return self.margin
+
     def undecided(self, units: Units) -> str | None:
         """Return why intervals from these units decide nothing, as where they are too few; None where they do."""
         return None

@@ -79,14 +79,18 @@ def corruption_error(gap: float, tie: float, rng: np.random.Generator) -> Popula
     images, noise = _tied(rng, tie, size), _tied(rng, tie, (size, *table))
     dense = errors(images[0], noise[0], 0.0)
 
-    def excess(worse: float) -> float:
-        own = errors(images[1], noise[1], worse)
-        return float((own.mean(0).sum(1) / dense.mean(0).sum(1)).mean()) - 1 - gap
-
-    own = errors(images[1], noise[1], float(brentq(excess, -1, 1, xtol=1e-5)))
     seen = np.zeros((size, 75), bool)
     np.put_along_axis(seen, rng.permuted(np.tile(np.arange(75), (size, 1)), axis=1)[:, :15], True, axis=1)
     observed = seen.reshape(size, *table)
+    counts = observed.sum(0)
+
+    def rates(wrong: np.ndarray) -> FloatArray:
+        return np.asarray(((wrong & observed).sum(0) / counts).sum(1))
+
+    def excess(worse: float) -> float:
+        return float((rates(errors(images[1], noise[1], worse)) / rates(dense)).mean()) - 1 - gap
+
+    own = errors(images[1], noise[1], float(brentq(excess, -1, 1, xtol=1e-5)))
     sides = [{"error": error, "dense_error": dense} for error in (dense, own)]
     arrays = [{name: array & observed for name, array in side.items()} | {"observed": observed} for side in sides]
     return Population(create("corruption_error"), "test", arrays[0], arrays[1], {})
@@ -96,8 +100,10 @@ def composition(gap: float, tie: float, rng: np.random.Generator) -> Population:
     """Pixels where 64 units of a layer and their formulas overlap: none on most images, many on a few."""
     size, width = 5000, 64
     sides = []
-    for latent in _tied(rng, tie, (size, width)):
-        union = np.where(latent > 0.8, np.exp(4 + latent), 0).astype(np.int64)
+    images, units = _tied(rng, tie, (size, 1)), _tied(rng, tie, (size, width))
+    for image, unit in zip(images, units, strict=True):
+        latent = 0.7 * image + 0.7 * unit
+        union = np.where(latent > 1.6, np.exp(3 + 1.5 * latent), 0).astype(np.int64)
         sides.append((union, rng.beta(1, 6, (size, width)) * union))
     (union, overlap), (own_union, own_overlap) = sides
     value = (overlap.sum(0) / union.sum(0)).mean()
@@ -107,19 +113,29 @@ def composition(gap: float, tie: float, rng: np.random.Generator) -> Population:
     return Population(create("composition"), "probe", dense, own, common)
 
 
-def sce(classes: int, dense_scale: float, own_scale: float, rng: np.random.Generator) -> Population:
-    """Labels drawn from a softmax; each model's logits are the true ones times a factor, which 1 calibrates."""
-    size = 100_000
+def sce(gap: float, classes: int, dense_scale: float, rng: np.random.Generator) -> Population:
+    """Labels drawn from a softmax; each model's logits are the true ones times a factor, which 1 calibrates.
+
+    `gap` is the difference of the SCE summed over classes; the candidate is the overconfident one.
+    """
+    size = max(600_000 // classes, 20_000)
     logits = rng.normal(size=(size, classes)) * 1.5
     logits[np.arange(size), rng.integers(0, classes, size)] += 6
-    noise = np.log(-np.log(rng.random((size, classes))))
-    label = (logits - noise).argmax(1)
-    sides = []
-    for scale in (dense_scale, own_scale):
+    label = (logits + rng.gumbel(size=logits.shape)).argmax(1)
+    metric = create("sce")
+
+    def side(scale: float) -> Arrays:
         scaled = (logits * scale).astype(np.float32)
-        normaliser = np.logaddexp.reduce(scaled.astype(np.float64), axis=1)
-        sides.append({"logits": scaled, "label": label, "log_normaliser": normaliser})
-    return Population(create("sce"), "test", sides[0], sides[1], {})
+        return {"logits": scaled, "label": label, "log_normaliser": np.logaddexp.reduce(scaled, axis=1, dtype=float)}
+
+    def summed(arrays: Arrays) -> float:
+        return classes * metric.value(Units({"test": size}, arrays))
+
+    dense, own = side(dense_scale), dense_scale
+    if gap:
+        least = summed(dense) + gap
+        own = brentq(lambda scale: summed(side(scale)) - least, dense_scale, 4, xtol=1e-4)
+    return Population(metric, "test", dense, side(own), {})
 
 
 POPULATIONS: dict[str, Callable[[float, float, np.random.Generator], Population]] = {

@@ -1,5 +1,6 @@
 """Error rates of the verdict on samples of a population, by the package's own reductions, intervals and rules."""
 
+import contextlib
 from collections.abc import Mapping
 from unittest import mock
 
@@ -20,17 +21,25 @@ SEEDS = 8
 PAIR = Pair(dense="dense", candidate="own")
 
 
-def sampled_rates(population: Population, n: int, samples: int, *, replicates: int = 400, seed: int = 0) -> Rates:
+def sampled_rates(
+    population: Population, n: int, samples: int, *, replicates: int = 400, seed: int = 0, before: bool = False
+) -> Rates:
     """Return how often intervals of samples hold the population's difference, and what the verdict says.
 
-    An interval that by its own account decides nothing counts as held.
+    An interval that by its own account decides nothing counts as held. `before`: by bootstrap percentiles around the
+    value, and with relative margins as fractions of the dense value.
     """
     rng, truth = np.random.default_rng(seed), population.difference
     held, outcomes = 0, list[Outcome]()
-    with mock.patch.object(resampling, "resampling_weights", _Drawn()):
+    kind = type(population.metric)
+    with contextlib.ExitStack() as patches:
+        patches.enter_context(mock.patch.object(resampling, "resampling_weights", _Drawn()))
+        if before:
+            patches.enter_context(mock.patch.object(kind, "interval", "percentile"))
+            patches.enter_context(mock.patch.object(kind, "debiased", kind.reduce))
         for sample in range(samples):
             dense, own = population.units(rng.integers(0, population.size, n))
-            found, covers = _judged(population, dense, own, truth, replicates, sample % SEEDS)
+            found, covers = _judged(population, dense, own, truth, replicates, sample % SEEDS, before)
             outcomes.append(found)
             held += covers
     return Rates(held / samples, outcomes.count("pass") / samples, outcomes.count("fail") / samples)
@@ -50,17 +59,19 @@ class _Drawn:
 
 
 def _judged(
-    population: Population, dense: Units, own: Units, truth: float, replicates: int, seed: int
+    population: Population, dense: Units, own: Units, truth: float, replicates: int, seed: int, before: bool
 ) -> tuple[Outcome, bool]:
     metric, units = population.metric, {"dense": dense, "own": own}
     (draws,) = bootstrap([(metric, units)], replicates, seed)
     sides = {name: Reduced.of(metric, rows, draws[name]) for name, rows in units.items()}
     if not all(np.isfinite(side.value) for side in sides.values()):
         return "not evaluated", True
-    margin = metric.margin
+    margin = metric.default_margin(dense)
     found = difference(
         metric, sides["own"], sides["dense"], margin=margin, margin_kind=metric.margin_kind, confidence=LEVEL
     )
+    if before:
+        found = found.model_copy(update={"from_margin": None, "undecided": None})
     result = MetricResult.model_construct(
         name=metric.name,
         higher_is_better=metric.higher_is_better,
