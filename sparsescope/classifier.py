@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import torch
@@ -275,12 +275,26 @@ class Classifier:
         taken as fixed.
         """
         module, found = self.module, Fingerprint()
-        found.add(dict(module.state_dict()), dict(module.named_buffers()), dict(self.mask or {}))
+        held = (dict(sorted(tensors)) for tensors in (module.state_dict().items(), module.named_buffers()))
+        found.add(*held, dict(self.mask or {}))
         found.add(tuple(self.mean), tuple(self.std), self.output, self.outputs, repr(module))
         found.add(without_place(self.origin.architecture or ""), file_digests())
         for child in module.modules():
             found.add(type(child), _attributes(child), [list(getattr(child, name).values()) for name in _HOOKS])
         return found.identity
+
+    def is_same_function(self, other: "Classifier") -> bool:
+        """Return whether weights, as they act, preprocessing and code are those of another classifier, bit for bit.
+
+        Masks and files may differ: a mask that removes nothing changes nothing. False where it cannot be told.
+        """
+        own, others = self.module.state_dict(), other.module.state_dict()
+        if own.keys() != others.keys() or any(own[name].shape != others[name].shape for name in own):
+            return False
+        if any(not torch.equal(own[name].cpu(), others[name].cpu()) for name in own if own[name].is_floating_point()):
+            return False
+        mine, its = (replace(each, mask=None, origin=Origin()).identity() for each in (self, other))
+        return mine == its and not mine.unread
 
 
 _HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")

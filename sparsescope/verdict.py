@@ -9,11 +9,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
 
-from sparsescope.results import Difference, MetricResult, MetricVerdict, Outcome, Pair, PaperVerdict, Verdict
+from sparsescope.proportions import units_for_margin
+from sparsescope.results import MetricResult, MetricVerdict, Outcome, Pair, PaperVerdict, Verdict
 
 __all__ = [
     "CONSTANT",
     "GATES",
+    "IDENTICAL",
     "absolute_margin",
     "combine",
     "decide",
@@ -21,13 +23,18 @@ __all__ = [
     "is_evaluated",
     "judge",
     "judge_as_paper",
+    "judged_interval",
     "oriented_interval",
 ]
 
 PAPER_ACCURACY_DROP = 0.01
 ROUNDING = 1e-12  # 0.90 - 0.91 is a hair below -0.01 in floating point: a difference equal to the margin passes
 POWER = 0.8
+"""Chance with which the number of units that is told would do."""
+MOST = 1000
+"""Times the units that there are: beyond it no number is told."""
 CONSTANT = "it gives every image the same answer"
+IDENTICAL = "weights and preprocessing are those of dense, bit for bit"
 NARROW = 0.25  # a FAIL is narrow if its interval is nearer to the margin than this fraction of its width
 
 GATES: dict[str, frozenset[Outcome]] = {
@@ -62,16 +69,17 @@ def is_evaluated(verdict: Verdict) -> bool:
 def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
     """Return the outcome of one metric for one pair.
 
-    Example:
-        >>> from sparsescope.results import Difference, MetricResult, MetricValue, Pair
-        >>> from sparsescope.verdict import judge
-        >>> same = {name: MetricValue(status="measured", value=0.9, n=1000) for name in ("dense", "sparse")}
-        >>> wide = {"sparse": Difference(value=0.0, interval=(-0.02, 0.02), standard_error=0.01)}
-        >>> accuracy = MetricResult.model_construct(
-        ...     higher_is_better=True, margin=0.01, margin_kind="absolute", values=same, differences=wide
-        ... )
-        >>> judge(accuracy, Pair(dense="dense", candidate="sparse"), 0.95).outcome
-        'inconclusive'
+        Example:
+            >>> from sparsescope.proportions import units_for_margin
+    from sparsescope.results import MetricResult, MetricValue, Pair
+            >>> from sparsescope.verdict import judge
+            >>> same = {name: MetricValue(status="measured", value=0.9, n=1000) for name in ("dense", "sparse")}
+            >>> wide = {"sparse": Difference(value=0.0, interval=(-0.02, 0.02), standard_error=0.01)}
+            >>> accuracy = MetricResult.model_construct(
+            ...     higher_is_better=True, margin=0.01, margin_kind="absolute", values=same, differences=wide
+            ... )
+            >>> judge(accuracy, Pair(dense="dense", candidate="sparse"), 0.95).outcome
+            'inconclusive'
     """
     dense, candidate = pair.dense, pair.candidate
 
@@ -89,17 +97,14 @@ def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
     n = metric.values[candidate].n or 0
     if _too_few(n, confidence):
         return outcome("inconclusive", f"n = {n}; too few units for an interval that decides anything")
-    margin = absolute_margin(metric, dense)
-    low, high = oriented_interval(metric, difference.interval)
-    if low >= -margin - ROUNDING:
+    low, high = judged_interval(metric, pair)
+    if difference.undecided is not None:
+        return outcome("inconclusive", f"n = {n}; {difference.undecided}")
+    if low >= -ROUNDING:
         return outcome("pass")
-    needed = _units_needed(metric, difference, margin, confidence, n)
-    if high < -margin - ROUNDING:
-        narrow = needed is not None and needed > n and -margin - high < NARROW * (high - low)
-        return outcome("fail", f"narrowly; n = {n}; about {needed:,} would confirm it" if narrow else None)
-    if needed is None:
-        return outcome("inconclusive", f"n = {n}; so close to the margin that no realistic n decides it")
-    return outcome("inconclusive", f"n = {n}; about {max(needed, _rounded_up(n + 1)):,} would decide it")
+    if high < -ROUNDING:
+        return outcome("fail", f"narrowly; n = {n}" if -high < NARROW * (high - low) else None)
+    return outcome("inconclusive", f"n = {n}; {_advice(metric, pair, low, confidence, n)}")
 
 
 def _too_few(n: int, confidence: float) -> bool:
@@ -114,34 +119,59 @@ def absolute_margin(metric: MetricResult, dense: str) -> float:
     return metric.margin * abs(metric.values[dense].value or 0.0)
 
 
+def judged_interval(metric: MetricResult, pair: Pair) -> tuple[float, float]:
+    """Return the interval of the distance from the margin, positive where the candidate matches dense.
+
+    For a relative margin that is `Difference.from_margin`, into which the noise of the dense value enters; in files
+    without it, and for an absolute one, the interval of the difference plus the margin.
+    """
+    difference = metric.differences[pair.candidate]
+    if metric.margin_kind == "relative" and difference.from_margin is not None:
+        return oriented_interval(metric, difference.from_margin)
+    assert difference.interval is not None
+    low, high = oriented_interval(metric, difference.interval)
+    margin = absolute_margin(metric, pair.dense)
+    return low + margin, high + margin
+
+
 def oriented_interval(metric: MetricResult, interval: tuple[float, float]) -> tuple[float, float]:
     """Return an interval of candidate - dense turned so that positive is better for the candidate."""
     low, high = interval
     return (low, high) if metric.higher_is_better else (-high, -low)
 
 
-def _units_needed(metric: MetricResult, difference: Difference, margin: float, confidence: float, n: int) -> int | None:
-    """Return how many units would decide the metric with a power of 80 %, if difference and spread stay as they are.
+def _advice(metric: MetricResult, pair: Pair, low: float, confidence: float, n: int) -> str:
+    """Return how many units would do if there were no difference: what the data say of their spread, and no promise.
 
-    The standard error shrinks with the root of n, so with d the distance of the difference from the margin
+    A difference that is measured on few units says little of the one that more would show, so nothing is told of it.
+    With h the reach of the judged interval below its centre,
 
-        n' = n ((z_confidence + z_power) standard_error / d)^2,
+        n' = n ((1 + z_power / z_confidence) h / margin)^2;
 
-    rounded up to two digits; None where it is more than 1000 times n. Source: Chow, Shao & Wang 2008, chapter 3.
+    of a share of units, n' is that of the score interval. Source: Chow, Shao & Wang 2008, chapter 3.
     """
+    difference, margin = metric.differences[pair.candidate], absolute_margin(metric, pair.dense)
     assert difference.estimate is not None
-    distance = abs((difference.estimate if metric.higher_is_better else -difference.estimate) + margin)
-    normal = NormalDist()
-    spread = (normal.inv_cdf(0.5 + confidence / 2) + normal.inv_cdf(POWER)) * (difference.standard_error or 0.0)
-    if distance == 0 or (factor := (spread / distance) ** 2) > 1000:
-        return None
-    return _rounded_up(n * factor)
+    if margin == 0:
+        return "with a margin of 0 only a better model passes"
+    z, z_power = NormalDist().inv_cdf(0.5 + confidence / 2), NormalDist().inv_cdf(POWER)
+    if difference.lost is not None and difference.gained is not None and metric.margin_kind == "absolute":
+        needed = units_for_margin((difference.lost + difference.gained) / n, margin, z, z_power)
+    else:
+        centre = (difference.estimate if metric.higher_is_better else -difference.estimate) + margin
+        root = (1 + z_power / z) * (centre - low) / margin
+        needed = n * root * root
+    if needed <= n:
+        return "enough if there were no difference: this one is close to the margin"
+    if needed > MOST * n:
+        return "more than can be told would be needed"
+    return f"about {_rounded_up(needed):,} would do if there were no difference"
 
 
 def _rounded_up(number: float) -> int:
-    """Return a positive number rounded up to two digits, as a promise that keeps: 1,001 becomes 1,100."""
+    """Return a positive number rounded up, from 1,000 on to two digits: 1,001 becomes 1,100."""
     whole = math.ceil(number)
-    step: int = 10 ** max(len(str(whole)) - 2, 0)
+    step: int = 10 ** (len(str(whole)) - 2) if whole >= 1000 else 1
     return math.ceil(whole / step) * step
 
 
@@ -180,6 +210,7 @@ def decide(
     policy: str = "margins",
     paper_tolerance: float = 0.0,
     constant: bool = False,
+    identical: bool = False,
     doubts: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Return the verdict over all metrics that are in the verdict.
@@ -193,6 +224,7 @@ def decide(
         paper_tolerance: how much worse than dense the paper's reading allows beside accuracy.
         constant: whether the candidate gives every image the same answer. It then fails, whatever its metrics say:
             nothing is flatter or easier to explain than a network that looks at nothing.
+        identical: whether the candidate is the dense model, bit for bit: what could be measured passes, whatever n.
         doubts: metrics whose values cannot be believed for one of the two models, with the reason. They are not
             evaluated in the verdict, so that there is no pass.
     """
@@ -204,6 +236,8 @@ def decide(
         for metric in metrics
         if metric.in_verdict
     }
+    if identical:
+        judged = {name: _by_identity(verdict) for name, verdict in judged.items()}
     dimension = {metric.name: metric.dimension for metric in metrics}
     dimensions: dict[str, Outcome] = {
         name: combine(verdict.outcome for metric, verdict in judged.items() if dimension[metric] == name)
@@ -226,7 +260,8 @@ def decide(
         confidence=confidence,
         partial=not complete,
         constant=constant,
-        statement=_statement(pair, overall, judged, complete, constant),
+        identical=identical,
+        statement=_statement(pair, overall, judged, complete, CONSTANT if constant else IDENTICAL if identical else ""),
         dimensions=dimensions,
         metrics=judged,
         paper=PaperVerdict(
@@ -244,14 +279,20 @@ def _doubted(verdict: MetricVerdict) -> MetricVerdict:
     return verdict.model_copy(update={"reason": CONSTANT}) if verdict.outcome == "pass" else verdict
 
 
-def _statement(pair: Pair, outcome: Outcome, judged: dict[str, MetricVerdict], complete: bool, constant: bool) -> str:
-    """One line: the verdict and what it rests on."""
+def _by_identity(verdict: MetricVerdict) -> MetricVerdict:
+    """A metric's outcome for the dense model itself: what was measured passes."""
+    passed: dict[str, object] = {"outcome": "pass", "reason": IDENTICAL}
+    return verdict if verdict.outcome == "not evaluated" else verdict.model_copy(update=passed)
+
+
+def _statement(pair: Pair, outcome: Outcome, judged: dict[str, MetricVerdict], complete: bool, known: str) -> str:
+    """One line: the verdict and what it rests on; `known` is what is known of the candidate without its metrics."""
 
     def named(kind: Outcome) -> list[str]:
         return [name for name, verdict in judged.items() if verdict.outcome == kind]
 
     word = {"pass": "LTH-PASS" if complete else "PASS", "fail": "FAIL"}.get(outcome, "INCONCLUSIVE")
-    parts = [CONSTANT] if constant else []
+    parts = [known] if known else []
     if outcome == "pass":
         parts.append(f"{len(judged)} of {len(judged)} metrics match dense within their margins")
     if named("fail"):

@@ -5,8 +5,9 @@ from fake_evaluation import MODELS, make_metric
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparsescope.proportions import score_interval
 from sparsescope.results import Difference, MetricResult, MetricValue, Pair
-from sparsescope.verdict import absolute_margin, combine, decide, judge, judge_as_paper
+from sparsescope.verdict import IDENTICAL, absolute_margin, combine, decide, judge, judge_as_paper, judged_interval
 
 DENSE, SPARSE = MODELS[:2]
 PAIR = Pair(dense=DENSE, candidate=SPARSE)
@@ -87,30 +88,73 @@ def test_too_few_units_for_an_interval_are_inconclusive_however_good_the_value()
 
 
 def test_units_needed_worked_by_hand() -> None:
-    # Distance from the margin 0.005, standard error 0.01: (1.959964 + 0.841621) * 0.01 / 0.005 = 5.60317, squared
-    # 31.3955, times n = 1000: 31,396 units, rounded up to 32,000.
+    # The interval reaches 0.0196 below its centre: 1000 * ((1 + 0.841621 / 1.959964) * 0.0196 / 0.01)^2 = 7,848.9.
     metric = make_metric(values=(0.9, 0.895), half_width=0.0196, standard_error=0.01, n=1000)
-    assert judge(metric, PAIR, 0.95).reason == "n = 1000; about 32,000 would decide it"
+    assert judge(metric, PAIR, 0.95).reason == "n = 1000; about 7,900 would do if there were no difference"
 
 
-def test_the_promised_number_of_units_decides_with_the_stated_power() -> None:
-    # With n' units the standard error is 0.01 sqrt(1000 / n'); the chance that the interval clears the margin is
-    # P(Z > z - distance / error), which must be just above 80 %.
-    error = 0.01 * math.sqrt(1000 / 32_000)
-    chance = 0.5 * math.erfc((1.959964 - 0.005 / error) / math.sqrt(2))
+def test_the_units_told_decide_with_the_stated_power_if_there_is_no_difference() -> None:
+    # With n' units the standard error is 0.01 sqrt(1000 / n'); the chance that the interval of no difference clears the
+    # margin is P(Z > z - margin / error), which must be just above 80 %.
+    error = 0.01 * math.sqrt(1000 / 7_900)
+    chance = 0.5 * math.erfc((1.959964 - 0.01 / error) / math.sqrt(2))
     assert 0.80 <= chance < 0.82
 
 
-def test_no_number_of_units_is_promised_at_the_margin_itself() -> None:
-    metric = make_metric(values=(0.9, 0.89), half_width=0.02)
-    assert "no realistic n" in (judge(metric, PAIR, 0.95).reason or "")
+def test_what_is_told_does_not_depend_on_the_difference_that_a_few_units_show() -> None:
+    reasons = {judge(make_metric(values=(0.9, value), half_width=0.0196), PAIR, 0.95).reason for value in (0.89, 0.9)}
+    assert reasons == {"n = 1000; about 7,900 would do if there were no difference"}
 
 
-def test_only_a_narrow_fail_asks_for_more_units() -> None:
+def test_enough_units_and_margins_of_0_are_told() -> None:
+    close = judge(make_metric(values=(0.9, 0.888), half_width=0.0022), PAIR, 0.95)
+    assert close.outcome == "inconclusive"
+    assert (close.reason or "").endswith("enough if there were no difference: this one is close to the margin")
+    nothing = judge(make_metric(values=(0.9, 0.9), margin=0.0), PAIR, 0.95)
+    assert (nothing.reason or "").endswith("with a margin of 0 only a better model passes")
+    hopeless = judge(make_metric(values=(0.9, 0.9), half_width=0.5), PAIR, 0.95)
+    assert (hopeless.reason or "").endswith("more than can be told would be needed")
+
+
+def test_of_a_share_of_units_it_is_what_the_score_interval_needs() -> None:
+    metric = make_metric(n=20).model_copy(
+        update={"differences": {SPARSE: Difference(value=0.0, interval=(-0.161, 0.161), lost=0, gained=0)}}
+    )
+    assert judge(metric, PAIR, 0.95).reason == "n = 20; about 381 would do if there were no difference"
+    low = [float(score_interval(0, 0, n, 0.95)[0]) for n in (380, 381)]
+    assert low[0] < -0.01 <= low[1]
+
+
+def test_the_distance_from_a_relative_margin_is_what_counts() -> None:
+    metric = with_interval(-0.001, 0.001, margin=0.1, margin_kind="relative")
+    change = metric.differences[SPARSE].model_copy(update={"from_margin": (-0.01, 0.02)})
+    judged = metric.model_copy(update={"differences": {SPARSE: change}})
+    assert (outcome_of(metric), outcome_of(judged)) == ("pass", "inconclusive")
+    turned = judged.model_copy(update={"higher_is_better": False})
+    assert judged_interval(turned, PAIR) == (-0.02, 0.01)
+
+
+def test_an_interval_that_decides_nothing_says_why() -> None:
+    metric = with_interval(0.0, 0.0)
+    change = metric.differences[SPARSE].model_copy(update={"undecided": "no unit tells the two apart"})
+    judged = judge(metric.model_copy(update={"differences": {SPARSE: change}}), PAIR, 0.95)
+    assert (judged.outcome, judged.reason) == ("inconclusive", "n = 1000; no unit tells the two apart")
+
+
+def test_the_dense_model_itself_passes_in_all_that_was_measured_whatever_n() -> None:
+    metrics = [make_metric("accuracy", n=2), make_metric("composition", (None, None))]
+    verdict = decide(metrics, PAIR, confidence=0.95, complete=True, identical=True)
+    assert verdict.identical
+    assert verdict.metrics["accuracy"].outcome == "pass"
+    assert verdict.metrics["accuracy"].reason == IDENTICAL
+    assert verdict.outcome == "inconclusive"  # composition was not evaluated
+    assert decide(metrics[:1], PAIR, confidence=0.95, complete=False, identical=True).outcome == "pass"
+    assert decide(metrics[:1], PAIR, confidence=0.95, complete=False, identical=True, constant=True).outcome == "fail"
+
+
+def test_only_a_narrow_fail_says_so() -> None:
     narrow = judge(with_interval(-0.051, -0.011), PAIR, 0.95)
-    assert narrow.outcome == "fail"
-    # Distance 0.021, standard error 0.04 / 3.92: (2.801585 * 0.0102041 / 0.021)^2 = 1.8532, so 1,900 units.
-    assert narrow.reason == "narrowly; n = 1000; about 1,900 would confirm it"
+    assert (narrow.outcome, narrow.reason) == ("fail", "narrowly; n = 1000")
     assert judge(with_interval(-0.25, -0.21), PAIR, 0.95).reason is None
 
 

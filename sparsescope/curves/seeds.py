@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 
 from sparsescope.curves.records import CurvePoint, Reading, Spread
 from sparsescope.results import Difference, MetricResult, MetricValue, Outcome, Pair
-from sparsescope.verdict import judge, judge_as_paper
+from sparsescope.verdict import absolute_margin, judge, judge_as_paper
 
 __all__ = ["SeedResult", "combine_seeds", "spread"]
 
@@ -116,10 +116,19 @@ def _reasons(results: Mapping[int, SeedResult]) -> str:
 def _pooled(pairs: Sequence[SeedResult], confidence: float) -> MetricResult:
     """Return the metric with the means over seeds as its values, so that the verdict's own rules judge it."""
     differences = [pair.difference for pair in pairs]
-    mean = spread([difference.estimate or 0.0 for difference in differences])
-    value = spread([difference.value or 0.0 for difference in differences]).mean
+    estimates = [difference.estimate or 0.0 for difference in differences]
+    mean, value = spread(estimates), spread([difference.value or 0.0 for difference in differences]).mean
     assert mean.mean is not None and value is not None
-    difference = Difference(value=value, interval=_interval(differences, mean, confidence), debiased=mean.mean)
+    sign = -1 if pairs[0].metric.higher_is_better else 1
+    least = [sign * absolute_margin(pair.metric, pair.pair.dense) for pair in pairs]
+    distances = spread([estimate - allowed for estimate, allowed in zip(estimates, least, strict=True)])
+    difference = Difference(
+        value=value,
+        interval=_interval([difference.interval for difference in differences], mean, confidence),
+        debiased=mean.mean,
+        from_margin=_interval([difference.from_margin for difference in differences], distances, confidence),
+        undecided=next((difference.undecided for difference in differences if difference.undecided), None),
+    )
     dense = spread([each.metric.values[each.pair.dense].value or 0.0 for each in pairs]).mean
     values = {
         MEAN.dense: MetricValue(status="measured", value=dense),
@@ -128,9 +137,10 @@ def _pooled(pairs: Sequence[SeedResult], confidence: float) -> MetricResult:
     return pairs[0].metric.model_copy(update={"values": values, "differences": {MEAN.candidate: difference}})
 
 
-def _interval(differences: Sequence[Difference], mean: Spread, confidence: float) -> tuple[float, float] | None:
-    """Return the interval around the mean difference, debiased; None where an evaluation has none."""
-    ends = [difference.interval for difference in differences]
+def _interval(
+    ends: Sequence[tuple[float, float] | None], mean: Spread, confidence: float
+) -> tuple[float, float] | None:
+    """Return the interval around the mean of what has these intervals; None where an evaluation has none."""
     if mean.mean is None or any(interval is None for interval in ends):
         return None
     low, high = (spread([interval[side] for interval in ends if interval]).mean or 0.0 for side in (0, 1))

@@ -1,6 +1,6 @@
 """From measured arrays to results: values, intervals, differences, and the description of models and data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sparsescope.benchmark import Benchmark
@@ -34,9 +34,18 @@ class Assembled:
 
 
 def metric_results(
-    settings: Settings, plan: Plan, results: Results, pairs: Pairs, benchmark: Benchmark, seed: int
+    settings: Settings,
+    plan: Plan,
+    results: Results,
+    pairs: Pairs,
+    benchmark: Benchmark,
+    seed: int,
+    identical: Collection[str] = (),
 ) -> Assembled:
-    """Return the result of every metric: reductions, paired bootstrap, details; and its warnings."""
+    """Return the result of every metric: reductions, paired bootstrap, details; and its warnings.
+
+    `identical` names the candidates that are the dense model, bit for bit.
+    """
     found = [units_of(metric, plan, results, pairs, benchmark) for metric in settings.metrics]
     units, missing = [rows for rows, _ in found], [reasons for _, reasons in found]
     replicates = bootstrap(list(zip(settings.metrics, units, strict=True)), settings.replicates, seed, missing)
@@ -44,7 +53,7 @@ def metric_results(
         Judged.of(metric, settings.confidence, rows, draws, reasons)
         for metric, rows, draws, reasons in zip(settings.metrics, units, replicates, missing, strict=True)
     ]
-    metrics = tuple(each.result(settings, pairs, results) for each in judged)
+    metrics = tuple(each.result(settings, pairs, identical) for each in judged)
     warnings = {
         name: tuple(
             text

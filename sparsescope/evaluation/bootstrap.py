@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 from sparsescope.evaluation.broken import costs
-from sparsescope.metrics.base import Metric
+from sparsescope.metrics.base import IntervalKind, Metric
 from sparsescope.units import Estimate, FloatArray, Units, reduced, resampling_weights
 
-__all__ = ["bootstrap", "estimate", "interval", "without_spread"]
+__all__ = ["bootstrap", "estimate", "interval", "jackknife"]
 
 CHUNK_ELEMENTS = 2_000_000
 """Largest weight matrix held at once, in float64 elements (16 MB)."""
+GROUPS = 400
+"""Of units in a jackknife, at most: as many replicates."""
 
 
 def bootstrap(
@@ -27,7 +27,7 @@ def bootstrap(
     """Return, for each metric and model, the debiased reductions (replicates,) with resampled weights.
 
     Weights are made once for a chunk of replicates and every population, then used by all metrics and models, none of
-    which can write to them.
+    which can write to them. Metrics whose interval is by jackknife have its replicates instead, see `jackknife`.
 
     Args:
         measured: metrics with their units by model name.
@@ -36,6 +36,7 @@ def bootstrap(
         missing: for each metric, where to put the reason of a model whose reduction raises; None: it is raised.
     """
     results: list[dict[str, list[FloatArray]]] = [{model: [] for model in units} for _, units in measured]
+    resampled = [metric.interval != "jackknife" for metric, _ in measured]
     largest = max((len(units) for _, models in measured for units in models.values()), default=1)
     size = max(1, CHUNK_ELEMENTS // largest)
     for start in range(0, replicates, size):
@@ -43,12 +44,44 @@ def bootstrap(
         weights: dict[str, FloatArray] = {}
         for index, ((metric, models), rows) in enumerate(zip(measured, results, strict=True)):
             for model in list(rows):
+                if not resampled[index] and start:
+                    continue
                 with nullcontext() if missing is None else costs(model, missing[index]):
-                    drawn = _weights(models[model], chunk, seed, weights)
-                    rows[model].append(reduced(metric.debiased(models[model], drawn), drawn))
+                    rows[model].append(
+                        _resampled(metric, models[model], chunk, seed, weights)
+                        if resampled[index]
+                        else jackknife(metric, models[model])
+                    )
                     continue
                 del rows[model]  # it raised
     return [{model: np.concatenate(parts) for model, parts in rows.items()} for rows in results]
+
+
+def _resampled(metric: Metric, units: Units, chunk: range, seed: int, made: dict[str, FloatArray]) -> FloatArray:
+    weights = _weights(units, chunk, seed, made)
+    return reduced(metric.debiased(units, weights), weights)
+
+
+def jackknife(metric: Metric, units: Units) -> FloatArray:
+    """Return jackknife replicates (G,) of the debiased reduction, spread so that they are a sample of its error.
+
+    Each leaves one of at most `GROUPS` groups of a stratum's units out. Around the mean their distances d_g are
+    multiplied so that the variance of the replicates is that of the jackknife, sum_h (G_h - 1) / G_h sum_g d_g^2 over
+    strata h, and that of a difference of two models' replicates the variance of their difference. Source: Efron &
+    Stein 1981.
+    """
+    deviations = []
+    for name, size in units.strata.items():
+        groups, rows = min(size, GROUPS), np.arange(size)
+        weights = np.ones((groups, len(units)))
+        weights[:, units.rows(name)] = rows % groups != np.arange(groups)[:, None]
+        left = reduced(metric.debiased(units, weights), weights)
+        deviations.append((left - left.mean()) * np.sqrt((groups - 1) / groups))
+    spread = np.concatenate(deviations)
+    uniform = units.uniform_weights()
+    whole = reduced(metric.debiased(units, uniform), uniform)
+    replicates: FloatArray = whole + spread * np.sqrt(max(len(spread) - 1, 1))
+    return replicates
 
 
 def _weights(units: Units, chunk: range, seed: int, made: dict[str, FloatArray]) -> FloatArray:
@@ -63,10 +96,8 @@ def _weights(units: Units, chunk: range, seed: int, made: dict[str, FloatArray])
     return weights
 
 
-def interval(
-    value: float, replicates: FloatArray, confidence: float, kind: Literal["percentile", "normal"]
-) -> tuple[float, float] | None:
-    """Return the bootstrap interval: percentile (q_a, q_1-a) or normal, value ± z s (Davison & Hinkley 1997, ch. 5).
+def interval(value: float, replicates: FloatArray, confidence: float, kind: IntervalKind) -> tuple[float, float] | None:
+    """Return the interval: percentile (q_a, q_1-a), else normal, value ± z s (Davison & Hinkley 1997, ch. 5).
 
     Replicates that are nan are left out; None where more than one in twenty are.
     """
@@ -74,7 +105,7 @@ def interval(
     if len(finite) < 0.95 * len(replicates) or len(finite) < 2:
         return None
     tail = (1 - confidence) / 2
-    if kind == "normal":
+    if kind != "percentile":
         reach = float(stats.norm.isf(tail) * np.std(finite, ddof=1))
         return value - reach, value + reach
     low, high = (float(q) for q in np.quantile(finite, [tail, 1 - tail]))
@@ -87,14 +118,15 @@ def estimate(
     units: Units,
     *,
     confidence: float,
-    kind: Literal["percentile", "normal"],
+    kind: IntervalKind,
     bounds: tuple[float | None, float | None] = (None, None),
     debiased: float | None = None,
 ) -> Estimate:
     """Return value, interval and standard error; no interval where a stratum has one unit.
 
     The bootstrap interval is too narrow for few units: its ends are moved away from the value by the factor
-    t / z * sqrt(n / (n - 1)), n the smallest stratum (Hesterberg 2015, section 4.1). It is clipped to the bounds and
+    t / z * sqrt(n / (n - 1)), n the smallest stratum (Hesterberg 2015, section 4.1); those of the jackknife, which
+    knows the variance without bias, by t / z. It is clipped to the bounds and
     always holds the value; where the value is biased, it lies around the `debiased` estimate.
     """
     centre = value if debiased is None else debiased
@@ -103,7 +135,11 @@ def estimate(
     if found is None:
         return Estimate(value, None, None, len(units), len(replicates))
     tail = (1 - confidence) / 2
-    wider = float(stats.t.isf(tail, smallest - 1) / stats.norm.isf(tail)) * (smallest / (smallest - 1)) ** 0.5
+    of_jackknife = kind == "jackknife"
+    freedom = (min(smallest, GROUPS) if of_jackknife else smallest) - 1
+    wider = float(stats.t.isf(tail, freedom) / stats.norm.isf(tail))
+    if not of_jackknife:
+        wider *= (smallest / (smallest - 1)) ** 0.5
     low = centre - max(centre - found[0], 0.0) * wider
     high = centre + max(found[1] - centre, 0.0) * wider
     if bounds[0] is not None:
@@ -112,19 +148,3 @@ def estimate(
         high = min(high, bounds[1])
     error = float(np.std(replicates[np.isfinite(replicates)], ddof=1))
     return Estimate(value, (min(low, value), max(high, value)), error, len(units), len(replicates))
-
-
-def without_spread(found: Estimate, smallest: int, width: float, confidence: float) -> Estimate:
-    """Return the difference of two different models whose units all agree, with an interval that is not zero.
-
-    Zero differing units among n bound the share of differing ones by 1 - (alpha / 2)^(1/n) (Clopper & Pearson 1934),
-    and each can move the difference by at most the width of the metric's bounds.
-
-    Args:
-        found: the estimate, whose replicates do not spread.
-        smallest: number of units of the smallest stratum.
-        width: upper minus lower bound of the metric.
-        confidence: level of the interval.
-    """
-    reach = width * (1 - ((1 - confidence) / 2) ** (1 / smallest))
-    return replace(found, interval=(found.value - reach, found.value + reach))

@@ -4,7 +4,7 @@ Whatever a metric's own code raises, or gives that an evaluation cannot hold, co
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -12,16 +12,16 @@ import numpy as np
 from pydantic import ValidationError
 
 from sparsescope.errors import InputError, OptionError
-from sparsescope.evaluation.bootstrap import estimate, without_spread
+from sparsescope.evaluation.bootstrap import estimate
 from sparsescope.evaluation.broken import broke, costs
-from sparsescope.evaluation.measure import Results
-from sparsescope.evaluation.settings import Settings
+from sparsescope.evaluation.differences import Reduced, difference
+from sparsescope.evaluation.settings import Margin, Settings
 from sparsescope.metrics.base import Metric
 from sparsescope.printable import printable
 from sparsescope.results import Difference, MetricResult, MetricValue, Pair, Pairs, plain
 from sparsescope.results.base import writable
 from sparsescope.results.reading import explained
-from sparsescope.units import Estimate, FloatArray, Units, reduced
+from sparsescope.units import Estimate, FloatArray, Units
 
 __all__ = ["Estimated", "Judged", "options_of"]
 
@@ -33,39 +33,36 @@ _ROUNDING = 1e-9
 class Estimated:
     """A metric of one model: units and bootstrap replicates, what is estimated of them, and what it says beside."""
 
-    units: Units
-    replicates: FloatArray
+    reduced: Reduced
     estimate: Estimate
-    debiased: float
     details: dict[str, Any]
     warnings: tuple[str, ...]
 
     @classmethod
     def of(cls, metric: Metric, confidence: float, units: Units, replicates: FloatArray) -> "Estimated | None":
         """Return it, or None where the value is not finite; whatever the metric's code raises is not caught here."""
-        value, uniform = metric.value(units), units.uniform_weights()
-        if not np.isfinite(value):
+        found = Reduced.of(metric, units, replicates)
+        if not np.isfinite(found.value):
             return None
         low, high = metric.bounds
-        if (low is not None and value < low - _ROUNDING) or (high is not None and value > high + _ROUNDING):
-            raise ValueError(f"Expected a value within the metric's bounds, {metric.bounds}, but got {value:g}.")
-        debiased = float(reduced(metric.debiased(units, uniform), uniform))
-        found = estimate(
-            value,
+        if (low is not None and found.value < low - _ROUNDING) or (high is not None and found.value > high + _ROUNDING):
+            raise ValueError(f"Expected a value within the metric's bounds, {metric.bounds}, but got {found.value:g}.")
+        estimated = estimate(
+            found.value,
             replicates,
             units,
             confidence=confidence,
             kind=metric.interval,
             bounds=metric.bounds,
-            debiased=debiased,
+            debiased=found.debiased,
         )
-        details, warnings = metric.details(units), metric.warnings(units, found)
+        details, warnings = metric.details(units), metric.warnings(units, estimated)
         if not isinstance(details, Mapping) or not isinstance(warnings, tuple | list):
             raise TypeError(
                 f"Expected a dict from details() and a tuple of texts from warnings(), but got {details!r:.40} and "
                 f"{warnings!r:.40}."
             )
-        return cls(units, replicates, found, debiased, plain(details), tuple(printable(text) for text in warnings))
+        return cls(found, estimated, plain(details), tuple(printable(text) for text in warnings))
 
 
 @dataclass(frozen=True)
@@ -93,22 +90,22 @@ class Judged:
                     models[name] = found
         return cls(metric, models, missing)
 
-    def result(self, settings: Settings, pairs: Pairs, results: Results) -> MetricResult:
+    def result(self, settings: Settings, pairs: Pairs, identical: Collection[str]) -> MetricResult:
         """Return the metric's result, without the models of which it gives what an evaluation cannot hold."""
         try:
-            return self._result(settings, pairs, results)
+            return self._result(settings, pairs, identical)
         except Exception as error:  # pydantic's own, and those of content nested too deeply
             left, missing = {}, dict(self.reasons)
             for name, found in self.models.items():
                 with costs(name, missing), _in_words():
-                    replace(self, models={name: found})._result(settings, pairs, results)
+                    replace(self, models={name: found})._result(settings, pairs, identical)
                     left[name] = found
             if len(left) == len(self.models):  # each by itself is sound, so it is their difference
                 left, missing = {}, {**missing, **dict.fromkeys(self.models, broke(error))}
-            return replace(self, models=left, reasons=missing)._result(settings, pairs, results)
+            return replace(self, models=left, reasons=missing)._result(settings, pairs, identical)
 
-    def _result(self, settings: Settings, pairs: Pairs, results: Results) -> MetricResult:
-        metric, margin = self.metric, settings.margins[self.metric.name]
+    def _result(self, settings: Settings, pairs: Pairs, identical: Collection[str]) -> MetricResult:
+        metric, margin = self.metric, self._margin(settings)
         return MetricResult(
             name=metric.name,
             label=metric.label,
@@ -124,9 +121,7 @@ class Judged:
             scale_free=metric.scale_free,
             values={name: self._value(name) for name in pairs.models},
             differences={
-                pair.candidate: self._difference(
-                    pair, settings.confidence, same=results.identities[pair.candidate] == results.identities[pair.dense]
-                )
+                pair.candidate: self._difference(pair, margin, settings.confidence, same=pair.candidate in identical)
                 for pair in pairs
             },
             details={name: found.details for name, found in self.models.items()},
@@ -145,29 +140,25 @@ class Judged:
             n=found.n,
         )
 
-    def _difference(self, pair: Pair, confidence: float, *, same: bool) -> Difference:
+    def _margin(self, settings: Settings) -> Margin:
+        margin = settings.margins[self.metric.name]
+        if not margin.default or not self.models:
+            return margin
+        first = next(iter(self.models.values()))
+        return replace(margin, value=self.metric.default_margin(first.reduced.units))
+
+    def _difference(self, pair: Pair, margin: Margin, confidence: float, *, same: bool) -> Difference:
         """Return candidate - dense; `same`: they are one model, bit for bit."""
         if not {pair.dense, pair.candidate} <= self.models.keys():
             return Difference()
-        dense, candidate = self.models[pair.dense], self.models[pair.candidate]
-        value = candidate.estimate.value - dense.estimate.value
-        centre = candidate.debiased - dense.debiased
-        found = estimate(
-            value,
-            candidate.replicates - dense.replicates,
-            candidate.units,
+        return difference(
+            self.metric,
+            self.models[pair.candidate].reduced,
+            self.models[pair.dense].reduced,
+            margin=margin.value,
+            margin_kind=margin.kind,
             confidence=confidence,
-            kind=self.metric.interval,
-            debiased=centre,
-        )
-        low, high = self.metric.bounds
-        if found.standard_error == 0 and not same and low is not None and high is not None:
-            found = without_spread(found, min(candidate.units.strata.values()), high - low, confidence)
-        return Difference(
-            value=value,
-            interval=found.interval,
-            standard_error=found.standard_error,
-            debiased=None if centre == value else centre,
+            same=same,
         )
 
 

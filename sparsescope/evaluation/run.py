@@ -173,7 +173,8 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     executor = open_executor(setting, execution.workers)
     results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
     check_results(task, results, noticed)
-    judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed)
+    identical = [model.name for model in task.classifiers[1:] if model.is_same_function(task.dense)]
+    judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
     return Evaluation(
         version=sparsescope.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -185,7 +186,7 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         models=model_infos(task.classifiers, pairs, judged.warnings),
         pairs=pairs.pairs,
         metrics=judged.metrics,
-        verdicts={pair.candidate: _verdict(settings, judged.metrics, pair, noticed) for pair in pairs},
+        verdicts={pair.candidate: _verdict(settings, judged.metrics, pair, noticed, identical) for pair in pairs},
         radar=normalise(judged.metrics, pairs),
         cost=Cost(
             seconds=time.perf_counter() - started,
@@ -196,7 +197,13 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     )
 
 
-def _verdict(settings: Settings, judged: Sequence[MetricResult], pair: Pair, noticed: Mapping[str, Noticed]) -> Verdict:
+def _verdict(
+    settings: Settings,
+    judged: Sequence[MetricResult],
+    pair: Pair,
+    noticed: Mapping[str, Noticed],
+    identical: Sequence[str],
+) -> Verdict:
     return decide(
         judged,
         pair,
@@ -205,6 +212,7 @@ def _verdict(settings: Settings, judged: Sequence[MetricResult], pair: Pair, not
         policy="margins (customised)" if settings.customised else "margins",
         paper_tolerance=settings.paper_tolerance,
         constant=noticed[pair.candidate].constant,
+        identical=pair.candidate in identical,
         doubts={
             metric: f"{name} {reason}"
             for name in (pair.candidate, pair.dense)

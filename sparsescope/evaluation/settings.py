@@ -18,10 +18,14 @@ _MOST_REPLICATES = 1_000_000
 
 @dataclass(frozen=True)
 class Margin:
-    """How much worse than dense still counts as a match: a number in the metric's unit, or a fraction of dense."""
+    """How much worse than dense still counts as a match: a number in the metric's unit, or a fraction of dense.
+
+    `default`: nobody has chosen it, so a metric may fit it to what was measured (`Metric.default_margin`).
+    """
 
     value: float
     kind: Literal["absolute", "relative"]
+    default: bool = False
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,7 @@ def _chosen(
 
 def _margin(metric: Metric, text: float | str | None) -> Margin:
     if text is None:
-        return Margin(metric.margin, metric.margin_kind)
+        return Margin(metric.margin, metric.margin_kind, default=True)
     try:
         if isinstance(text, bool):
             raise TypeError

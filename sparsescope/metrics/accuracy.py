@@ -36,6 +36,7 @@ class Accuracy(Metric):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.01
+    share_of: ClassVar[str | None] = "correct"
 
     @override
     @property

@@ -40,6 +40,7 @@ class AutoattackAccuracy(OfGradients):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Croce & Hein 2020"
     margin: ClassVar[float] = 0.01
+    share_of: ClassVar[str | None] = "correct"
     in_verdict: ClassVar[bool] = False
     on_request: ClassVar[bool] = True
 

@@ -69,7 +69,10 @@ class Metric(abc.ABC):
     on_request: ClassVar[bool] = False
     """Whether it is measured only where the user names it: as a metric, in the verdict, or by one of its options."""
     interval: ClassVar[IntervalKind] = "percentile"
-    """Kind of bootstrap interval; normal for those of debiased estimates, whose resamples are biased again."""
+    """Kind of interval; normal for those of debiased estimates, whose resamples are biased again."""
+    share_of: ClassVar[str | None] = None
+    """Name of a boolean array of its units, if the value is the share of true ones: differences then have the score
+    interval of paired proportions, which holds with few units and few that differ."""
 
     nothing_left: ClassVar[str] = "nothing was left to measure"
     """The reason where the value is not finite."""
@@ -129,6 +132,14 @@ class Metric(abc.ABC):
         Weights as in `reduce`.
         """
         return self.reduce(units, weights)
+
+    def default_margin(self, units: Units) -> float:
+        """Return the margin of who has not chosen one, where it depends on what was measured; else `margin`."""
+        return self.margin
+
+    def undecided(self, units: Units) -> str | None:
+        """Return why intervals from these units decide nothing, as where they are too few; None where they do."""
+        return None
 
     def details(self, units: Units) -> dict[str, Any]:
         """Return what the report shows beside the value: plain JSON-able numbers, lists and dicts.

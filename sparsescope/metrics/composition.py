@@ -12,12 +12,14 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.concept_overlap import IOUS, ConceptOverlap
-from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric, Reads
+from sparsescope.metrics.base import OPTIONS, Dimension, IntervalKind, MarginKind, Metric, Reads
 from sparsescope.results.details.composition import DETECTOR
 from sparsescope.units import Arrays, FloatArray, Units
 
 __all__ = ["Composition", "overlap_units"]
 
+IMAGES = 100
+"""Probe images from which on intervals hold, see decision 5."""
 BLOCK = 64
 """Layer units reduced at once: bounds the float64 copies of their counts."""
 
@@ -57,6 +59,7 @@ class Composition(Metric):
     source: ClassVar[str] = "Mu & Andreas 2020"
     margin: ClassVar[float] = 0.05
     margin_kind: ClassVar[MarginKind] = "relative"
+    interval: ClassVar[IntervalKind] = "jackknife"
 
     layer: str | None = None
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.005
@@ -97,6 +100,11 @@ class Composition(Metric):
         with np.errstate(invalid="ignore"):
             mean: FloatArray = total / counted
         return mean
+
+    @override
+    def undecided(self, units: Units) -> str | None:
+        """With fewer probe images than `IMAGES` too few of them make a unit fire."""
+        return f"{len(units)} probe images, where {IMAGES} are needed" if len(units) < IMAGES else None
 
     @override
     def details(self, units: Units) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sparsescope.corruptions import EXTRA, STANDARD
 from sparsescope.measurements.base import Measured, Measurement
 from sparsescope.measurements.corrupted_predictions import CorruptedPredictions
 from sparsescope.measurements.predictions import Predictions
-from sparsescope.metrics.base import OPTIONS, Dimension, Metric, Reads
+from sparsescope.metrics.base import OPTIONS, Dimension, IntervalKind, Metric, Reads
 from sparsescope.metrics.calibration_under_shift import ece_table, nll_table, sce_table
 from sparsescope.units import FloatArray, Units
 
@@ -47,6 +47,7 @@ class CorruptionError(Metric):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, None)
     source: ClassVar[str] = "Hendrycks & Dietterich 2019"
     margin: ClassVar[float] = 0.02
+    interval: ClassVar[IntervalKind] = "normal"
 
     corruptions: Annotated[tuple[str, ...], Field(min_length=1)] = STANDARD
     severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = (1, 2, 3, 4, 5)
@@ -110,8 +111,29 @@ class CorruptionError(Metric):
         return _mean_ratio(own, dense)
 
     @override
+    def debiased(self, units: Units, weights: FloatArray) -> FloatArray:
+        """Return the mCE without the bias of its ratios: with few images in a cell, the mean of N / D is not R.
+
+        To second order that bias is (R var(D) - cov(N, D)) / D^2, from the images' own parts in N and D (Cochran 1977,
+        section 6.8). It is that of the images themselves, also where the weights resample them.
+        """
+        return self.reduce(units, weights) - self._bias(units)
+
+    @staticmethod
+    def _bias(units: Units) -> FloatArray:
+        uniform = units.uniform_weights()
+        counts = np.maximum(units["observed"].sum(axis=0), 1)
+        (own, own_parts), (dense, dense_parts) = (
+            (rates.sum(axis=-1), ((units[which] - rates) * units["observed"] / counts).sum(axis=-1))
+            for which in ("error", "dense_error")
+            for rates in [_rates(units, which, uniform)]
+        )
+        variance, covariance = (dense_parts**2).sum(axis=0), (own_parts * dense_parts).sum(axis=0)
+        return _mean_ratio(own * variance - covariance * dense, dense**3)
+
+    @override
     def details(self, units: Units) -> dict[str, Any]:
-        """Return the corruption × severity table and the numbers read beside the mCE.
+        """Return the corruption × severity table and the numbers read beside the mCE; intervals lie around `debiased`.
 
         `corruptions` holds, per corruption, the number of images and both models' error rates at every severity (None
         where no image was seen), this model's `ece`, `sce` and `nll` there, and `ce`, the ratio of the summed error
@@ -131,6 +153,7 @@ class CorruptionError(Metric):
         left_out = dense.sum(axis=-1) == 0
         calibration = {"ece": ece_table(units), "sce": sce_table(units), "nll": nll_table(units)}
         return {
+            "debiased": float(self.debiased(units, uniform)),
             "severities": list(self.severities),
             "corruptions": {
                 name: {

@@ -11,8 +11,8 @@ from sparsescope.results.records import MarginKind
 
 __all__ = ["IntervalKind", "check_facts"]
 
-IntervalKind = Literal["percentile", "normal"]
-"""Kind of bootstrap interval."""
+IntervalKind = Literal["percentile", "normal", "jackknife"]
+"""Bootstrap percentiles; value ± z standard deviations of bootstrap replicates; value ± t jackknife standard errors."""
 
 
 def _is_text(value: Any) -> bool:
@@ -52,6 +52,7 @@ _FACTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "in_verdict": ("True or False", _is_bool),
     "on_request": ("True or False", _is_bool),
     "interval": (f"one of {', '.join(get_args(IntervalKind))}", get_args(IntervalKind).__contains__),
+    "share_of": ("the name of a boolean array of its units, or None", lambda value: value is None or _is_text(value)),
     "scale_free": ("a ScaleFree or None", lambda value: value is None or isinstance(value, ScaleFree)),
 }
 """Class attribute -> what it must be, in words and as a test."""

@@ -51,6 +51,7 @@ class FgsmAccuracy(OfGradients):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Goodfellow et al. 2015"
     margin: ClassVar[float] = 0.01
+    share_of: ClassVar[str | None] = "correct"
 
     epsilon: _Epsilon = 8 / 255
     images: Annotated[int, Field(ge=1)] | None = None

@@ -8,7 +8,7 @@ from typing_extensions import override
 from sparsescope.benchmark import Benchmark
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.predictions import Predictions
-from sparsescope.metrics.base import OPTIONS, Dimension, MarginKind, Metric
+from sparsescope.metrics.base import OPTIONS, Dimension, IntervalKind, MarginKind, Metric
 from sparsescope.softmax import negative_log_likelihood
 from sparsescope.units import FloatArray, Units, weighted_mean
 
@@ -33,6 +33,7 @@ class NLL(Metric):
     source: ClassVar[str] = "Chen et al. 2022"
     margin: ClassVar[float] = 0.05
     margin_kind: ClassVar[MarginKind] = "relative"
+    interval: ClassVar[IntervalKind] = "normal"
 
     @override
     def measurements(self, benchmark: Benchmark) -> tuple[Predictions, ...]:

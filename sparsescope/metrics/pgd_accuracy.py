@@ -49,6 +49,7 @@ class PgdAccuracy(OfGradients):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     source: ClassVar[str] = "Madry et al. 2018"
     margin: ClassVar[float] = 0.01
+    share_of: ClassVar[str | None] = "correct"
     in_verdict: ClassVar[bool] = False
 
     epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 8 / 255

@@ -17,7 +17,7 @@ from sparsescope.plots.style import (
     shortened,
 )
 from sparsescope.results import DIMENSIONS, Evaluation, MetricResult, Outcome
-from sparsescope.verdict import absolute_margin, oriented_interval
+from sparsescope.verdict import absolute_margin, judged_interval
 
 __all__ = ["differences", "differences_height"]
 
@@ -95,8 +95,8 @@ def _row(evaluation: Evaluation, metric: MetricResult, candidate: str) -> _Row:
     value = (difference.value if metric.higher_is_better else -difference.value) / margin
     if difference.interval is None:
         return _Row(metric, outcome, value, note="no interval")
-    low, high = oriented_interval(metric, difference.interval)
-    return _Row(metric, outcome, value, (low / margin, high / margin))
+    low, high = judged_interval(metric, evaluation.pair(candidate))
+    return _Row(metric, outcome, value, (low / margin - 1, high / margin - 1))
 
 
 def _draw_row(ax: Axes, height: int, row: _Row, limit: float) -> None:

@@ -9,6 +9,7 @@ from sparsescope.results.details import OodDetails
 from sparsescope.verdict import CONSTANT
 
 __all__ = [
+    "any_fails",
     "comparability",
     "debiased",
     "headline",
@@ -59,8 +60,26 @@ def debiased(evaluation: Evaluation) -> str:
     if not labels:
         return ""
     return (
-        f"{', '.join(labels)}: values are too large on few images, and more so for the better calibrated model; the "
-        "interval of the difference is corrected for that, so it does not lie evenly around sparse − dense."
+        f"{', '.join(labels)}: values are biased on few images, not by the same for both models; the interval of the "
+        "difference is corrected for that, so it does not lie evenly around sparse − dense."
+    )
+
+
+def any_fails(evaluation: Evaluation, candidate: str) -> str:
+    """Return what a FAIL of one metric among several means; empty where there is none such.
+
+    Of k metrics that all lie exactly at their margins one fails with a chance of up to 1 - (1 - alpha / 2)^k.
+    """
+    verdict = evaluation.verdict(candidate)
+    failed = [name for name, entry in verdict.metrics.items() if entry.outcome == "fail"]
+    tested = sum(entry.outcome != "not evaluated" for entry in verdict.metrics.values())
+    if verdict.constant or not failed or tested < 2:
+        return ""
+    chance = 1 - (1 - (1 - verdict.confidence) / 2) ** tested
+    many = "One metric fails" if len(failed) == 1 else f"{len(failed)} metrics fail"
+    return (
+        f"{many} of {tested}, and any one that does makes a FAIL: of {tested} metrics that all lie exactly at their "
+        f"margins, at least one would fail by chance in up to {chance:.0%} of data sets."
     )
 
 

@@ -7,6 +7,7 @@ from sparsescope.reporting.attacks import attack_table
 from sparsescope.reporting.format import count, duration, percent
 from sparsescope.reporting.neurons import neuron_section
 from sparsescope.reporting.notes import (
+    any_fails,
     comparability,
     debiased,
     headline,
@@ -106,6 +107,7 @@ def _candidate(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
         "outcome": verdict.outcome,
         "word": "LTH-PASS" if verdict.outcome == "pass" and not verdict.partial else OUTCOME_WORDS[verdict.outcome],
         "headline": headline(evaluation, model.name),
+        "any_fails": any_fails(evaluation, model.name),
         "lists": {title: names for title, names in lists.items() if names},
         "dimensions": {name: _word(outcome) for name, outcome in verdict.dimensions.items()},
         "paper": {**_word(verdict.paper.outcome), "failing": failing},

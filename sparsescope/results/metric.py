@@ -59,12 +59,22 @@ class Difference(Record):
 
     Where the values are biased (ECE, SCE), the interval lies around `debiased`, the difference of the estimates without
     most of that bias (`debiased` in the details), and holds the value; else `debiased` is None.
+
+    What the verdict compares: `interval` with an absolute margin. With a relative margin m, whose size is an estimate
+    too, `from_margin` with 0: the interval of candidate - (dense - m |dense|) where higher is better, of candidate -
+    (dense + m |dense|) where lower is; None in older files. Nothing where `undecided` says why the intervals decide
+    nothing. `lost` and `gained` count the units that only dense, and only the candidate, gets right, where the value is
+    a share of units; the interval follows from them and n.
     """
 
     value: OptionalFloat = None
     interval: OptionalInterval = None
     standard_error: OptionalFloat = None
     debiased: OptionalFloat = None
+    from_margin: OptionalInterval = None
+    lost: Count | None = None
+    gained: Count | None = None
+    undecided: str | None = None
 
     @property
     def estimate(self) -> float | None:

@@ -119,7 +119,8 @@ class Verdict(Record):
     """LTH-PASS or not, for one candidate.
 
     `partial` where it does not cover every metric of the full verdict; `constant` where the candidate gives every image
-    the same answer, and so fails whatever its metrics say.
+    the same answer, and so fails whatever its metrics say; `identical` where it is the dense model, bit for bit, and so
+    passes in all that could be measured.
 
     Example:
         >>> import numpy as np
@@ -138,6 +139,7 @@ class Verdict(Record):
     confidence: Share
     partial: bool
     constant: bool = False
+    identical: bool = False
     statement: str
     dimensions: dict[Dimension, Outcome]
     metrics: dict[str, MetricVerdict]
