@@ -155,4 +155,5 @@ def _scaled(rows: Tensor) -> float | None:
 def _same(sums: Tensor, rows: Tensor) -> bool:
     """Return whether sums (n,) over rows (n, K) vary much less than the rows do, which is no accident."""
     apart = float((rows - rows[:1]).abs().max())
-    return float(sums.max() - sums.min()) <= 2e-3 * apart and 0 < apart >= 0.05 * float(rows.abs().max())
+    spread = float(sums.max() - sums.min())
+    return len(rows) >= 4 and spread <= 2e-3 * apart and 0 < apart >= 0.05 * float(rows.abs().max())
