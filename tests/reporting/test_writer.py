@@ -61,7 +61,7 @@ def test_all_files_are_written_and_the_same_bytes_each_time(full: Written, tmp_p
         f"{MODELS[2]} does not match {MODELS[0]}.",
         "91.90 [91.29, 92.51] 86.10 [85.49, 86.71] −5.80 [−6.41, −5.19] 1.00 FAIL FAIL",
         "0.291 [0.276, 0.307] 0.413 [0.397, 0.428] +0.121 [+0.106, +0.137] 0.015 5 % FAIL FAIL",
-        "n = 1000; about 10,000 would decide it",
+        "n = 1000; about 1,600 would do if there were no difference",
         "Compositional IoU (all models): no probe set",
         "raw and scale-free values disagree",
         "log max-softmax, higher = more in-distribution",
