@@ -144,7 +144,7 @@ def test_markdown_tables_are_whole(name: str, request: pytest.FixtureRequest) ->
 
 def test_debiased_intervals_are_explained_above_the_table(full: Written) -> None:
     note = "ECE: values are too large on few images"
-    assert re.search(rf"^Difference = .* in between\. {note}.*sparse − dense\.\n\n", full.markdown, flags=re.MULTILINE)
+    assert re.search(rf"^Difference = .* counts too\. {note}.*sparse − dense\.\n\n", full.markdown, flags=re.MULTILINE)
     assert note in full.html
 
 
