@@ -69,17 +69,16 @@ def is_evaluated(verdict: Verdict) -> bool:
 def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
     """Return the outcome of one metric for one pair.
 
-        Example:
-            >>> from sparsescope.proportions import units_for_margin
-    from sparsescope.results import MetricResult, MetricValue, Pair
-            >>> from sparsescope.verdict import judge
-            >>> same = {name: MetricValue(status="measured", value=0.9, n=1000) for name in ("dense", "sparse")}
-            >>> wide = {"sparse": Difference(value=0.0, interval=(-0.02, 0.02), standard_error=0.01)}
-            >>> accuracy = MetricResult.model_construct(
-            ...     higher_is_better=True, margin=0.01, margin_kind="absolute", values=same, differences=wide
-            ... )
-            >>> judge(accuracy, Pair(dense="dense", candidate="sparse"), 0.95).outcome
-            'inconclusive'
+    Example:
+        >>> from sparsescope.results import Difference, MetricResult, MetricValue, Pair
+        >>> from sparsescope.verdict import judge
+        >>> same = {name: MetricValue(status="measured", value=0.9, n=1000) for name in ("dense", "sparse")}
+        >>> wide = {"sparse": Difference(value=0.0, interval=(-0.02, 0.02), standard_error=0.01)}
+        >>> accuracy = MetricResult.model_construct(
+        ...     higher_is_better=True, margin=0.01, margin_kind="absolute", values=same, differences=wide
+        ... )
+        >>> judge(accuracy, Pair(dense="dense", candidate="sparse"), 0.95).outcome
+        'inconclusive'
     """
     dense, candidate = pair.dense, pair.candidate
 
@@ -165,13 +164,14 @@ def _advice(metric: MetricResult, pair: Pair, low: float, confidence: float, n: 
         return "enough if there were no difference: this one is close to the margin"
     if needed > MOST * n:
         return "more than can be told would be needed"
-    return f"about {_rounded_up(needed):,} would do if there were no difference"
+    known = difference.lost == difference.gained == 0  # nothing of the number is estimated
+    return f"about {math.ceil(needed) if known else _rounded_up(needed):,} would do if there were no difference"
 
 
 def _rounded_up(number: float) -> int:
-    """Return a positive number rounded up, from 1,000 on to two digits: 1,001 becomes 1,100."""
+    """Return a positive number rounded up to two digits: 1,001 becomes 1,100."""
     whole = math.ceil(number)
-    step: int = 10 ** (len(str(whole)) - 2) if whole >= 1000 else 1
+    step: int = 10 ** max(len(str(whole)) - 2, 0)
     return math.ceil(whole / step) * step
 
 

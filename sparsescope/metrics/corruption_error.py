@@ -47,7 +47,7 @@ class CorruptionError(Metric):
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, None)
     source: ClassVar[str] = "Hendrycks & Dietterich 2019"
     margin: ClassVar[float] = 0.02
-    interval: ClassVar[IntervalKind] = "normal"
+    interval: ClassVar[IntervalKind] = "jackknife"
 
     corruptions: Annotated[tuple[str, ...], Field(min_length=1)] = STANDARD
     severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = (1, 2, 3, 4, 5)

@@ -60,8 +60,8 @@ def debiased(evaluation: Evaluation) -> str:
     if not labels:
         return ""
     return (
-        f"{', '.join(labels)}: values are biased on few images, not by the same for both models; the interval of the "
-        "difference is corrected for that, so it does not lie evenly around sparse − dense."
+        f"{', '.join(labels)}: values are too large on few images, and not by the same for both models; the "
+        "interval of the difference is corrected for that, so it does not lie evenly around sparse − dense."
     )
 
 

@@ -426,7 +426,7 @@ def test_two_images_prove_nothing(dense: Classifier, sparse: Classifier, setting
     benchmark = Benchmark("few", few)
     evaluation = evaluate(dense, [sparse, copy.deepcopy(dense)], benchmark, metrics=["accuracy"], **settings)
     difference = evaluation["accuracy"].difference("sparse")
-    reach = 1.959964**2 / (5 + 1.959964**2)
+    reach = 1.959964**2 / (5 + 1.959964**2)  # of the score interval
     assert difference.interval == pytest.approx((-reach, reach))
     assert evaluation.verdict("sparse").outcome == "inconclusive"
     assert evaluation["accuracy"].difference("dense-2").interval == (0, 0)

@@ -43,7 +43,9 @@ def test_messages_say_numbers_or_the_reason() -> None:
         "FAIL: Accuracy (%): dense 91.90, sparse 86.10, difference −5.80 [−6.41, −5.19], margin 1.00"
     )
     assert messages[MODELS[1], "composition"] == "NOT EVALUATED: no probe set"
-    assert (messages[MODELS[1], "ood_auroc"] or "").endswith("; n = 11200; about 160,000 would decide it")
+    assert (messages[MODELS[1], "ood_auroc"] or "").endswith(
+        "; n = 11200; about 15,000 would do if there were no difference"
+    )
 
 
 def test_names_cannot_break_the_xml() -> None:

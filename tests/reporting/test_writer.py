@@ -62,7 +62,7 @@ def test_all_files_are_written_and_the_same_bytes_each_time(full: Written, tmp_p
         f"{MODELS[2]} does not match {MODELS[0]}.",
         "91.90 [91.29, 92.51] 86.10 [85.49, 86.71] −5.80 [−6.41, −5.19] 1.00 FAIL FAIL",
         "0.291 [0.276, 0.307] 0.413 [0.397, 0.428] +0.121 [+0.106, +0.137] 0.015 5 % FAIL FAIL",
-        "n = 1000; about 10,000 would decide it",
+        "n = 1000; about 1,600 would do if there were no difference",
         "Compositional IoU (all models): no probe set",
         "raw and scale-free values disagree",
         "log max-softmax, higher = more in-distribution",
@@ -145,7 +145,7 @@ def test_markdown_tables_are_whole(name: str, request: pytest.FixtureRequest) ->
 
 def test_debiased_intervals_are_explained_above_the_table(full: Written) -> None:
     note = "ECE: values are too large on few images"
-    assert re.search(rf"^Difference = .* in between\. {note}.*sparse − dense\.\n\n", full.markdown, flags=re.MULTILINE)
+    assert re.search(rf"^Difference = .* counts too\. {note}.*sparse − dense\.\n\n", full.markdown, flags=re.MULTILINE)
     assert note in full.html
 
 
