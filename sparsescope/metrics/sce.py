@@ -21,7 +21,7 @@ __all__ = ["SCE"]
 SUMMED_MARGIN = 0.02
 """The margin of the error summed over classes: it is at most 2, and so the SCE of K classes at most 2/K."""
 IMAGES_PER_CLASS = 400
-"""From so many on intervals hold the difference of real networks in 94 % of test sets or more, see decision 5."""
+"""From so many on intervals of ten classes held real networks' difference in 94 % of test sets or more: decision 5."""
 _BLOCK = 1 << 22
 """Probabilities, or sums in bins, held at a time: classes come in groups, so that memory does not grow with them."""
 
