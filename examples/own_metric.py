@@ -50,7 +50,7 @@ class Brier(Metric):
 
 
 def main() -> None:
-    torch.manual_seed(0)
+    torch.manual_seed(0)  # untrained: the numbers are there, but nothing that matches chance is judged
     dense = resolve("digits_cnn").build(num_classes=10, in_channels=1)
     sparse = copy.deepcopy(dense)
     with torch.no_grad():
@@ -60,7 +60,7 @@ def main() -> None:
     print(evaluation["brier"].value("dense"))
     print(evaluation["brier"].difference("sparse"))
     assert 0 < evaluation["brier"].value("dense").value < 2
-    assert evaluation.verdict("sparse").metrics["brier"].outcome in ("pass", "inconclusive", "fail")
+    assert evaluation.verdict("sparse").metrics["brier"].reason.startswith("dense is no better than chance")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def _sparsity(evaluation: Evaluation) -> Drawn:
         yield "sparsity", figure, "Sparsity by layer"
 
 
-def _shift(evaluation: Evaluation) -> Drawn:
+def _corruptions(evaluation: Evaluation) -> Drawn:
     names = [model.name for model in evaluation.models if corruption_errors(evaluation, model.name)]
     if names:
         height = corruption_table_height(max(len(corruption_errors(evaluation, name)) for name in names))
@@ -89,6 +89,9 @@ def _shift(evaluation: Evaluation) -> Drawn:
             lambda name, ax: plots.corruption_table(evaluation, name, ax), names, width=3.4, height=height
         )
         yield "corruptions", figure, "Error rates by corruption and severity"
+
+
+def _shift(evaluation: Evaluation) -> Drawn:
     quantities = [quantity for quantity in SHIFTED if shift_table(evaluation, quantity)]
     if quantities:
         figure = plots.panels(
@@ -107,6 +110,7 @@ _DRAWN: dict[str, Callable[[Evaluation], Drawn]] = {
     "differences": _differences,
     "calibration": _calibration,
     "sparsity": _sparsity,
+    "corruptions": _corruptions,
     "shifted images": _shift,
     "attacks": _attacks,
 }
