@@ -2,7 +2,6 @@
 
 import errno
 import io
-import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -10,6 +9,7 @@ from typing import NoReturn
 from typing_extensions import Buffer, override
 
 from sparsescope.cli.ending import BROKEN
+from sparsescope.cli.interruption import end_on_signals
 
 __all__ = ["run_as_process"]
 
@@ -35,7 +35,7 @@ def run_as_process(command: Callable[[], object]) -> NoReturn:
     SIGTERM ends it as Ctrl-C does. A reader that has closed standard output, such as `head`, changes nothing; where it
     cannot be written for another reason, such as a full disk, the code is not 0.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_on_signals()
     code: str | int | None = 0
     output = _tolerant_stdout()
     try:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from sparsescope.cli.interruption import go_on
 from sparsescope.printable import printable
 
 __all__ = ["duration", "progress_bar"]
@@ -14,15 +15,19 @@ LINE_EVERY = 30.0
 
 
 @contextlib.contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Callable[[float, float, str], None] | None]:
-    """Yield a callback (done, total, label), or None where `quiet`."""
-    if quiet:
-        yield None
-    elif sys.stderr.isatty():
-        with _bar() as callback:
-            yield callback
-    else:
-        yield _lines()
+def progress_bar(*, quiet: bool) -> Iterator[Callable[[float, float, str], None]]:
+    """Yield a callback (done, total, label), which raises KeyboardInterrupt where a signal asked for the end."""
+    with contextlib.nullcontext(_nothing) if quiet else _bar() if sys.stderr.isatty() else _lines() as shown:
+
+        def tell(done: float, total: float, label: str) -> None:
+            go_on()
+            shown(done, total, label)
+
+        yield tell
+
+
+def _nothing(done: float, total: float, label: str) -> None:
+    """Show no progress."""
 
 
 @contextlib.contextmanager
@@ -52,7 +57,8 @@ def _bar() -> Iterator[Callable[[float, float, str], None]]:
         yield tell
 
 
-def _lines() -> Callable[[float, float, str], None]:
+@contextlib.contextmanager
+def _lines() -> Iterator[Callable[[float, float, str], None]]:
     started = last = time.monotonic()
 
     def tell(done: float, total: float, label: str) -> None:
@@ -65,7 +71,7 @@ def _lines() -> Callable[[float, float, str], None]:
         sys.stderr.write(f"{done / total:4.0%}  {printable(label)}, about {duration(left)} left\n")
         sys.stderr.flush()
 
-    return tell
+    yield tell
 
 
 def duration(seconds: float) -> str:

@@ -39,6 +39,30 @@ def test_sigterm_ends_a_command_as_ctrl_c_does() -> None:
     assert told == "\nInterrupted. What has been measured is kept: the same command goes on from there.\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be sent SIGTERM")
+def test_a_signal_in_a_finalizer_ends_a_command_where_it_tells_its_progress() -> None:
+    body = """
+    from sparsescope.cli.progress import progress_bar
+    class Slow:
+        def __del__(self):
+            print("waiting", flush=True)
+            time.sleep(1)  # Python ignores what is raised here
+    with progress_bar(quiet=True) as progress:
+        Slow()
+        for step in range(100):
+            time.sleep(0.01)
+            progress(step, 100, "steps")
+    return 0
+"""
+    with start(body.strip()) as running:
+        assert running.stdout is not None
+        assert [running.stdout.readline(), running.stdout.readline()] == ["ready\n", "waiting\n"]
+        running.send_signal(signal.SIGTERM)
+        _, told = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert told.endswith("\nInterrupted. What has been measured is kept: the same command goes on from there.\n")
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_a_reader_that_has_gone_changes_nothing(code: int) -> None:
     reading, writing = os.pipe()
