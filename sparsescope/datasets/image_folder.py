@@ -142,7 +142,7 @@ class FolderImages(ImageSet):
     def fingerprint(self) -> str:
         """SHA-256 of names and content of the files, of the labels and of the resizing: the same on every machine."""
         labels = b"" if self.labels is None else self.labels.tobytes()
-        digest = hashlib.sha256(repr(self._resizing).encode() + labels)
+        digest = hashlib.sha256(self._resizing.key.encode() + labels)
         digest.update(b"grey" if self.shape[0] == 1 else b"")
         for name in self._files:
             content = hashlib.sha256((self._folder / name).read_bytes()).hexdigest()

@@ -8,7 +8,7 @@ from sparsescope.benchmark import Benchmark, ImageSet, OodGroup, ProbeSet
 from sparsescope.datasets import FAR, SOURCES
 from sparsescope.datasets.probes import CHANNELS, EMBEDDED
 from sparsescope.datasets.probes.open import open_probe
-from sparsescope.datasets.resizing import Resizing
+from sparsescope.datasets.resizing import Interpolation, Resizing
 from sparsescope.datasets.source import Shape, Source
 from sparsescope.errors import DataError, OptionError
 
@@ -55,6 +55,7 @@ def open_benchmark(
     probe: str | None = None,
     resize: int | None = None,
     crop: int | None = None,
+    interpolation: Interpolation = "bilinear",
     grey: bool = False,
 ) -> Benchmark:
     """Return the benchmark of a data SPEC.
@@ -69,6 +70,7 @@ def open_benchmark(
             the embedded scenes, in the shape of the test images.
         resize: pixels of the shorter side after resizing, for every set; None leaves the sizes.
         crop: side of the centre crop, pixels, for every set; None leaves the sizes.
+        interpolation: of the resize: `bilinear`, `bicubic` or `nearest`, with antialiasing.
         grey: whether image files are read in one channel instead of three; arrays keep the channels they have.
 
     Raises:
@@ -82,7 +84,7 @@ def open_benchmark(
         >>> len(benchmark.test), list(benchmark.ood)
         (800, ['uniform_noise'])
     """
-    resizing = Resizing(resize, crop, grey)
+    resizing = Resizing(resize, crop, grey, interpolation)
     source = _open_source(data, resizing)
     training = _open_source(train, resizing) if train is not None else None
     if training is not None:

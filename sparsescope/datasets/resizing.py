@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,33 +16,46 @@ from sparsescope.benchmark import ImageSet
 from sparsescope.errors import DataError, OptionError
 from sparsescope.values import is_whole
 
-__all__ = ["ResizedImages", "Resizing", "resized"]
+__all__ = ["Interpolation", "ResizedImages", "Resizing", "resized"]
 
+Interpolation = Literal["bilinear", "bicubic", "nearest"]
 Picture = TypeVar("Picture", Tensor, Image)
 
 
 @dataclass(frozen=True)
 class Resizing:
-    """Bilinear resize with antialiasing, then a centre crop; either may be left out.
+    """Resize with antialiasing, then a centre crop; either may be left out.
 
     Args:
         resize: pixels of the shorter side; the longer side keeps the aspect ratio, rounded down.
         crop: height and width of the centre crop, pixels. Unlike torchvision, an image smaller than the crop is an
             error: black borders are no part of any test set.
+        interpolation: of the resize.
         grey: whether image files, which can be read either way, are read in one channel instead of three.
 
     Raises:
-        OptionError: a size below 1.
+        OptionError: a size below 1, or another interpolation.
     """
 
     resize: int | None = None
     crop: int | None = None
     grey: bool = field(default=False, repr=False)
+    interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
         for option, size in (("--resize", self.resize), ("--crop", self.crop)):
             if size is not None and not (is_whole(size) and size >= 1):
                 raise OptionError(f"Expected {option} to be at least 1 pixel, a whole number, but got {size!r}.")
+
+        if self.interpolation not in get_args(Interpolation):
+            known = ", ".join(get_args(Interpolation))
+            raise OptionError(f"Expected an interpolation of {known}, but got {self.interpolation!r}.")
+
+    @property
+    def key(self) -> str:
+        """What identifies it in a fingerprint; images that are resized bilinearly keep those of earlier versions."""
+        own = f", interpolation={self.interpolation!r}" if self.interpolation != "bilinear" else ""
+        return f"Resizing(resize={self.resize}, crop={self.crop}{own})"
 
     def __bool__(self) -> bool:
         return self.resize is not None or self.crop is not None
@@ -66,7 +79,7 @@ class Resizing:
         import torchvision.transforms.functional as F  # heavy, and most image sets need no resizing
 
         if self.resize is not None:
-            picture = F.resize(picture, [self.resize], F.InterpolationMode.BILINEAR, antialias=True)
+            picture = F.resize(picture, [self.resize], F.InterpolationMode(self.interpolation), antialias=True)
         if self.crop is not None:
             picture = F.center_crop(picture, [self.crop, self.crop])
         return picture
@@ -92,7 +105,7 @@ class ResizedImages(ImageSet):
     @override
     @cached_property
     def fingerprint(self) -> str:
-        return hashlib.sha256(f"{self._images.fingerprint} {self._resizing}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._images.fingerprint} {self._resizing.key}".encode()).hexdigest()
 
 
 def resized(images: ImageSet, resizing: Resizing) -> ImageSet:

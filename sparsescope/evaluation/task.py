@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 from sparsescope.architectures import Published, record_of
 from sparsescope.benchmark import Benchmark, ImageSet
@@ -11,6 +11,7 @@ from sparsescope.checkpoints import stored_size, stored_task
 from sparsescope.classifier import Classifier
 from sparsescope.corruptions.stored import open_corrupted
 from sparsescope.datasets import ClassesBy, open_benchmark, open_images, open_probe, runs_user_code, usual_recipe
+from sparsescope.datasets.resizing import Interpolation
 from sparsescope.errors import ArtefactError, DataError, OptionError
 from sparsescope.evaluation.classes import match_classes
 from sparsescope.evaluation.models import Model, ModelOptions, open_models
@@ -34,6 +35,7 @@ class DataOptions:
         resize: pixels of the shorter side after resizing.
         crop: side of the centre crop in pixels.
         classes: how outputs belong to labels, see `match_classes`.
+        interpolation: of the resize.
     """
 
     ood: Sequence[str] = ()
@@ -43,6 +45,7 @@ class DataOptions:
     resize: int | None = None
     crop: int | None = None
     classes: ClassesBy = "name"
+    interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
         """How classes are matched is one of two words."""
@@ -153,11 +156,12 @@ def _sized_as_published(
     if usual_recipe(data) != "imagenet" or stated == usual:
         return options
     resize, crop, interpolation = stated
+    how = "bilinear" if interpolation not in get_args(Interpolation) else interpolation
+    other = "" if how == interpolation else f", with {how} interpolation where it states {interpolation}"
     classifier.warnings += (
-        f"images are resized to {resize} px and cropped to {crop} px, as {record.name} states"
-        + ("" if interpolation == "bilinear" else f"; with bilinear interpolation, where it states {interpolation}"),
+        f"images are resized to {resize} px ({how}) and cropped to {crop} px, as {record.name} states{other}",
     )
-    return replace(asked, resize=resize, crop=crop)
+    return replace(asked, resize=resize, crop=crop, interpolation=cast(Interpolation, how))
 
 
 def _record(classifier: Classifier) -> Published | None:
@@ -238,6 +242,7 @@ def open_data(
             probe=asked.probe,
             resize=asked.resize,
             crop=asked.crop,
+            interpolation=asked.interpolation,
             grey=_takes_grey(classifier),
         )
     elif not isinstance(data, Benchmark):

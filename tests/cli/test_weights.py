@@ -100,15 +100,20 @@ def test_photographs_are_sized_as_the_publisher_states(tmp_path: Path) -> None:
     record = timm.get_pretrained_cfg(spec.partition(":")[2])
     assert (record.input_size[-1], record.crop_pct, record.interpolation) == (224, 0.875, "bicubic")
     (tmp_path / "pictures" / "n01440764").mkdir(parents=True)
-    Image.new("RGB", (300, 280)).save(tmp_path / "pictures" / "n01440764" / "1.png")
+    picture = tmp_path / "pictures" / "n01440764" / "1.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (14, 15, 3), dtype=np.uint8).repeat(20, 0).repeat(20, 1)
+    Image.fromarray(pixels).save(picture)
     torch.save(resolve(spec).build().state_dict(), tmp_path / "net.pt")
     data, options = f"imagenet:{tmp_path / 'pictures'}", ModelOptions(spec)
     task = open_task(tmp_path / "net.pt", data=data, models=options)
     assert task.benchmark.test.shape == (3, 224, 224)
     assert task.dense.warnings == (
-        f"images are resized to 256 px and cropped to 224 px, as timm's pretrained_cfg of {spec[5:]} states; with "
-        "bilinear interpolation, where it states bicubic",
+        f"images are resized to 256 px (bicubic) and cropped to 224 px, as timm's pretrained_cfg of {spec[5:]} states",
     )
+    transform = timm.data.create_transform(**timm.data.resolve_data_config(record.to_dict()), normalize=False)
+    with Image.open(picture) as opened:
+        shown = transform(opened)
+    assert (task.benchmark.test.read([0])[0] * 255).round().to(torch.uint8).equal(shown)
     small = open_task(tmp_path / "net.pt", data=data, models=options, images=DataOptions(resize=200, crop=192))
     assert (
         len(small.dense.warnings) == 1
