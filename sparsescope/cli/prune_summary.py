@@ -12,8 +12,6 @@ __all__ = ["label", "summary"]
 
 def label(progress: Any) -> Any:
     """Show the progress of the running training; rounds and dense network come one after the other."""
-    if progress is None:
-        return None
     return lambda run, fraction, line: progress(fraction, 1.0, f"{run}: {line}")
 
 

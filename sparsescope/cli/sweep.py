@@ -107,7 +107,7 @@ def _run(recipe: "SweepRecipe", out: Path, resources: "Resources", quiet: bool) 
     asked = {f"evaluation.{name}": getattr(recipe.evaluation, name) for name in SETS if name != "train"}
     warn_of_unread(asked, recipe.evaluation.settings(), lambda: benchmark)
     with progress_bar(quiet=quiet) as progress:
-        account = Account(recipe, benchmark, progress) if progress is not None else None
+        account = Account(recipe, benchmark, progress)
         outcome = run_sweep(recipe, out, resources, told=account, benchmark=benchmark)
     for failure in outcome.failures:
         name = object_name(failure.method)

@@ -273,3 +273,21 @@ def test_the_dense_network_is_not_replaced(folder: Path) -> None:
         assert result.exit_code == 2
         assert f"{option} is a.pt, which is read and would be replaced. Choose another place." in result.stderr
     assert (folder / "a.pt").read_bytes() == before
+
+
+def test_how_classes_are_matched_says_nothing_of_a_network_that_is_trained_here(folder: Path) -> None:
+    common = [
+        "prune",
+        "random",
+        "--arch",
+        "digits_cnn_small",
+        *COMMON,
+        "--sparsity",
+        "0.5",
+        "--no-train",
+        "--out",
+        "t.pt",
+    ]
+    asked = run(*common, "--classes", "number")
+    assert asked.exit_code == 0 and "--classes has no effect" in asked.stderr
+    assert "--classes" not in run(*common).stderr

@@ -4,23 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from tiny_task import write_images
 
 from sparsescope.datasets import open_images
 from sparsescope.sweeps import SweepRecipe, Workshop
 from sparsescope.training import Recipe
 
 RECIPE = Recipe(epochs=3, batch_size=16, learning_rate=0.05, rewind_epoch=1)
-
-
-def write_images(path: Path, n: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % 3
-    images = rng.integers(0, 120, (n, 12, 12), dtype=np.uint8)
-    for row, label in enumerate(labels):
-        images[row, 4 * label : 4 * label + 4] += 110
-    np.savez(path, images=images, labels=labels)
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from sparsescope.curvature.linearity import signs_like
 from sparsescope.evaluation.checks.base import Check, Doubt, Finding, Shown
 from sparsescope.metrics.base import Differentiates
-from sparsescope.randomness import generator, rademacher
+from sparsescope.randomness import generator
 
 __all__ = ["TrueGradients"]
 
@@ -74,13 +75,13 @@ def _slopes(shown: Shown, needed: list[Differentiates]) -> _Slopes:
 
         with torch.enable_grad():
             now = logits()
-            gradients = torch.autograd.grad(now, [pixels, *weights], _signs(now), allow_unused=True)
+            gradients = torch.autograd.grad(now, [pixels, *weights], signs_like(now), allow_unused=True)
         visible = _VISIBLE * float(now.detach().abs().sum())
         moved: dict[Differentiates, slice] = {"images": slice(0, 1), "weights": slice(1, None)}
         found: _Slopes = {}
         for kind in needed:
             tensors, own = [pixels, *weights][moved[kind]], gradients[moved[kind]]
-            directions = [_signs(each) * (1.0 if each is pixels else each.detach().abs()) for each in tensors]
+            directions = [signs_like(each) * (1.0 if each is pixels else each.detach().abs()) for each in tensors]
             told = sum(float((g * d).sum()) for g, d in zip(own, directions, strict=True) if g is not None)
             true = _slope(logits, tensors, directions, now.detach())
             if true is not None and max(abs(told), abs(true)) > visible:
@@ -98,15 +99,10 @@ def _slope(logits: Callable[[], Tensor], tensors: list[Tensor], directions: list
         for tensor, direction in zip(tensors, directions, strict=True):
             tensor.add_(direction, alpha=step)
         try:
-            return float(((logits() - now) * _signs(now)).sum())
+            return float(((logits() - now) * signs_like(now)).sum())
         finally:
             for tensor, direction in zip(tensors, directions, strict=True):
                 tensor.sub_(direction, alpha=step)
 
     ahead, behind = change(_STEP) / _STEP, -change(-_STEP) / _STEP
     return (ahead + behind) / 2 if abs(ahead - behind) <= _CONSISTENT * max(abs(ahead), abs(behind)) else None
-
-
-def _signs(like: Tensor) -> Tensor:
-    signs = rademacher(generator(0, "checks/directions", like.ndim), like.numel())
-    return torch.from_numpy(signs).reshape(like.shape).to(like)
