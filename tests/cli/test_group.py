@@ -103,14 +103,14 @@ def test_wrong_usage_is_two(arguments: list[str]) -> None:
 
 def test_a_traceback_is_shown_to_those_who_ask_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise RuntimeError("boom")
+        raise RuntimeError("boom\x1b[2J")
 
     monkeypatch.setattr(module, "run", fail)
     monkeypatch.setenv(DEBUG, "")
     arguments = ["evaluate", "a.pt", "b.pt", "--data", "digits", "--out", str(tmp_path)]
     quiet = CliRunner().invoke(sparsescope, arguments)
-    assert quiet.stderr.startswith("Error: evaluate failed: RuntimeError: boom (test_group.py, line ")
+    assert quiet.stderr.startswith("Error: evaluate failed: RuntimeError: boom\\x1b[2J (test_group.py, line ")
     assert len(quiet.stderr.splitlines()) == 1
     told = CliRunner().invoke(sparsescope, [*arguments, "--debug"])
-    assert "Traceback (most recent call last)" in told.stderr
+    assert "Traceback (most recent call last)" in told.stderr and "\x1b" not in told.stderr
     assert told.exit_code == quiet.exit_code == 3
