@@ -20,6 +20,7 @@ from sparsescope.mask import (
     removable_weights,
     standardization_notes,
 )
+from sparsescope.memory import keep_freed_memory
 from sparsescope.modules import bare, differentiable, refuse_without_values, uncompiled
 from sparsescope.outputs import FORMS
 from sparsescope.outputs.reading import OutputReader, described
@@ -210,7 +211,9 @@ class Classifier:
 
         Restores the training mode of every submodule, `requires_grad` and `grad` of every parameter, the device, and
         the tensors that the forward pass itself changes: buffers, and parameters where it is known to change them.
+        From then on the process keeps freed memory, as `keep_freed_memory` says.
         """
+        keep_freed_memory()
         module, home = self.module, self.device
         before = Snapshot(module, parameters=self.changes_itself)
         modes = {child: child.training for child in module.modules()}
