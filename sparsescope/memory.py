@@ -29,4 +29,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return min(mallopt(parameter, value) for parameter, value in _KEPT.items()) == 1
+    taken = [bool(mallopt(parameter, value)) for parameter, value in _KEPT.items()]
+    return all(taken)

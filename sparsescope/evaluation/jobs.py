@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sparsescope.errors import NotEvaluated, NotFiniteError
 from sparsescope.evaluation.broken import costs
 from sparsescope.evaluation.plan import Shard
 from sparsescope.measurements.base import Measurement
+from sparsescope.prepacked import PrepackedNetwork
 from sparsescope.units import Arrays
 
 __all__ = ["Answer", "Begun", "Job", "Setting", "one_blas_thread", "perform"]
@@ -21,13 +22,17 @@ __all__ = ["Answer", "Begun", "Job", "Setting", "one_blas_thread", "perform"]
 
 @dataclass(frozen=True)
 class Setting:
-    """What every job needs: the models, named uniquely, the data, and how to run."""
+    """What every job needs: the models, named uniquely, the data, and how to run.
+
+    `networks`: by the models' names, what answers forward-only work in their place.
+    """
 
     classifiers: Sequence[Classifier]
     benchmark: Benchmark
     seed: int
     batch_size: int
     device: str
+    networks: Mapping[str, PrepackedNetwork] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +89,8 @@ def perform(job: Job, setting: Setting) -> Answer:
     for model in job.models:
         classifier = classifiers[model]
         before = (classifier.passes.forward, classifier.passes.backward)
-        with costs(model, reasons, refusing=True):
+        network = setting.networks.get(model) if job.measurement.forward_only else None
+        with costs(model, reasons, refusing=True), classifier.answering(network):
             results[model] = _measured(job, classifier, shown, setting.batch_size)
         total.forward += classifier.passes.forward - before[0]
         total.backward += classifier.passes.backward - before[1]

@@ -38,6 +38,10 @@ class Measurement(abc.ABC):
     common: ClassVar[frozenset[str]] = frozenset()
     """Names of arrays that are of the model as a whole, not per unit; only an indivisible measurement may have any."""
 
+    forward_only: ClassVar[bool] = False
+    """True where `measure` asks for nothing but logits, without gradients: a prepacked network may then answer in the
+    model's place (see `evaluation.forward_only`)."""
+
     @property
     @abc.abstractmethod
     def population(self) -> str:
