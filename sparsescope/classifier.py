@@ -23,6 +23,7 @@ from sparsescope.mask import (
 from sparsescope.modules import bare, differentiable, refuse_without_values, uncompiled
 from sparsescope.outputs import FORMS
 from sparsescope.outputs.reading import OutputReader, described
+from sparsescope.passes import Passes
 from sparsescope.snapshot import Snapshot
 from sparsescope.sources import known_as
 from sparsescope.userfiles import file_digests, without_place
@@ -31,14 +32,6 @@ from sparsescope.values import is_number, is_whole, per_channel
 __all__ = ["Classifier", "Origin", "Passes"]
 
 Found = TypeVar("Found")
-
-
-@dataclass
-class Passes:
-    """How many images went forward and backward through a classifier."""
-
-    forward: int = 0
-    backward: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +76,8 @@ class Classifier:
         classes: names of all outputs of `module`, in their order; empty where unknown.
         changes_itself: whether the forward pass changes parameters, so that `prepared` keeps copies of them; found out
             by `evaluation.checks`.
+        facts: what has been found out about the network as it is now, for the time of an evaluation; None, as it is
+            outside of one: nothing is kept. See `curvature.facts`.
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
@@ -110,6 +105,7 @@ class Classifier:
     outputs: tuple[int, ...] | None = None
     classes: tuple[str, ...] = ()
     changes_itself: bool = False
+    facts: dict[str, bool | str] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
@@ -182,6 +178,7 @@ class Classifier:
         mean = torch.as_tensor(self.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         std = torch.as_tensor(self.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         self.passes.forward += len(images)
+        self.passes.tracked += len(images) if torch.is_grad_enabled() else 0
         with uncompiled(), differentiable(len(images)):
             return look(self.module, (images - mean) / std)
 

@@ -2,18 +2,19 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier, Passes
+from sparsescope.classifier import Classifier
 from sparsescope.errors import NotEvaluated, NotFiniteError
 from sparsescope.evaluation.broken import costs
 from sparsescope.evaluation.plan import Shard
 from sparsescope.measurements.base import Measurement
+from sparsescope.passes import Passes
 from sparsescope.units import Arrays
 
 __all__ = ["Answer", "Begun", "Job", "Setting", "one_blas_thread", "perform"]
@@ -51,11 +52,11 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A job's result: per model its arrays, or the reason why it could not be measured; and the passes it took."""
+    """A job's result: per model its arrays, or the reason why it could not be measured, and the passes it took."""
 
     job: Job
     results: dict[str, Arrays | str]
-    passes: Passes
+    passes: dict[str, Passes] = field(default_factory=dict)
 
 
 Begun = Callable[[Job], None]
@@ -78,17 +79,16 @@ def perform(job: Job, setting: Setting) -> Answer:
     with costs("all", reasons, refusing=True):
         shown = job.measurement.prepare(setting.benchmark, job.shard.ids, setting.seed)
     if reasons:
-        return Answer(job, dict.fromkeys(job.models, reasons["all"]), Passes())
+        return Answer(job, dict.fromkeys(job.models, reasons["all"]))
     classifiers = {classifier.name: classifier for classifier in setting.classifiers}
-    total = Passes()
+    passes: dict[str, Passes] = {}
     for model in job.models:
         classifier = classifiers[model]
-        before = (classifier.passes.forward, classifier.passes.backward)
+        before = replace(classifier.passes)
         with costs(model, reasons, refusing=True):
             results[model] = _measured(job, classifier, shown, setting.batch_size)
-        total.forward += classifier.passes.forward - before[0]
-        total.backward += classifier.passes.backward - before[1]
-    return Answer(job, {**results, **reasons}, total)
+        passes[model] = classifier.passes - before
+    return Answer(job, {**results, **reasons}, passes)
 
 
 def _measured(job: Job, classifier: Classifier, shown: object, batch_size: int) -> Arrays:

@@ -24,6 +24,7 @@ from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.evaluation.task import DataOptions, Task, open_task
 from sparsescope.metrics.base import Metric
+from sparsescope.passes import Passes
 from sparsescope.results import Cost, Evaluation, MetricResult, Pair, Pairs, Verdict
 from sparsescope.results.radar import normalise
 from sparsescope.verdict import decide
@@ -175,6 +176,7 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     check_results(task, results, noticed)
     identical = [model.name for model in task.classifiers[1:] if model.is_same_function(task.dense)]
     judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
+    passes = Passes.total(results.passes.values())
     return Evaluation(
         version=sparsescope.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -190,9 +192,10 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         radar=normalise(judged.metrics, pairs),
         cost=Cost(
             seconds=time.perf_counter() - started,
-            forward_passes=results.passes.forward,
-            backward_passes=results.passes.backward,
+            forward_passes=round(passes.forward),
+            backward_passes=round(passes.backward),
             cached=results.cached,
+            forward_equivalents=results.cost,
         ),
     )
 
