@@ -1,9 +1,9 @@
 """A method's means over its pairs, in the form in which the rules that judge one pair judge them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
+from statistics import NormalDist, fmean
 
 from sparsescope.crossed import larger_designs
 from sparsescope.evaluation.assemble import Assembled
@@ -11,13 +11,10 @@ from sparsescope.evaluation.judged import Judged
 from sparsescope.evaluation.methods import Averaged, averaged
 from sparsescope.evaluation.trainings import Trainings
 from sparsescope.proportions import units_for_margin
-from sparsescope.results import Difference, MethodMetric, MetricResult, MetricValue, Pair, Pairs, Verdict
+from sparsescope.results import MEAN_DENSE, Difference, MethodMetric, MetricResult, MetricValue, Pair, Pairs, Verdict
 from sparsescope.verdict import POWER, absolute_margin, rounded_up
 
-__all__ = ["MEAN", "Means", "count"]
-
-MEAN = "mean dense"
-"""What stands for the dense models of all pairs."""
+__all__ = ["Means", "count"]
 
 
 @dataclass(frozen=True)
@@ -44,13 +41,13 @@ class Means:
             for judged, result in zip(assembled.judged, assembled.metrics, strict=True)
             if not _missing(result, pairs)
         }
-        metrics = tuple(_mean(name, result, pairs, found.get(result.name)) for result in assembled.metrics)
+        metrics = tuple(_mean(name, result, pairs, known, found.get(result.name)) for result in assembled.metrics)
         return cls(name, metrics, found, confidence)
 
     @property
     def pair(self) -> Pair:
         """The names under which the means are compared."""
-        return Pair(dense=MEAN, candidate=self.name)
+        return Pair(dense=MEAN_DENSE, candidate=self.name)
 
     @property
     def advice(self) -> dict[str, str]:
@@ -72,6 +69,8 @@ class Means:
 def _missing(result: MetricResult, pairs: Pairs) -> str:
     """Return why a metric is not evaluated of all pairs; empty where it is."""
     missing = {model: entry for model, entry in result.values.items() if entry.status != "measured"}
+    if len(reasons := {entry.reason or "" for entry in missing.values()}) == 1 and len(missing) == len(pairs.models):
+        return reasons.pop()
     of_model = [f"{model}: {entry.reason}" for model, entry in missing.items()]
     undefined = [pair.candidate for pair in pairs if result.differences[pair.candidate].value is None]
     return "; ".join(of_model) or (f"the difference of {', '.join(undefined)} is not defined" if undefined else "")
@@ -88,20 +87,20 @@ def _averaged(judged: Judged, result: MetricResult, known: Trainings, confidence
     )
 
 
-def _mean(name: str, result: MetricResult, pairs: Pairs, found: Averaged | None) -> MetricResult:
-    """Return the means over pairs as if they were of one pair, so that the verdict's own rules judge them."""
-    models = {MEAN: [pair.dense for pair in pairs], name: [pair.candidate for pair in pairs]}
+def _mean(name: str, result: MetricResult, pairs: Pairs, known: Trainings, found: Averaged | None) -> MetricResult:
+    """Return the means over trainings as if they were of one pair, so that the verdict's own rules judge them."""
+    sides: dict[str, Callable[[Pair], str]] = {MEAN_DENSE: lambda pair: pair.dense, name: lambda pair: pair.candidate}
     if found is None:
         missing = MetricValue(status="not evaluated", reason=_missing(result, pairs))
-        values, difference = dict.fromkeys(models, missing), Difference()
+        values, difference = dict.fromkeys(sides, missing), Difference()
     else:
         values = {
             side: MetricValue(
                 status="measured",
-                value=math.fsum(result.values[model].value or 0.0 for model in which) / len(which),
-                n=result.values[which[0]].n,
+                value=fmean(fmean(result.values[of(pair)].value or 0.0 for pair in group) for group in known.groups),
+                n=result.values[of(pairs.pairs[0])].n,
             )
-            for side, which in models.items()
+            for side, of in sides.items()
         }
         why = {pair.candidate: result.differences[pair.candidate].undecided for pair in pairs}
         difference = Difference(
@@ -121,7 +120,7 @@ def _entry(mean: MetricResult, name: str, found: Averaged | None, verdict: Verdi
     return MethodMetric(
         outcome=judged.outcome if judged else None,
         reason=judged.reason if judged else mean.values[name].reason,
-        dense=mean.values[MEAN].value,
+        dense=mean.values[MEAN_DENSE].value,
         candidate=mean.values[name].value,
         value=difference.value,
         estimate=difference.estimate,
@@ -149,7 +148,9 @@ def _advice(mean: MetricResult, found: Averaged, pair: Pair, confidence: float) 
     if pairs == parts.pairs:
         return f"{here}, enough if there were no difference: this one is close to the margin"
     more = [] if pairs is None else [f"about {pairs} trainings on these images"]
-    more += [] if times is None else [f"n = {rounded_up(times * (mean.values[MEAN].n or 0)):,} with these trainings"]
+    more += (
+        [] if times is None else [f"n = {rounded_up(times * (mean.values[MEAN_DENSE].n or 0)):,} with these trainings"]
+    )
     return f"{here}; {' or '.join(more) or 'more of both'} would do if there were no difference"
 
 

@@ -70,6 +70,9 @@ def averaged(
         confidence: level of the intervals.
     """
     value, centre, interval, components = _mean(metric, trainings, confidence, metric.share_of)
+    lowest, highest = metric.bounds
+    if interval is not None and lowest is not None and highest is not None:
+        interval = max(interval[0], lowest - highest), min(interval[1], highest - lowest)
     if margin_kind == "absolute":
         return Averaged(value, centre, interval, components)
     share = margin if metric.higher_is_better else -margin

@@ -17,7 +17,7 @@ agreement   whether the parts of an evaluation belong together
 from sparsescope.results.base import Interval, plain
 from sparsescope.results.details import Details, ScaleFree
 from sparsescope.results.evaluation import SCHEMA, Evaluation, json_schema
-from sparsescope.results.methods import Method, MethodMetric
+from sparsescope.results.methods import MEAN_DENSE, Method, MethodMetric
 from sparsescope.results.metric import Difference, MetricResult, MetricValue
 from sparsescope.results.pairs import Pair, Pairs
 from sparsescope.results.records import (
@@ -40,6 +40,7 @@ from sparsescope.results.sweep import SWEEP_SCHEMA, Sweep, SweepPoint, Trained
 
 __all__ = [
     "DIMENSIONS",
+    "MEAN_DENSE",
     "SCHEMA",
     "SWEEP_SCHEMA",
     "BenchmarkInfo",

@@ -85,10 +85,15 @@ class Evaluation(Record):
 
     def verdict(self, candidate: str) -> Verdict:
         """Return the verdict of one candidate, or of a method, by its name."""
-        known = {**self.verdicts, **{name: method.verdict for name, method in self.methods.items()}}
+        known = {**self.verdicts, **self.deciding}
         if candidate not in known:
             raise OptionError(f"Expected one of {list(known)}, but got {candidate!r}.")
         return known[candidate]
+
+    @property
+    def deciding(self) -> dict[str, Verdict]:
+        """The verdicts that a gate follows: on the method, where one is judged, else on every candidate."""
+        return {name: method.verdict for name, method in self.methods.items()} or self.verdicts
 
     def details(self, kind: type[D]) -> dict[str, D]:
         """Return the details of the metric of `kind`, by model, dense first; empty where it was not measured."""

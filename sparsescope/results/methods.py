@@ -7,8 +7,10 @@ from pydantic import Field, model_validator
 from sparsescope.results.base import Count, Finite, OptionalFloat, OptionalInterval, Record
 from sparsescope.results.records import Outcome, Verdict
 
-__all__ = ["Method", "MethodMetric"]
+__all__ = ["MEAN_DENSE", "Method", "MethodMetric"]
 
+MEAN_DENSE = "mean dense"
+"""What stands for the dense models of all pairs where a method is shown as one pair."""
 Variance = Annotated[Finite, Field(ge=0)]
 
 
