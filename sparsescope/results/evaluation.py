@@ -79,6 +79,10 @@ class Evaluation(Record):
         """The candidates, in the order given."""
         return tuple(model for model in self.models if model.role == "candidate")
 
+    def sha256(self, model: str) -> str | None:
+        """Return the digest of a model's file, by its name; None where it has none."""
+        return next((each.sha256 for each in self.models if each.name == model), None)
+
     def pair(self, candidate: str) -> Pair:
         """Return what a candidate is compared with, by its name."""
         return Pairs(tuple(model.name for model in self.models), self.pairs).of(candidate)
