@@ -27,8 +27,9 @@ __all__ = ["benchmark_info", "metric_results", "model_infos"]
 
 @dataclass(frozen=True)
 class Assembled:
-    """The results of all metrics, and what they warn of, by the models' names."""
+    """What is estimated of all metrics, their results, and what they warn of, by the models' names."""
 
+    judged: tuple[Judged, ...]
     metrics: tuple[MetricResult, ...]
     warnings: Mapping[str, tuple[str, ...]]
 
@@ -49,10 +50,10 @@ def metric_results(
     found = [units_of(metric, plan, results, pairs, benchmark) for metric in settings.metrics]
     units, missing = [rows for rows, _ in found], [reasons for _, reasons in found]
     replicates = bootstrap(list(zip(settings.metrics, units, strict=True)), settings.replicates, seed, missing)
-    judged = [
+    judged = tuple(
         Judged.of(metric, settings.confidence, rows, draws, reasons)
         for metric, rows, draws, reasons in zip(settings.metrics, units, replicates, missing, strict=True)
-    ]
+    )
     metrics = tuple(each.result(settings, pairs, identical) for each in judged)
     warnings = {
         name: tuple(
@@ -63,7 +64,7 @@ def metric_results(
         )
         for name in pairs.models
     }
-    return Assembled(metrics, warnings)
+    return Assembled(judged, metrics, warnings)
 
 
 def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
