@@ -20,10 +20,12 @@ from sparsescope.mask import (
     removable_weights,
     standardization_notes,
 )
+from sparsescope.memory import keep_freed_memory
 from sparsescope.modules import bare, differentiable, refuse_without_values, uncompiled
 from sparsescope.outputs import FORMS
 from sparsescope.outputs.reading import OutputReader, described
 from sparsescope.passes import Passes
+from sparsescope.prepacked import PrepackedNetwork
 from sparsescope.snapshot import Snapshot
 from sparsescope.sources import known_as
 from sparsescope.userfiles import file_digests, without_place
@@ -106,6 +108,7 @@ class Classifier:
     classes: tuple[str, ...] = ()
     changes_itself: bool = False
     facts: dict[str, bool | str] | None = None
+    _answering: PrepackedNetwork | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
@@ -164,8 +167,25 @@ class Classifier:
 
     def values(self, images: Tensor) -> Tensor:
         """Return what the network says of images (N, C, H, W), before logits are read from it: (N, ...)."""
-        output: object = self.looked_at(images, lambda module, inputs: module(inputs))
-        return self.reader.values(output, len(images))
+        return self.looked_at(images, self._values)
+
+    def _values(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        """Return the values that are read of the output for normalised inputs: of the network, or what answers for it.
+
+        Only where no gradient is asked for.
+        """
+        network = None if torch.is_grad_enabled() else self._answering
+        values = None if network is None else network(inputs)
+        return self.reader.values(module(inputs), len(inputs)) if values is None else values
+
+    @contextlib.contextmanager
+    def answering(self, network: PrepackedNetwork | None) -> Iterator[None]:
+        """Let a prepacked network answer in the network's place where no gradient is asked for; None: nothing does."""
+        before, self._answering = self._answering, network
+        try:
+            yield
+        finally:
+            self._answering = before
 
     def looked_at(self, images: Tensor, look: Callable[[nn.Module, Tensor], Found]) -> Found:
         """Return what `look` makes of the network and of images (N, C, H, W) as it takes them; counts N passes."""
@@ -207,7 +227,9 @@ class Classifier:
 
         Restores the training mode of every submodule, `requires_grad` and `grad` of every parameter, the device, and
         the tensors that the forward pass itself changes: buffers, and parameters where it is known to change them.
+        From then on the process keeps freed memory, as `keep_freed_memory` says.
         """
+        keep_freed_memory()
         module, home = self.module, self.device
         before = Snapshot(module, parameters=self.changes_itself)
         modes = {child: child.training for child in module.modules()}

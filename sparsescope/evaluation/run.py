@@ -13,9 +13,10 @@ from sparsescope.datasets import ClassesBy
 from sparsescope.devices import pick_device
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
-from sparsescope.evaluation.checks import check_results, check_task
+from sparsescope.evaluation.checks import check_results, check_task, images_to_show
 from sparsescope.evaluation.execution import Execution, environment, pick_batch_size
 from sparsescope.evaluation.executor import open_executor
+from sparsescope.evaluation.forward_only import prepacked_networks
 from sparsescope.evaluation.gather import shared
 from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.judged import options_of
@@ -174,6 +175,8 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     plan = make_plan(settings.metrics, task.benchmark, settings.seed, pairs)
     for classifier in task.classifiers:
         plan.check(classifier)
+    networks = prepacked_networks(task.classifiers, plan.tasks, images_to_show(task.benchmark.test), device)
+    setting = replace(setting, networks=networks)
     executor = open_executor(setting, execution.workers)
     results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
     shared(results, pairs)

@@ -41,6 +41,9 @@ class Measurement(abc.ABC):
 
     facts: ClassVar[tuple[str, ...]] = ()
     """What it asks of a model beside its units, by names of `curvature.FACTS`: found out once for each model."""
+    forward_only: ClassVar[bool] = False
+    """True where `measure` asks for nothing but logits, without gradients: a prepacked network may then answer in the
+    model's place (see `evaluation.forward_only`)."""
 
     @property
     @abc.abstractmethod
