@@ -3,14 +3,14 @@
 import contextlib
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from sparsescope.errors import InputError, OptionError
+from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.identity import Fingerprint, Identity
 from sparsescope.mask import (
     Mask,
@@ -20,15 +20,19 @@ from sparsescope.mask import (
     removable_weights,
     standardization_notes,
 )
-from sparsescope.modules import bare, differentiable, refuse_without_values, uncompiled
+from sparsescope.modules import RuntimeModule, bare, differentiable, refuse_without_values, uncompiled
 from sparsescope.outputs import FORMS
 from sparsescope.outputs.reading import OutputReader, described
+from sparsescope.preprocessing import Preprocessing
 from sparsescope.snapshot import Snapshot
 from sparsescope.sources import known_as
 from sparsescope.userfiles import file_digests, without_place
 from sparsescope.values import is_number, is_whole, per_channel
 
-__all__ = ["Classifier", "Origin", "Passes"]
+__all__ = ["Capability", "Classifier", "Origin", "Passes"]
+
+Capability = Literal["gradients", "second derivatives", "activations"]
+"""What can be done with a network beside asking for its answers; without gradients there are no second derivatives."""
 
 Found = TypeVar("Found")
 
@@ -51,6 +55,8 @@ class Origin:
         architecture: its specification.
         guessed: whether the architecture is known by nothing but the names and shapes of the weights.
         normalization: what mean and std come from, in words.
+        stated: how the publisher of the weights prepares images, where that is known.
+        publisher: who states it, in words.
     """
 
     path: str | None = None
@@ -58,6 +64,8 @@ class Origin:
     architecture: str | None = None
     guessed: bool = False
     normalization: str | None = None
+    stated: Preprocessing | None = None
+    publisher: str | None = None
 
 
 @dataclass
@@ -83,6 +91,8 @@ class Classifier:
         classes: names of all outputs of `module`, in their order; empty where unknown.
         changes_itself: whether the forward pass changes parameters, so that `prepared` keeps copies of them; found out
             by `evaluation.checks`.
+        lacks: what cannot be done with the network, and why, in words that follow "not evaluated:".
+        counted: its sparsity, where its weights are no parameters of `module`, as those that another runtime has.
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
@@ -110,6 +120,8 @@ class Classifier:
     outputs: tuple[int, ...] | None = None
     classes: tuple[str, ...] = ()
     changes_itself: bool = False
+    lacks: Mapping[Capability, str] = field(default_factory=dict)
+    counted: Sparsity | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
@@ -160,7 +172,13 @@ class Classifier:
     @property
     def sparsity(self) -> Sparsity:
         """Sparsity accounting under the mask."""
-        return account(self.module, self.mask)
+        return account(self.module, self.mask) if self.counted is None else self.counted
+
+    def require(self, *capabilities: Capability) -> None:
+        """Raise NotEvaluated, with the reason, where something that is needed cannot be done with the network."""
+        for capability in capabilities:
+            if (reason := self.lacks.get(capability)) is not None:
+                raise NotEvaluated(reason)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return logits (N, K) on the classifier's device; differentiable in images and weights."""
@@ -314,6 +332,8 @@ def _attributes(module: nn.Module) -> dict[str, object]:
     }
     if isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule):
         return {"code": module.code}
+    if isinstance(module, RuntimeModule):
+        return {"digest": module.digest}
     return held
 
 

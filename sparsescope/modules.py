@@ -15,10 +15,30 @@ from typing_extensions import override
 
 from sparsescope.errors import ArtefactError
 
-__all__ = ["CONVERTED", "bare", "differentiable", "measurable", "refuse_without_values", "uncompiled"]
+__all__ = ["CONVERTED", "RuntimeModule", "bare", "differentiable", "measurable", "refuse_without_values", "uncompiled"]
 
 _COMPILED = "_orig_mod"
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, torch.optim.swa_utils.AveragedModel)
+
+
+class RuntimeModule(nn.Module):
+    """A network that another runtime computes: it has no parameters, and its sessions stay in their process.
+
+    Args:
+        digest: what decides its answers: of its files, and the runtime's version.
+    """
+
+    def __init__(self, digest: str) -> None:
+        super().__init__()
+        self.digest = digest
+
+    @override
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: None if name == "_session" else value for name, value in vars(self).items()}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "RuntimeModule":
+        """Return itself: it holds nothing that could be changed."""
+        return self
 
 
 def bare(module: nn.Module) -> tuple[nn.Module, str]:

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparsescope.architectures import Preprocessing
 from sparsescope.checkpoints.folding import fill
 from sparsescope.checkpoints.layout import Artefact, open_artefact, readings
 from sparsescope.checkpoints.load import normalisation
@@ -17,6 +16,7 @@ from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings,
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError
 from sparsescope.mask import LayerSparsity, Mask, Sparsity
+from sparsescope.preprocessing import Preprocessing
 
 __all__ = ["Description", "describe"]
 

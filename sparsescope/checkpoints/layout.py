@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sparsescope.checkpoints.containers import find
 from sparsescope.checkpoints.folding import folded
+from sparsescope.checkpoints.kinds import kind_of
 from sparsescope.checkpoints.masks import applied, assigned, beside_weights, changed_warning, masked_parameter
 from sparsescope.checkpoints.names import Tensors, inner_names, plain_names
 from sparsescope.checkpoints.native import Details, parse_details
@@ -94,11 +95,13 @@ def open_artefact(path: str | Path, weights: str | None = None) -> Artefact:
 
 
 def open_details(path: str | Path) -> Details:
-    """Read what only a checkpoint of ours says; nothing of it where the file is another.
+    """Read what only a checkpoint of ours says; nothing of it where the artefact is another.
 
     Raises:
         ArtefactError: the file cannot be read.
     """
+    if kind_of(path) is not None:
+        return Details()
     value = read(Path(path)).value
     return parse_details(value, Path(path)) if _is_ours(value) else Details()
 

@@ -76,10 +76,6 @@ def read(path: Path) -> Content:
     members = _members(path)
     if members and all(name.endswith(".npy") for name in members):
         return _read_npz(path)
-    if any(name.endswith("/constants.pkl") for name in members):
-        raise ArtefactError(f"{path} is a TorchScript archive, which holds code. {_SAVE_WEIGHTS}")
-    if any(name.endswith("/archive_format") for name in members):
-        raise ArtefactError(f"{path} is a torch.export archive, which holds a program. {_SAVE_WEIGHTS}")
     return _read_torch(path, start)
 
 
@@ -206,6 +202,9 @@ def _torch_failure(path: Path, start: bytes, error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError):
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"Python objects ({found.group(1)})" if found else "more than plain tensors"
-        return f"{path} holds {what}, and was not loaded: unpickling them could run any code. {_SAVE_WEIGHTS}"
+        return (
+            f"{path} holds {what}, and was not loaded: unpickling them could run any code. {_SAVE_WEIGHTS} If it is a "
+            "whole network, and you trust whoever made it, give --trust-pickle."
+        )
     cause = str(error).partition("\n")[0].partition(". ")[0]
     return f"{path} is a damaged or truncated torch file ({cause or type(error).__name__}). Save or copy it again."

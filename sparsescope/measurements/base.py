@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier
+from sparsescope.classifier import Capability, Classifier
 from sparsescope.units import Arrays
 
 __all__ = ["Measured", "Measurement", "run"]
@@ -37,6 +37,9 @@ class Measurement(abc.ABC):
 
     common: ClassVar[frozenset[str]] = frozenset()
     """Names of arrays that are of the model as a whole, not per unit; only an indivisible measurement may have any."""
+
+    needs: ClassVar[frozenset[Capability]] = frozenset()
+    """What it does with a network beside asking for its answers; a model that lacks any of it is not measured."""
 
     @property
     @abc.abstractmethod
@@ -117,5 +120,6 @@ def run(
     """
     ids = measurement.unit_ids(benchmark, seed)
     given = measurement.given(benchmark, seed, dense or {})
+    classifier.require(*measurement.needs)
     with classifier.prepared():
         return measurement.measure(classifier, measurement.prepare(benchmark, ids, seed), given, batch_size)

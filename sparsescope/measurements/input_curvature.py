@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier
+from sparsescope.classifier import Capability, Classifier
 from sparsescope.curvature.inputs import Method, forward_passes, input_curvatures
 from sparsescope.measurements.base import Measurement
 from sparsescope.measurements.predictions import Predictions
@@ -36,6 +36,7 @@ class InputCurvature(Measurement):
 
     label: ClassVar[str] = "input Hessian"
     version: ClassVar[int] = 3
+    needs: ClassVar[frozenset[Capability]] = frozenset({"gradients", "second derivatives"})
 
     image_set: str = "train"
     images: int | None = 2000
