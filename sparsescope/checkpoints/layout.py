@@ -1,6 +1,5 @@
 """From plain content to weights and mask: finds the state dict and undoes what wrappers and pruning tools did to it."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,15 +10,15 @@ from torch import Tensor
 
 from sparsescope.checkpoints.containers import find
 from sparsescope.checkpoints.folding import folded
-from sparsescope.checkpoints.kinds import kind_of
 from sparsescope.checkpoints.masks import applied, assigned, beside_weights, changed_warning, masked_parameter
 from sparsescope.checkpoints.names import Tensors, inner_names, plain_names
 from sparsescope.checkpoints.native import Details, parse_details
 from sparsescope.checkpoints.read import read
 from sparsescope.errors import ArtefactError
+from sparsescope.files import digest_of
 from sparsescope.mask import MASK_FORMAT, Mask
 
-__all__ = ["Artefact", "open_artefact", "open_details", "readings"]
+__all__ = ["Artefact", "is_ours", "open_artefact", "readings"]
 
 LIGHTNING = "pytorch-lightning_version"  # a key that only checkpoints of (PyTorch) Lightning have
 
@@ -29,9 +28,9 @@ class Artefact:
     """Weights, a mask, or both, as a file holds them.
 
     Args:
-        path: the file.
-        sha256: of its bytes.
-        format: `"torch"`, `"safetensors"` or `"npz"`.
+        path: the file or folder.
+        sha256: of its bytes; see `files.digest_of`.
+        format: as `read.Content` has it.
         kind: `"sparsescope checkpoint"`, `"state dict"` or `"mask"`.
         tensors: the state dict by the network's own names, dense; empty for a mask file.
         mask: which weights are kept, where the file says so.
@@ -62,7 +61,7 @@ def open_artefact(path: str | Path, weights: str | None = None) -> Artefact:
     """Read a weight file, a mask file or a checkpoint.
 
     Args:
-        path: the file.
+        path: the file, or the folder that holds it.
         weights: which of several state dicts in it; see `containers.find`.
 
     Raises:
@@ -72,14 +71,12 @@ def open_artefact(path: str | Path, weights: str | None = None) -> Artefact:
     """
     path = Path(path)
     content = read(path)
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    artefact = Artefact(path, sha256, content.format, "state dict", {}, None, Details())
+    artefact = Artefact(path, digest_of(*content.files), content.format, "state dict", {}, None, Details())
     if content.metadata.get("format") == MASK_FORMAT:
         assert isinstance(content.value, dict)
         return _as_mask(artefact, {"": content.value}, method=content.metadata.get("method"))
     value = content.value
-    if _is_ours(value):
+    if is_ours(value):
         artefact = replace(artefact, kind="sparsescope checkpoint", details=parse_details(value, path))
         value = {key: value[key] for key in ("state_dict", "mask") if key in value}
     found = find(value, path, weights)
@@ -94,19 +91,8 @@ def open_artefact(path: str | Path, weights: str | None = None) -> Artefact:
     return _with_weights(artefact, tensors, found.masks)
 
 
-def open_details(path: str | Path) -> Details:
-    """Read what only a checkpoint of ours says; nothing of it where the artefact is another.
-
-    Raises:
-        ArtefactError: the file cannot be read.
-    """
-    if kind_of(path) is not None:
-        return Details()
-    value = read(Path(path)).value
-    return parse_details(value, Path(path)) if _is_ours(value) else Details()
-
-
-def _is_ours(value: object) -> TypeGuard[dict[str, Any]]:
+def is_ours(value: object) -> TypeGuard[dict[str, Any]]:
+    """Return whether a file's content is a checkpoint of ours."""
     return isinstance(value, dict) and str(value.get("format", "")).startswith("sparsescope.checkpoint/")
 
 

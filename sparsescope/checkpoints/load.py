@@ -6,8 +6,10 @@ from pathlib import Path
 
 from sparsescope.checkpoints.folding import fill
 from sparsescope.checkpoints.kinds import Kind, Request, kind_of
-from sparsescope.checkpoints.layout import Artefact, open_artefact, open_details
+from sparsescope.checkpoints.layout import Artefact, is_ours, open_artefact
+from sparsescope.checkpoints.native import Details, parse_details
 from sparsescope.checkpoints.network import Network, copied, find_network, fits
+from sparsescope.checkpoints.read import read
 from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
 from sparsescope.classifier import Classifier, Origin
 from sparsescope.errors import ArtefactError, OptionError
@@ -188,7 +190,7 @@ def stored_task(path: str | Path) -> StoredTask:
     Raises:
         ArtefactError: the file cannot be read, or a size in it is none.
     """
-    task = open_details(path).task
+    task = _details(path).task
     sizes = {name: task[name] for name in ("resize", "crop") if task.get(name) is not None}
     for name, size in sizes.items():
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
@@ -203,8 +205,16 @@ def stored_size(path: str | Path) -> int | None:
     Raises:
         ArtefactError: the file cannot be read.
     """
-    preprocessing = open_details(path).preprocessing
+    preprocessing = _details(path).preprocessing
     return None if preprocessing is None else preprocessing.size
+
+
+def _details(path: str | Path) -> Details:
+    """Return what only a checkpoint of ours says; nothing of it where the artefact is another."""
+    if kind_of(path) is not None:
+        return Details()
+    value = read(Path(path)).value
+    return parse_details(value, Path(path)) if is_ours(value) else Details()
 
 
 def _masked(artefact: Artefact, dense: Classifier | None) -> Network:

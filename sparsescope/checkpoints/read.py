@@ -10,7 +10,7 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import numpy as np
 import torch
 
 from sparsescope.archives import check_archive, is_archive, most_bytes, read_arrays
+from sparsescope.checkpoints.distributed import METADATA, read_distributed
+from sparsescope.checkpoints.folders import INDEX, parts_of, weight_file
 from sparsescope.checkpoints.pickles import check_tuples
 from sparsescope.errors import ArtefactError
 
@@ -43,28 +45,54 @@ _PLAIN_CLASSES: list[Any] = [
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds.
+    """What a file holds, or a folder.
 
     Args:
-        format: `"torch"`, `"safetensors"` or `"npz"`.
+        format: `"torch"`, `"safetensors"`, `"npz"` or `"torch distributed checkpoint"`.
         value: the object in the file; for safetensors and npz a dictionary of tensors.
         metadata: safetensors' own metadata; empty otherwise.
+        files: all that was read.
     """
 
     format: str
     value: object
     metadata: dict[str, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
 
 
 def read(path: Path) -> Content:
-    """Read a file by its content, whatever its name ends in.
+    """Read a file by its content, whatever its name ends in; of a folder, the weights in it.
 
     Raises:
-        ArtefactError: there is no such file, it is a folder, empty, truncated, holds Python objects, or is no
-            checkpoint at all; the text says which and what to do.
+        ArtefactError: there is no such file, it is empty, truncated, holds Python objects, or is no checkpoint at all,
+            or a folder holds several; the text says which and what to do.
     """
     if path.is_dir():
-        raise ArtefactError(f"Expected a file, but {path} is a folder. Give the weight file in it.")
+        if (path / METADATA).is_file():
+            value, files = read_distributed(path)
+            return Content("torch distributed checkpoint", value, files=files)
+        path = weight_file(path)
+    if path.is_file() and path.name.endswith(INDEX):
+        return _read_parts(path)
+    return replace(_read_file(path), files=(path,))
+
+
+def _read_parts(index: Path) -> Content:
+    """Read the tensors that an index names from the files that it names for them."""
+    contents: list[Content] = []
+    tensors: dict[str, Any] = {}
+    for file, names in parts_of(index).items():
+        content = _read_file(file)
+        found = content.value if isinstance(content.value, dict) else {}
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise ArtefactError(f"{file} lacks {missing[0]}, which {index.name} says is there. Copy the folder again.")
+        tensors |= {name: found[name] for name in names}
+        contents.append(content)
+    return Content(contents[0].format, tensors, contents[0].metadata, (index, *parts_of(index)))
+
+
+def _read_file(path: Path) -> Content:
     if not path.is_file():
         raise ArtefactError(f"There is no file {path}.")
     with path.open("rb") as file:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from sparsescope.checkpoints.kinds.base import Kind, Opened, Request
 from sparsescope.checkpoints.kinds.exported import ExportedProgram
+from sparsescope.checkpoints.kinds.hub import Hub
+from sparsescope.checkpoints.kinds.hugging_face import HuggingFace
 from sparsescope.checkpoints.kinds.onnx import Onnx
 from sparsescope.checkpoints.kinds.pickled import PickledModule
+from sparsescope.checkpoints.kinds.timm import Timm
 from sparsescope.checkpoints.kinds.torchscript import TorchScript
 
 __all__ = ["KINDS", "Kind", "Opened", "Request", "kind_of"]
 
-KINDS: tuple[Kind, ...] = (ExportedProgram(), TorchScript(), Onnx(), PickledModule())
+KINDS: tuple[Kind, ...] = (ExportedProgram(), TorchScript(), Onnx(), HuggingFace(), Timm(), Hub(), PickledModule())
 """All kinds; the first that recognizes an artefact reads it."""
 
 

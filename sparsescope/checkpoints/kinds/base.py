@@ -1,7 +1,6 @@
 """What a kind of artefact is: how it is recognized, what it needs, and what comes of opening it."""
 
 import abc
-import hashlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from torch import nn
 
 from sparsescope.classifier import Capability
 from sparsescope.errors import ArtefactError, OptionError
+from sparsescope.files import digest_of
 from sparsescope.mask import Sparsity
 from sparsescope.preprocessing import Preprocessing
 from sparsescope.specs import listed
@@ -117,12 +117,3 @@ class Kind(abc.ABC):
                 f"{request.place} could not be read as {self.name} ({type(error).__name__}: {cause[:200]}). Is it "
                 "whole, and of a version that is installed?"
             ) from error
-
-
-def digest_of(*paths: Path) -> str:
-    """Return the SHA-256 of a file, or of the names and contents of several."""
-    digests = []
-    for path in sorted(paths):
-        with path.open("rb") as file:
-            digests.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
-    return digests[0][1] if len(digests) == 1 else hashlib.sha256(repr(digests).encode()).hexdigest()
