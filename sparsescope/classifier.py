@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.identity import Fingerprint, Identity
+from sparsescope.integers import INTEGERS, integer_network
 from sparsescope.mask import (
     Mask,
     Sparsity,
@@ -57,6 +58,7 @@ class Origin:
         normalization: what mean and std come from, in words.
         stated: how the publisher of the weights prepares images, where that is known.
         publisher: who states it, in words.
+        bytes: size of the files that hold it.
     """
 
     path: str | None = None
@@ -66,6 +68,7 @@ class Origin:
     normalization: str | None = None
     stated: Preprocessing | None = None
     publisher: str | None = None
+    bytes: int | None = None
 
 
 @dataclass
@@ -96,7 +99,7 @@ class Classifier:
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
-        ArtefactError: the mask does not fit, or the weights have no values: lazy, on `meta`, or quantized.
+        ArtefactError: the mask does not fit, or the weights have no values: lazy, or on `meta`.
 
     Example:
         >>> import torch
@@ -128,6 +131,9 @@ class Classifier:
             raise OptionError(f"Expected module to be an nn.Module, but got a {type(self.module).__name__}.")
         self.module, wrapper = bare(self.module)
         refuse_without_values(self.module)
+        if (integers := integer_network(self.module)) is not None:
+            self.module, self.counted = integers.module, integers.sparsity
+            self.lacks = {"gradients": INTEGERS, "activations": INTEGERS, **self.lacks}
         self.mean, self.std = per_channel(self.mean), per_channel(self.std)
         fitting = all(is_number(value) and abs(value) <= 1 for value in (*self.mean, *self.std))
         if len(self.mean) != len(self.std) or not self.mean or not fitting or min(self.std) <= 0:

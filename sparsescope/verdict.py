@@ -6,7 +6,7 @@ pass" is an intersection-union test: the whole verdict has the level of each tes
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import NormalDist
 
 from sparsescope.proportions import units_for_margin
@@ -212,6 +212,7 @@ def decide(
     constant: bool = False,
     identical: bool = False,
     doubts: Mapping[str, str] | None = None,
+    beyond: Collection[str] = (),
 ) -> Verdict:
     """Return the verdict over all metrics that are in the verdict.
 
@@ -227,8 +228,11 @@ def decide(
         identical: whether the candidate is the dense model, bit for bit: what could be measured passes, whatever n.
         doubts: metrics whose values cannot be believed for one of the two models, with the reason. They are not
             evaluated in the verdict, so that there is no pass.
+        beyond: metrics that cannot be measured of such models, as another runtime computes them: the verdict is
+            partial, and rests on the others.
     """
     doubts = doubts or {}
+    complete = complete and not beyond
     judged = {
         metric.name: _not_judged(metric, doubts[metric.name])
         if metric.name in doubts
@@ -243,7 +247,7 @@ def decide(
         name: combine(verdict.outcome for metric, verdict in judged.items() if dimension[metric] == name)
         for name in dict.fromkeys(dimension[metric] for metric in judged)
     }
-    overall = combine(verdict.outcome for verdict in judged.values())
+    overall = combine(verdict.outcome for name, verdict in judged.items() if name not in beyond)
     overall = "inconclusive" if overall == "not evaluated" else overall
     if constant:
         overall = "fail"
@@ -261,7 +265,9 @@ def decide(
         partial=not complete,
         constant=constant,
         identical=identical,
-        statement=_statement(pair, overall, judged, complete, CONSTANT if constant else IDENTICAL if identical else ""),
+        statement=_statement(
+            pair, overall, judged, complete, CONSTANT if constant else IDENTICAL if identical else "", beyond
+        ),
         dimensions=dimensions,
         metrics=judged,
         paper=PaperVerdict(
@@ -285,16 +291,23 @@ def _by_identity(verdict: MetricVerdict) -> MetricVerdict:
     return verdict if verdict.outcome == "not evaluated" else verdict.model_copy(update=passed)
 
 
-def _statement(pair: Pair, outcome: Outcome, judged: dict[str, MetricVerdict], complete: bool, known: str) -> str:
+def _statement(
+    pair: Pair,
+    outcome: Outcome,
+    judged: dict[str, MetricVerdict],
+    complete: bool,
+    known: str,
+    beyond: Collection[str],
+) -> str:
     """One line: the verdict and what it rests on; `known` is what is known of the candidate without its metrics."""
 
     def named(kind: Outcome) -> list[str]:
-        return [name for name, verdict in judged.items() if verdict.outcome == kind]
+        return [name for name, verdict in judged.items() if verdict.outcome == kind and name not in beyond]
 
     word = {"pass": "LTH-PASS" if complete else "PASS", "fail": "FAIL"}.get(outcome, "INCONCLUSIVE")
     parts = [known] if known else []
     if outcome == "pass":
-        parts.append(f"{len(judged)} of {len(judged)} metrics match dense within their margins")
+        parts.append(f"{len(named('pass'))} of {len(judged)} metrics match dense within their margins")
     if named("fail"):
         parts.append(f"worse than dense beyond the margin in {', '.join(named('fail'))}")
     if outcome != "fail" and named("inconclusive"):
@@ -303,5 +316,6 @@ def _statement(pair: Pair, outcome: Outcome, judged: dict[str, MetricVerdict], c
         parts.append(f"not evaluated: {', '.join(named('not evaluated'))}")
     if not judged:
         parts.append("no metric of the verdict was asked for")
-    partial = "" if complete else " (partial verdict: not every metric was asked for)"
+    cause = f"{', '.join(beyond)} cannot be measured of such a model" if beyond else "not every metric was asked for"
+    partial = "" if complete else f" (partial verdict: {cause})"
     return f"{pair.candidate}: {word}{partial} — {'; '.join(parts)}"

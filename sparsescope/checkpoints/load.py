@@ -97,6 +97,7 @@ def load_classifier(
             normalization=source,
             stated=None if network.record is None else network.record.preprocessing,
             publisher=None if network.record is None else network.record.name,
+            bytes=_bytes_of(artefact.path),
         ),
         classes=_classes(artefact, network, dense),
     )
@@ -146,6 +147,7 @@ def _of_kind(
             normalization=source,
             stated=opened.preprocessing,
             publisher=opened.publisher,
+            bytes=opened.bytes if opened.bytes is not None else _bytes_of(request.path),
         ),
         warnings=(*opened.warnings, *(() if changed is None else (changed,))),
         classes=opened.classes,
@@ -154,6 +156,13 @@ def _of_kind(
     )
     classifier.warnings += (*noticed, *sparsity_warnings(classifier, dense))
     return classifier
+
+
+def _bytes_of(path: Path) -> int | None:
+    """Return the size of a file, or of all files in a folder; None where there is none."""
+    if path.is_dir():
+        return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+    return path.stat().st_size if path.is_file() else None
 
 
 def _stored_output(artefact: Artefact, dense: Classifier | None) -> tuple[str | int | None, ...]:

@@ -41,6 +41,7 @@ def evaluate(
     std: Sequence[float] | None = None,
     output: str | int | None = None,
     weights: str | None = None,
+    trust_pickle: bool = False,
     ood: str | Sequence[str] = (),
     corrupted: str | None = None,
     train: str | None = None,
@@ -77,6 +78,7 @@ def evaluate(
         std: per-channel standard deviation for models without their own.
         output: what files and modules return (see `Classifier`); default: candidates what dense does, dense logits.
         weights: which of several state dicts in a model file, such as `"model_ema"`; of the files that have it.
+        trust_pickle: whether model files may be whole pickled networks, which can run any code when they are read.
         ood: specs of out-of-distribution sets; default: the data set's own, else noise and textures. A Benchmark has
             the sets it holds.
         corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
@@ -141,7 +143,7 @@ def evaluate(
         dense,
         candidates,
         benchmark,
-        models=ModelOptions(arch, mean, std, output, weights),
+        models=ModelOptions(arch, mean, std, output, weights, trust_pickle),
         images=DataOptions(sets, corrupted, train, probe, resize, crop, classes),
     )
     return evaluate_task(task, settings, execution)
@@ -183,10 +185,10 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         confidence=settings.confidence,
         environment=environment(device),
         benchmark=benchmark_info(task.benchmark),
-        models=model_infos(task.classifiers, pairs, judged.warnings),
+        models=model_infos(task.classifiers, pairs, judged.warnings, task.benchmark.test.shape),
         pairs=pairs.pairs,
         metrics=judged.metrics,
-        verdicts={pair.candidate: _verdict(settings, judged.metrics, pair, noticed, identical) for pair in pairs},
+        verdicts={pair.candidate: _verdict(settings, judged.metrics, pair, noticed, identical, task) for pair in pairs},
         radar=normalise(judged.metrics, pairs),
         cost=Cost(
             seconds=time.perf_counter() - started,
@@ -203,7 +205,9 @@ def _verdict(
     pair: Pair,
     noticed: Mapping[str, Noticed],
     identical: Sequence[str],
+    task: Task,
 ) -> Verdict:
+    lacks = {model.name: set(model.lacks.values()) for model in task.classifiers}
     return decide(
         judged,
         pair,
@@ -213,6 +217,12 @@ def _verdict(
         paper_tolerance=settings.paper_tolerance,
         constant=noticed[pair.candidate].constant,
         identical=pair.candidate in identical,
+        beyond=[
+            metric.name
+            for metric in judged
+            if metric.in_verdict
+            and any(metric.values[name].reason in lacks[name] for name in (pair.candidate, pair.dense))
+        ],
         doubts={
             metric: f"{name} {reason}"
             for name in (pair.candidate, pair.dense)

@@ -50,7 +50,8 @@ class Opened:
         classes: names of the outputs; empty where the artefact does not say them.
         output: what the network returns (see `Classifier.output`).
         lacks: what cannot be done with the network, and why.
-        sparsity: how much of it is removed, where its weights are no parameters of `module`.
+        sparsity: how much of it is removed, where the layers in `module` do not tell.
+        bytes: size of the files that hold it; None: of what was given.
         warnings: what the user should know.
     """
 
@@ -63,6 +64,7 @@ class Opened:
     output: str | int = "logits"
     lacks: Mapping[Capability, str] = field(default_factory=dict)
     sparsity: Sparsity | None = None
+    bytes: int | None = None
     warnings: tuple[str, ...] = ()
 
 

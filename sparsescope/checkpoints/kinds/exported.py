@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from typing_extensions import override
 
 from sparsescope.archives import is_archive
@@ -12,6 +12,8 @@ from sparsescope.checkpoints.kinds.base import Kind, Opened, Request, digest_of
 from sparsescope.checkpoints.kinds.members import members_of
 from sparsescope.checkpoints.kinds.vetting import vetted_program
 from sparsescope.errors import ArtefactError
+from sparsescope.mask import account_by_names
+from sparsescope.modules import FixedBatch
 
 __all__ = ["ExportedProgram"]
 
@@ -41,34 +43,10 @@ class ExportedProgram(Kind):
             module,
             self.name,
             digest_of(request.path),
+            sparsity=account_by_names(dict(network.named_parameters())),
             lacks=lacks,  # type: ignore[arg-type]
             warnings=_warnings(images),
         )
-
-
-class FixedBatch(nn.Module):
-    """A network that takes batches of one size: others are cut, and filled up with their last image.
-
-    Args:
-        network: takes (size, C, H, W).
-        size: of its batches.
-    """
-
-    def __init__(self, network: nn.Module, size: int) -> None:
-        super().__init__()
-        self.network, self.size = network, size
-
-    @override
-    def forward(self, images: Tensor) -> Any:
-        answers = []
-        for batch in torch.split(images, self.size):
-            missing = self.size - len(batch)
-            whole = torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing else batch
-            answer = self.network(whole)
-            if not isinstance(answer, Tensor):
-                raise TypeError(f"a program for batches of {self.size} images must return one tensor of logits")
-            answers.append(answer[: len(batch)])
-        return torch.cat(answers)
 
 
 def _image_input(program: Any, path: Path) -> Any:

@@ -51,6 +51,7 @@ class Onnx(Kind):
             digest,
             lacks={"gradients": _LACK, "activations": _OPAQUE},
             sparsity=_sparsity(request.path),
+            bytes=sum(file.stat().st_size for file in files),
             warnings=module.notes,
         )
 

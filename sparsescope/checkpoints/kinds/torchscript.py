@@ -10,6 +10,7 @@ from sparsescope.archives import is_archive
 from sparsescope.checkpoints.kinds.base import Kind, Opened, Request, digest_of
 from sparsescope.checkpoints.kinds.members import members_of
 from sparsescope.checkpoints.kinds.vetting import vetted_script
+from sparsescope.mask import account_by_names
 
 __all__ = ["TorchScript"]
 
@@ -32,5 +33,6 @@ class TorchScript(Kind):
             module,
             f"TorchScript of {module.original_name}",
             digest_of(request.path),
+            sparsity=account_by_names(dict(module.named_parameters())),
             lacks={"activations": "TorchScript gives no access to its layers"},
         )

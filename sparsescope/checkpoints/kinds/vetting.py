@@ -41,7 +41,7 @@ _FILES = re.compile(r"\btorch\.(save|load|from_file)\b|\bops\.(?!(aten|prim|prim
 def vetted_program(path: Path) -> io.BytesIO:
     """Return the content of a `.pt2` file without anything that could run code.
 
-    `torch.export.load` unpickles objects, evaluates the texts of shapes, runs checks of inputs that the file brings, and
+    `torch.export.load` unpickles objects, evaluates the texts of shapes, runs checks of inputs that a file brings, and
     loads compiled libraries. Objects, libraries and foreign texts are refused; the checks are left out.
 
     Raises:
@@ -55,13 +55,20 @@ def vetted_program(path: Path) -> io.BytesIO:
         ) from error
     clean = io.BytesIO()
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(clean, "w", zipfile.ZIP_STORED) as kept:
-        for member in archive.infolist():
-            name, content = member.filename, archive.read(member)
+        documents = {name: archive.read(name) for name in archive.namelist() if name.endswith(".json")}
+        pickles = {
+            each["path_name"]
+            for document in documents.values()
+            for each in _tables(json.loads(document))
+            if each.get("use_pickle") and "path_name" in each
+        }
+        for name in archive.namelist():
+            content = documents.get(name) or archive.read(name)
             if not _PLACES.fullmatch(name) or _OBJECTS.search(name) or ".." in name.split("/"):
                 raise ArtefactError(f"{path} holds {name}, which could run code, and was not loaded. {_EXPORT}")
             if name.endswith(".json"):
                 content = _vetted_json(content, path)
-            elif content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
+            elif name.rpartition("/")[2] in pickles or "/data/sample_inputs/" in name:
                 _check_pickle(content, f"{path}: {name}")
             kept.writestr(name, content)
     clean.seek(0)
@@ -90,20 +97,20 @@ def _vetted_json(content: bytes, path: Path) -> bytes:
     document = json.loads(content)
     if isinstance(document, dict) and "guards_code" in document:
         document["guards_code"] = []
-    for key, value in _entries(document):
+    for key, value in (entry for table in _tables(document) for entry in table.items()):
         check = _CHECKS.get(key)
         if check is not None and isinstance(value, str) and not check(value):
             raise ArtefactError(f"{path} holds {key} {value[:60]!r}, which could run code: not loaded. {_EXPORT}")
     return json.dumps(document).encode()
 
 
-def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield all keys and values of a document, at any depth."""
-    pending = [value]
+def _tables(document: Any) -> Iterator[dict[str, Any]]:
+    """Yield all tables of a document, at any depth."""
+    pending = [document]
     while pending:
         each = pending.pop()
         if isinstance(each, dict):
-            yield from each.items()
+            yield each
             pending.extend(each.values())
         elif isinstance(each, list):
             pending.extend(each)
