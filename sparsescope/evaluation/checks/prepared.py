@@ -51,8 +51,8 @@ class PreparedAlike(Check):
         "other mean and std, levels from 0 to 255, channels in reverse order. Interpolation is not tried."
     )
     then: ClassVar[str] = (
-        "A warning that names the way in which its answers are nearer to dense's by a quarter or more; where it is half "
-        "or more, its metrics are not judged either."
+        "A warning that names the way in which its answers are nearer to dense's by a quarter or more; from half on "
+        "its metrics are not judged either."
     )
     cost: ClassVar[str] = "16 forward passes of dense; of a candidate 16, or 160 where its logits differ"
 
@@ -113,8 +113,9 @@ def _prepared(images: Tensor, way: _Way, classifier: Classifier) -> Tensor:
 def _logits(classifier: Classifier, images: Tensor) -> FloatArray:
     """Return logits (n, K) without their means, which decide nothing."""
     with torch.no_grad(), classifier.prepared():
-        logits: FloatArray = classifier(images).double().cpu().numpy()
-    return logits - logits.mean(axis=1, keepdims=True)
+        logits = classifier(images).double().cpu()
+    centered: FloatArray = (logits - logits.mean(1, keepdim=True)).numpy()
+    return centered
 
 
 def _distance(logits: FloatArray, expected: FloatArray) -> float:
