@@ -11,7 +11,7 @@ from torch import Tensor
 from sparsescope.checkpoints.containers import find
 from sparsescope.checkpoints.folding import folded
 from sparsescope.checkpoints.masks import applied, assigned, beside_weights, changed_warning, masked_parameter
-from sparsescope.checkpoints.names import Tensors, inner_names, plain_names
+from sparsescope.checkpoints.names import Tensors, inner_names, main_part, plain_names
 from sparsescope.checkpoints.native import Details, parse_details
 from sparsescope.checkpoints.read import read
 from sparsescope.errors import ArtefactError
@@ -20,6 +20,7 @@ from sparsescope.mask import MASK_FORMAT, Mask
 
 __all__ = ["Artefact", "is_ours", "open_artefact", "readings"]
 
+_SHOWN = 4
 LIGHTNING = "pytorch-lightning_version"  # a key that only checkpoints of (PyTorch) Lightning have
 
 
@@ -85,7 +86,7 @@ def open_artefact(path: str | Path, weights: str | None = None) -> Artefact:
     if not found.tensors:
         return _as_mask(artefact, found.masks)
     tensors = found.tensors
-    if isinstance(value, dict) and LIGHTNING in value:
+    if weights is None and isinstance(value, dict) and LIGHTNING in value:
         tensors, undone = _without_wrapper(tensors)
         artefact = replace(artefact, layout=artefact.layout + undone)
     return _with_weights(artefact, tensors, found.masks)
@@ -111,11 +112,37 @@ def readings(artefact: Artefact) -> Iterator[Artefact]:
         mask = _mask(artefact.path, masks) if masks else None
         ways.append(replace(artefact, tensors=tensors, mask=mask, layout=(*artefact.layout, *words)))
     yield from ways
-    for way in ways:
-        for names, word in inner_names(way.tensors):
-            mask = None if way.mask is None else Mask({names[name]: kept for name, kept in way.mask.items()})
-            inner = {names[name]: tensor for name, tensor in way.tensors.items()}
-            yield replace(way, tensors=inner, mask=mask, layout=(*way.layout, word))
+    parts = [part for way in ways if (part := _main_part(way)) is not None]
+    inner = [reading for way in ways for reading in _inner(way)]
+    for part in parts:
+        yield part
+        yield from _inner(part)
+    yield from inner or (ways[-1:] if parts else ())
+
+
+def _inner(way: Artefact) -> Iterator[Artefact]:
+    for names, word in inner_names(way.tensors):
+        yield _renamed(way, names, word)
+
+
+def _renamed(way: Artefact, names: Mapping[str, str], word: str) -> Artefact:
+    """Return the tensors that `names` has, by their new names."""
+    mask = way.mask and Mask({names[name]: kept for name, kept in way.mask.items() if name in names})
+    inner = {new: way.tensors[name] for name, new in names.items()}
+    return replace(way, tensors=inner, mask=mask, layout=(*way.layout, word))
+
+
+def _main_part(way: Artefact) -> Artefact | None:
+    """Return what lies under the attribute that most of the tensors are of, with a word on the others."""
+    found = main_part(way.tensors)
+    if found is None:
+        return None
+    prefix, others = found
+    listed = ", ".join(list(others)[:_SHOWN])
+    word = f"what lies beside {prefix!r} left out: {listed}{', …' if len(others) > _SHOWN else ''}"
+    part = _renamed(way, {name: name.removeprefix(prefix) for name in way.tensors.keys() - others.keys()}, word)
+    matrices = any(tensor.ndim >= 2 for tensor in others.values())
+    return replace(part, warnings=(*way.warnings, *([word] if matrices else [])))
 
 
 def _without_wrapper(tensors: Tensors) -> tuple[Tensors, tuple[str, ...]]:
@@ -184,7 +211,9 @@ def _with_weights(artefact: Artefact, tensors: Tensors, collections: Mapping[str
         return artefact
     mask = _mask(artefact.path, masks)
     masked, changed = applied(artefact.path, weights, mask)
-    warning = changed_warning({name: count for name, count in changed.items() if name not in pairs})
+    acting = {*pairs, *(weight for weight, name in beside.items() if name.rpartition(".")[2].startswith("_"))}
+    stored = {name: count for name, count in changed.items() if name not in acting and "parametrizations." not in name}
+    warning = changed_warning(stored)  # of others it is the network itself that applies its masks
     return replace(artefact, tensors=masked, mask=mask, warnings=(*artefact.warnings, *warning))
 
 

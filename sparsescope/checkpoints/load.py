@@ -1,18 +1,22 @@
 """From a path to a Classifier."""
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparsescope.checkpoints.folding import fill
 from sparsescope.checkpoints.kinds import Kind, Request, kind_of
 from sparsescope.checkpoints.layout import Artefact, is_ours, open_artefact
+from sparsescope.checkpoints.masks import assigned
 from sparsescope.checkpoints.native import Details, parse_details
 from sparsescope.checkpoints.network import Network, copied, find_network, fits
 from sparsescope.checkpoints.read import read
+from sparsescope.checkpoints.tied import untied
 from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
 from sparsescope.classifier import Classifier, Origin
 from sparsescope.errors import ArtefactError, OptionError
+from sparsescope.mask import Mask
 from sparsescope.modules import measurable
 from sparsescope.preprocessing import Preprocessing
 from sparsescope.values import per_channel
@@ -75,7 +79,7 @@ def load_classifier(
         return _of_kind(*found, given, output, dense, name)
     artefact = open_artefact(path, weights)
     if artefact.kind == "mask":
-        network = _masked(artefact, dense)
+        network, artefact = _masked(artefact, dense)
     else:
         network, artefact = find_network(artefact, arch, dense)
         _fill(network, artefact)
@@ -226,7 +230,8 @@ def _details(path: str | Path) -> Details:
     return parse_details(value, Path(path)) if is_ours(value) else Details()
 
 
-def _masked(artefact: Artefact, dense: Classifier | None) -> Network:
+def _masked(artefact: Artefact, dense: Classifier | None) -> tuple[Network, Artefact]:
+    """Return the dense network under a mask, and the mask by the network's own names."""
     assert artefact.mask is not None
     if dense is None:
         raise ArtefactError(
@@ -234,11 +239,17 @@ def _masked(artefact: Artefact, dense: Classifier | None) -> Network:
             "it is for: sparsescope evaluate DENSE MASK."
         )
     network = copied(dense)
+    parameters = {name: p.detach() for name, p in network.module.named_parameters(remove_duplicate=False)}
+    mask = artefact.mask
+    if any(name not in parameters for name in mask):
+        with contextlib.suppress(ArtefactError):  # the names are told by `apply`
+            mask = Mask(assigned(dict(mask), parameters, "masks"), method=mask.method)
+    artefact = untied(network.module, replace(artefact, mask=mask or artefact.mask))
     try:
-        artefact.mask.apply(network.module)
+        (artefact.mask or mask).apply(network.module)
     except ArtefactError as error:
         raise ArtefactError(f"{artefact.path}: {error}") from error
-    return network
+    return network, artefact
 
 
 def _fill(network: Network, artefact: Artefact) -> None:

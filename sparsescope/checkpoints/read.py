@@ -33,9 +33,18 @@ _DEEPEST = 100
 _MOST_PARTS = 5_000_000
 _MOST_TENSORS = 100_000
 _NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]
+
+
+def _plain_dict(factory: object = None) -> dict[Any, Any]:
+    """Return what takes the place of a defaultdict, which torch does not fill: a dictionary without a default."""
+    return {}
+
+
 # Plain data that training scripts often store beside the weights. Building them runs no code of the file's.
 _PLAIN_CLASSES: list[Any] = [
     argparse.Namespace,
+    dict,
+    (_plain_dict, "collections.defaultdict"),
     np.dtype,
     *(type(np.dtype(kind)) for kind in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")),
     (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),  # its name in numpy 1

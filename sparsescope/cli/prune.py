@@ -222,7 +222,7 @@ def _workshop(
             "Give --rewind-epoch, such as 0, or more --epochs."
         )
     network = None
-    if dense is not None and (found := kind_of(dense)) is not None:
+    if dense is not None and (found := kind_of(dense)) is not None and not found[0].prunable:
         raise ArtefactError(
             f"{dense} is of the kind {found[0].name}, which cannot be written again. Expected weights of a known "
             "architecture: give a state dict, and --arch."

@@ -88,6 +88,9 @@ class Kind(abc.ABC):
     trusted_only: ClassVar[bool] = False
     """Whether it is read only where the user trusts the file."""
 
+    prunable: ClassVar[bool] = False
+    """Whether its network can be pruned and trained here; the ticket's weights then go with the artefact."""
+
     @abc.abstractmethod
     def recognizes(self, path: Path) -> bool:
         """Return whether a file or folder is of this kind; must be quick, and raise nothing but OSError."""

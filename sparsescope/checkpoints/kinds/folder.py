@@ -9,10 +9,11 @@ from typing import Any
 
 from torch import nn
 
-from sparsescope.architectures import Comparison
 from sparsescope.checkpoints.folders import PUBLISHED, weight_file
 from sparsescope.checkpoints.folding import fill
 from sparsescope.checkpoints.layout import Artefact, open_artefact, readings
+from sparsescope.checkpoints.network import compared
+from sparsescope.checkpoints.tied import untied
 from sparsescope.checkpoints.values import conversion_warnings, value_problems
 from sparsescope.errors import ArtefactError
 from sparsescope.files import read_json
@@ -48,13 +49,12 @@ def filled(module: nn.Module, artefact: Artefact, architecture: str) -> Artefact
     Raises:
         ArtefactError: none fits; the text lists the differences.
     """
-    shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    compared = [(Comparison(reading.shapes, shapes), reading) for reading in readings(artefact)]
-    for comparison, reading in compared:
+    comparisons = [(compared(module, reading), reading) for reading in readings(artefact)]
+    for comparison, reading in comparisons:
         if comparison.fits:
-            fill(module, reading.tensors)
+            fill(module, untied(module, reading).tensors)
             return reading
-    nearest = max((comparison for comparison, _ in compared), key=lambda comparison: comparison.common)
+    nearest = max((comparison for comparison, _ in comparisons), key=lambda comparison: comparison.common)
     raise ArtefactError(
         f"{artefact.path} does not fit {architecture}, which config.json names:\n{nearest.differences()}"
     )

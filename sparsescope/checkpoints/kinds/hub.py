@@ -21,6 +21,7 @@ class Hub(Kind):
     packages: ClassVar[tuple[str, ...]] = ("huggingface_hub",)
     extra: ClassVar[str] = "transformers"
     prefix: ClassVar[str] = "hf-hub:"
+    prunable: ClassVar[bool] = True
 
     @override
     def recognizes(self, path: Path) -> bool:

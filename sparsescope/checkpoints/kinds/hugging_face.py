@@ -31,6 +31,7 @@ class HuggingFace(Kind):
     packages: ClassVar[tuple[str, ...]] = ("transformers",)
     extra: ClassVar[str] = "transformers"
     prefix: ClassVar[str] = "hf:"
+    prunable: ClassVar[bool] = True
 
     @override
     def recognizes(self, path: Path) -> bool:

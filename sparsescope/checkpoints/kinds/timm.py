@@ -27,6 +27,7 @@ class Timm(Kind):
     packages: ClassVar[tuple[str, ...]] = ("timm",)
     extra: ClassVar[str] = "models"
     prefix: ClassVar[str] = "timm:"
+    prunable: ClassVar[bool] = True
 
     @override
     def recognizes(self, path: Path) -> bool:

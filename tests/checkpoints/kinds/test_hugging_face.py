@@ -210,3 +210,26 @@ def test_state_dicts_and_masks_go_with_the_folder(vit: Path, tmp_path: Path) -> 
     torch.save(state, tmp_path / "s.pt")
     sparse = load_classifier(tmp_path / "s.pt", dense=dense)
     assert sparse.mean == dense.mean and sparse.sparsity.total > 0.1
+
+
+def test_a_folder_is_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ticket goes with the folder, whose network no architecture builds."""
+    monkeypatch.chdir(tmp_path)
+    save_hugging_face(Path("dense"), *hugging_face("ConvNext"))
+    write_data(tmp_path)
+    data = ["--data", "npz:data.npz", "--train", "npz:data.npz"]
+    call = ["prune", "omp", "--dense", "dense", "--no-train", "--recipe", "digits", "--sparsity", "0.5", *data]
+    done = CliRunner().invoke(sparsescope, [*call, "--out", "ticket.pt"])
+    assert done.exit_code == 0, done.output
+    dense = load_classifier("dense")
+    ticket = load_classifier("ticket.pt", dense=dense)
+    assert ticket.sparsity.prunable == pytest.approx(0.5, abs=0.01) and ticket.mean == dense.mean
+    with pytest.raises(ArtefactError, match=r"ticket\.pt says that its network is transformers' ConvNext"):
+        load_classifier("ticket.pt")
+    for command in (
+        ["dissect", "dense", "--length", "1", "--out", "d", "--size", "32", "--probe", "shapes"],
+        ["explain", "dense", "--image", "0", "--samples", "8", "--superpixels", "grid", "--out", "a.png", *data[:2]],
+        ["inspect", "dense"],
+    ):
+        done = CliRunner().invoke(sparsescope, command)
+        assert done.exit_code == 0, done.output

@@ -298,7 +298,9 @@ def test_onnx_from_the_command_line_with_workers(small_network: nn.Module, tmp_p
         torch.onnx.export(dense.module.eval(), (shown,), tmp_path / "d.onnx", dynamic_shapes=batch, verbose=False)
     arguments = ["evaluate", str(tmp_path / "dense.pt"), str(tmp_path / "d.onnx"), "--data", f"npz:{tmp_path}/test.npz"]
     chosen = ["--metric", "accuracy", "--metric", "nll", "--metric", "fgsm_accuracy", "--workers", "2", "--no-cache"]
-    told = CliRunner().invoke(sparsescope, [*arguments, *chosen, "--out", str(tmp_path / "out"), "--gate", "inconclusive"])
+    told = CliRunner().invoke(
+        sparsescope, [*arguments, *chosen, "--out", str(tmp_path / "out"), "--gate", "inconclusive"]
+    )
     assert "NOT EVALUATED: ONNX Runtime gives no gradients" in " ".join(told.stdout.split()), told.stderr
     assert "d: PASS (partial verdict: fgsm_accuracy cannot be measured of such a model)" in told.stdout, told.stdout
     assert told.exit_code == 0, told.stderr
