@@ -100,7 +100,7 @@ def open_details(path: str | Path) -> Details:
     Raises:
         ArtefactError: the file cannot be read.
     """
-    if kind_of(path) is not None:
+    if kind_of(path, trust_pickle=True) is not None:
         return Details()
     value = read(Path(path)).value
     return parse_details(value, Path(path)) if _is_ours(value) else Details()
