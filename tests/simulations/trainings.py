@@ -24,6 +24,8 @@ from .paired import LEVEL, Rates
 from .sampled import SEEDS, Drawn
 
 TRAININGS, IMAGES = 120, 20_000
+SHARED, SPREADS, PAIRS = (0.1, 0.5), (0.0, 0.3, 1.0, 3.0), (3, 5)
+"""What is simulated: of the images' errors what is that of all pairs, how far trainings differ, numbers of pairs."""
 Arrays = dict[str, np.ndarray]
 
 
