@@ -20,9 +20,12 @@ from sparsescope.mask import (
     removable_weights,
     standardization_notes,
 )
+from sparsescope.memory import keep_freed_memory
 from sparsescope.modules import bare, differentiable, refuse_without_values, uncompiled
 from sparsescope.outputs import FORMS
 from sparsescope.outputs.reading import OutputReader, described
+from sparsescope.passes import Passes
+from sparsescope.prepacked import PrepackedNetwork
 from sparsescope.snapshot import Snapshot
 from sparsescope.sources import known_as
 from sparsescope.userfiles import file_digests, without_place
@@ -31,14 +34,6 @@ from sparsescope.values import is_number, is_whole, per_channel
 __all__ = ["Classifier", "Origin", "Passes"]
 
 Found = TypeVar("Found")
-
-
-@dataclass
-class Passes:
-    """How many images went forward and backward through a classifier."""
-
-    forward: int = 0
-    backward: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +78,8 @@ class Classifier:
         classes: names of all outputs of `module`, in their order; empty where unknown.
         changes_itself: whether the forward pass changes parameters, so that `prepared` keeps copies of them; found out
             by `evaluation.checks`.
+        facts: what has been found out about the network as it is now, for the time of an evaluation; None, as it is
+            outside of one: nothing is kept. See `curvature.facts`.
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
@@ -110,6 +107,8 @@ class Classifier:
     outputs: tuple[int, ...] | None = None
     classes: tuple[str, ...] = ()
     changes_itself: bool = False
+    facts: dict[str, bool | str] | None = None
+    _answering: PrepackedNetwork | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
@@ -168,8 +167,25 @@ class Classifier:
 
     def values(self, images: Tensor) -> Tensor:
         """Return what the network says of images (N, C, H, W), before logits are read from it: (N, ...)."""
-        output: object = self.looked_at(images, lambda module, inputs: module(inputs))
-        return self.reader.values(output, len(images))
+        return self.looked_at(images, self._values)
+
+    def _values(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        """Return the values that are read of the output for normalised inputs: of the network, or what answers for it.
+
+        Only where no gradient is asked for.
+        """
+        network = None if torch.is_grad_enabled() else self._answering
+        values = None if network is None else network(inputs)
+        return self.reader.values(module(inputs), len(inputs)) if values is None else values
+
+    @contextlib.contextmanager
+    def answering(self, network: PrepackedNetwork | None) -> Iterator[None]:
+        """Let a prepacked network answer in the network's place where no gradient is asked for; None: nothing does."""
+        before, self._answering = self._answering, network
+        try:
+            yield
+        finally:
+            self._answering = before
 
     def looked_at(self, images: Tensor, look: Callable[[nn.Module, Tensor], Found]) -> Found:
         """Return what `look` makes of the network and of images (N, C, H, W) as it takes them; counts N passes."""
@@ -182,6 +198,7 @@ class Classifier:
         mean = torch.as_tensor(self.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         std = torch.as_tensor(self.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         self.passes.forward += len(images)
+        self.passes.tracked += len(images) if torch.is_grad_enabled() else 0
         with uncompiled(), differentiable(len(images)):
             return look(self.module, (images - mean) / std)
 
@@ -210,7 +227,9 @@ class Classifier:
 
         Restores the training mode of every submodule, `requires_grad` and `grad` of every parameter, the device, and
         the tensors that the forward pass itself changes: buffers, and parameters where it is known to change them.
+        From then on the process keeps freed memory, as `keep_freed_memory` says.
         """
+        keep_freed_memory()
         module, home = self.module, self.device
         before = Snapshot(module, parameters=self.changes_itself)
         modes = {child: child.training for child in module.modules()}

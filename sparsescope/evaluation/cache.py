@@ -80,6 +80,10 @@ class Cache:
         remove(part.path)
         return None
 
+    def has(self, key: str, shard: Shard) -> bool:
+        """Return whether there is a file for a shard, sound or not."""
+        return self.directory is not None and Part(self.directory, key, shard.name).path.exists()
+
     def store(self, key: str, shard: Shard, arrays: Arrays) -> None:
         """Write the arrays of a shard atomically; where that fails (a full disk), warn once and go on without."""
         if self.directory is None:

@@ -1,34 +1,39 @@
 """Carry out a plan: cached shards are read, the others measured, all of them put together per model."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsescope.classifier import Passes
 from sparsescope.errors import SparsescopeWarning
+from sparsescope.evaluation.acquaintance import Reckoning, acquainted
 from sparsescope.evaluation.broken import costs
 from sparsescope.evaluation.cache import Cache, measurement_key
 from sparsescope.evaluation.executor import Executor
+from sparsescope.evaluation.forward_only import identities_of
 from sparsescope.evaluation.jobs import Answer, Job, Setting
 from sparsescope.evaluation.plan import Plan, Shard, Task
 from sparsescope.identity import Identity
 from sparsescope.measurements.base import Measurement
+from sparsescope.passes import Passes
 from sparsescope.results.metric import BROKE
 from sparsescope.units import Arrays
 
 __all__ = ["Progress", "Results", "measure"]
 
 Progress = Callable[[float, float, str], None]
-"""Called with (work done, work in all, what is being measured); work is counted in forward passes of one image."""
+"""Called with (work done, work in all, what is being measured); work is counted in forward passes of one image through
+the dense model, into which gradients and products are converted by what they cost: see `Reckoning`."""
 
 
 @dataclass
 class Results:
     """What a plan gave, by the models' names: arrays, or the reason why there are none, and identities; and the cost.
+
+    `passes` are counted by model; `cost` is what they come to in forward passes of the dense model.
 
     The rows of all arrays are in the order of the units, whatever the order in which they were measured.
     """
@@ -36,7 +41,8 @@ class Results:
     measured: dict[str, dict[Measurement, Arrays]]
     reasons: dict[str, dict[Measurement, str]]
     identities: dict[str, Identity]
-    passes: Passes = field(default_factory=Passes)
+    passes: dict[str, Passes] = field(default_factory=dict)
+    cost: float = 0.0
     cached: int = 0
 
 
@@ -58,14 +64,30 @@ def measure(plan: Plan, setting: Setting, cache: Cache, executor: Executor, prog
     keys = {task: _keys(task, setting, identities, results) for task in plan.tasks}
     if cache.directory is not None:
         _warn_of_uncached([key for row in keys.values() for key in row.values()])
-    with executor as running:
-        track = _Track(plan, progress)
+    if progress is not None:
+        progress(0.0, 1.0, "getting to know the models")
+    left = _left(plan, keys, cache)
+    with acquainted(plan, setting, left, cache, identities) as reckoning, executor as running:
+        results.passes |= reckoning.passes
+        track = _Track(plan, reckoning, progress)
         for tasks in plan.stages:
             stage = _Stage(tasks, setting, [keys[task] for task in tasks], cache, results, track)
             for answer in running.run(stage.jobs(), track.begin):
                 stage.take(answer)
             stage.finish()
+        results.cost = reckoning.cost(results.passes)
     return results
+
+
+def _left(plan: Plan, keys: Mapping[Task, Mapping[str, Identity]], cache: Cache) -> dict[str, list[Task]]:
+    """Return the tasks of which the cache does not have every shard, for the models with any."""
+    left: dict[str, list[Task]] = {}
+    for task in plan.tasks:
+        shards = task.shards()
+        for model, key in keys[task].items():
+            if key.unread or not all(cache.has(key.digest, shard) for shard in shards):
+                left.setdefault(model, []).append(task)
+    return left
 
 
 def _keys(task: Task, setting: Setting, identities: Mapping[str, Identity], results: Results) -> dict[str, Identity]:
@@ -73,6 +95,7 @@ def _keys(task: Task, setting: Setting, identities: Mapping[str, Identity], resu
 
     Of a measurement without keys nothing is measured: its models get the reason.
     """
+    identities = identities_of(identities, task, setting.networks)
     read = () if task.dense is None else (identities[task.dense],)
     missing: dict[str, str] = {}
     with costs("all", missing, refusing=True):
@@ -98,18 +121,19 @@ def _warn_of_uncached(keys: Sequence[Identity]) -> None:
 
 
 class _Track:
-    """The progress of a plan, counted in forward passes over all models."""
+    """The progress of a plan, over all models."""
 
-    def __init__(self, plan: Plan, progress: Progress | None) -> None:
-        self._total = sum(task.cost * len(task.ids) * len(task.models) for task in plan.tasks)
-        self._done, self._progress, self._label = 0.0, progress, "reading the cache"
+    def __init__(self, plan: Plan, reckoning: Reckoning, progress: Progress | None) -> None:
+        self._unit, self._progress = reckoning.planned, progress
+        self._total = sum(self._unit[task, model] * len(task.ids) for task in plan.tasks for model in task.models)
+        self._done, self._label = 0.0, "reading the cache"
 
     def begin(self, job: Job) -> None:
         self._label = job.measurement.label
         self._tell()
 
-    def advance(self, task: Task, units: int, models: int) -> None:
-        self._done += task.cost * units * models
+    def advance(self, task: Task, units: int, models: Iterable[str]) -> None:
+        self._done += units * sum(self._unit[task, model] for model in models)
         self._tell()
 
     def _tell(self) -> None:
@@ -139,12 +163,12 @@ class _Stage:
         for index, task in enumerate(self._tasks):
             given = self._given(task) if self._keys[index] else None
             if given is None:
-                self._track.advance(task, len(task.ids), len(task.models))
+                self._track.advance(task, len(task.ids), task.models)
                 continue
             for shard in task.shards():
                 missing = tuple(model for model in task.models if not self._take_cached(index, model, shard))
                 if len(missing) < len(task.models):
-                    self._track.advance(task, len(shard), len(task.models) - len(missing))
+                    self._track.advance(task, len(shard), [model for model in task.models if model not in missing])
                 if missing:
                     rows = {name: array[shard.rows] for name, array in given.items()}
                     found.append(Job(index, shard, task.measurement, rows, missing))
@@ -187,9 +211,9 @@ class _Stage:
                 self._parts.setdefault((job.task, model), []).append((job.shard, result))
                 if not (key := self._keys[job.task][model]).unread:
                     self._cache.store(key.digest, job.shard, result)
-        self._results.passes.forward += answer.passes.forward
-        self._results.passes.backward += answer.passes.backward
-        self._track.advance(self._tasks[job.task], len(job.shard), len(job.models))
+        for model, passes in answer.passes.items():
+            self._results.passes[model] = self._results.passes.get(model, Passes()) + passes
+        self._track.advance(self._tasks[job.task], len(job.shard), job.models)
 
     def finish(self) -> None:
         """Put the shards of every task together, in the order of the units."""

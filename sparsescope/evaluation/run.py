@@ -13,9 +13,10 @@ from sparsescope.datasets import ClassesBy
 from sparsescope.devices import pick_device
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
-from sparsescope.evaluation.checks import check_results, check_task
+from sparsescope.evaluation.checks import check_results, check_task, images_to_show
 from sparsescope.evaluation.execution import Execution, environment, pick_batch_size
 from sparsescope.evaluation.executor import open_executor
+from sparsescope.evaluation.forward_only import prepacked_networks
 from sparsescope.evaluation.gather import shared
 from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.judged import options_of
@@ -28,6 +29,7 @@ from sparsescope.evaluation.task import DataOptions, Task, open_task
 from sparsescope.evaluation.trainings import repeated
 from sparsescope.evaluation.verdicts import Judges
 from sparsescope.metrics.base import Metric
+from sparsescope.passes import Passes
 from sparsescope.results import Cost, Evaluation
 from sparsescope.results.radar import normalise
 
@@ -173,6 +175,8 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     plan = make_plan(settings.metrics, task.benchmark, settings.seed, pairs)
     for classifier in task.classifiers:
         plan.check(classifier)
+    networks = prepacked_networks(task.classifiers, plan.tasks, images_to_show(task.benchmark.test), device)
+    setting = replace(setting, networks=networks)
     executor = open_executor(setting, execution.workers)
     results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
     shared(results, pairs)
@@ -180,6 +184,7 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     named = {classifier.name: classifier for classifier in task.classifiers}
     identical = [pair.candidate for pair in pairs if named[pair.candidate].is_same_function(named[pair.dense])]
     judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
+    passes = Passes.total(results.passes.values())
     judges = Judges(settings, pairs, noticed, identical)
     verdicts = {pair.candidate: judges.of_pair(pair, judged.metrics) for pair in pairs}
     return Evaluation(
@@ -198,8 +203,9 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         radar=normalise(judged.metrics, pairs),
         cost=Cost(
             seconds=time.perf_counter() - started,
-            forward_passes=results.passes.forward,
-            backward_passes=results.passes.backward,
+            forward_passes=round(passes.forward),
+            backward_passes=round(passes.backward),
             cached=results.cached,
+            forward_equivalents=results.cost,
         ),
     )

@@ -185,6 +185,8 @@ def _option(value: Any) -> str:
 def _facts(evaluation: Evaluation) -> dict[str, str]:
     cost, benchmark = evaluation.cost, evaluation.benchmark
     passes = f"{count(cost.forward_passes)} forward, {count(cost.backward_passes)} backward"
+    if cost.forward_equivalents is not None:
+        passes += f", as long as {count(round(cost.forward_equivalents))} forward passes of dense"
     classes = f", {len(benchmark.classes)} classes" if benchmark.classes else ""
     return {
         "Benchmark": f"{benchmark.name}{classes} (fingerprint {benchmark.fingerprint})",

@@ -168,9 +168,14 @@ class Radar(Record):
 
 
 class Cost(Record):
-    """What the evaluation took: images forward and backward, and how many jobs came from the cache."""
+    """What the evaluation took: images forward and backward, and how many jobs came from the cache.
+
+    `forward_equivalents`: all passes by what they take, in forward passes of one image through the dense model; None in
+    files of earlier versions. A backward pass is one gradient, or half of a product with a Hessian.
+    """
 
     seconds: Annotated[Finite, Field(ge=0)]
     forward_passes: Count
     backward_passes: Count
     cached: Count
+    forward_equivalents: OptionalFloat = None
