@@ -1,4 +1,4 @@
-"""`sparsescope evaluate --pair`: files of several trainings to a verdict on their method, and the gate that follows it."""
+"""`sparsescope evaluate --pair`: several trainings to a verdict on their method, and the gate that follows it."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from sparsescope.results import Evaluation
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three trainings, seed-0 to seed-2: dense.pt, near.pt next to it, and off.pt, which answers the rarest class."""
+    """Three trainings, seed-0 to seed-2: dense.pt, near.pt next to it, and off.pt, which is far less sure."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPARSESCOPE_CACHE", str(tmp_path / "cache"))
     (tmp_path / "net.py").write_text(
@@ -33,8 +33,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for seed in range(3):
         (tmp_path / f"seed-{seed}").mkdir()
         noise = torch.from_numpy(np.random.default_rng(seed).normal(size=(4, 64))).float()
-        weight = bars.reshape(4, 64) + 0.1 * noise
-        for name, own in (("dense", weight), ("near", weight * 1.000001), ("off", weight.flip(0))):
+        weight = 0.2 * (bars.reshape(4, 64) + 0.1 * noise)
+        for name, own in (("dense", weight), ("near", weight * 1.000001), ("off", weight * 0.3)):
             torch.save({"1.weight": own, "1.bias": torch.zeros(4)}, tmp_path / f"seed-{seed}" / f"{name}.pt")
     return tmp_path
 
@@ -56,9 +56,8 @@ def test_a_method_that_changes_next_to_nothing_meets_the_gate(folder: Path) -> N
     result = run(*pairs("near", "near", "near"), "--name", "tiny", "--gate", "inconclusive")
     assert result.exit_code == 0, result.output
     lines = result.stdout.strip().splitlines()
-    assert lines[-1].startswith(
-        "tiny: PASS (partial verdict: not every metric was asked for) — on average over 3 trainings"
-    )
+    assert lines[-1].startswith("tiny: PASS (partial verdict: not every metric was asked for)")
+    assert "on average over 3 trainings" in lines[-1]
     assert "near-3 against dense-3" in lines and "tiny, mean of 3 pairs" in lines
     evaluation = Evaluation.load("out/evaluation.json")
     assert json.loads(Path("out/evaluation.json").read_text())["methods"]["tiny"]["outcome"] == "pass"
@@ -67,6 +66,10 @@ def test_a_method_that_changes_next_to_nothing_meets_the_gate(folder: Path) -> N
     for shown in (page, text):
         assert "tiny matches its dense models in every metric that was asked for" in shown
         assert "Variance due to trainings" in shown
+    again = CliRunner().invoke(sparsescope, ["report", "out/evaluation.json", "--out", "again"])
+    assert again.exit_code == 0, again.output
+    for name in ("report.html", "report.md", "junit.xml"):
+        assert Path("again", name).read_bytes() == Path("out", name).read_bytes()
 
 
 def test_the_gate_and_junit_follow_the_method(folder: Path) -> None:
@@ -80,14 +83,6 @@ def test_the_gate_and_junit_follow_the_method(folder: Path) -> None:
     suites = ElementTree.parse("out/junit.xml").getroot()
     assert [suite.get("name") for suite in suites] == ["method"]
     assert run(*pairs("off", "off", "off"), "--gate", "fail").exit_code == 1
-
-
-def test_the_report_is_drawn_again_from_the_file(folder: Path) -> None:
-    assert run(*pairs("near", "off", "near")).exit_code == 0
-    again = CliRunner().invoke(sparsescope, ["report", "out/evaluation.json", "--out", "again"])
-    assert again.exit_code == 0, again.output
-    for name in ("report.html", "report.md", "junit.xml"):
-        assert Path("again", name).read_bytes() == Path("out", name).read_bytes()
 
 
 @pytest.mark.parametrize(
