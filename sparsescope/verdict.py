@@ -6,7 +6,7 @@ pass" is an intersection-union test: the whole verdict has the level of each tes
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import NormalDist
 
 from sparsescope.proportions import units_for_margin
@@ -216,6 +216,7 @@ def decide(
     doubts: Mapping[str, str] | None = None,
     advice: Mapping[str, str] | None = None,
     known: str = "",
+    beyond: Collection[str] = (),
 ) -> Verdict:
     """Return the verdict over all metrics that are in the verdict.
 
@@ -233,8 +234,11 @@ def decide(
             evaluated in the verdict, so that there is no pass.
         advice: metric -> what would decide it; default: how many units would.
         known: what the statement says of the candidate beside its metrics.
+        beyond: metrics that cannot be measured of such models, as another runtime computes them: the verdict is
+            partial, and rests on the others.
     """
     doubts, advice = doubts or {}, advice or {}
+    complete = complete and not beyond
     known = "; ".join(filter(None, (known, CONSTANT if constant else IDENTICAL if identical else "")))
     judged = {
         metric.name: _not_judged(metric, doubts[metric.name])
@@ -250,7 +254,7 @@ def decide(
         name: combine(verdict.outcome for metric, verdict in judged.items() if dimension[metric] == name)
         for name in dict.fromkeys(dimension[metric] for metric in judged)
     }
-    overall = combine(verdict.outcome for verdict in judged.values())
+    overall = combine(verdict.outcome for name, verdict in judged.items() if name not in beyond)
     overall = "inconclusive" if overall == "not evaluated" else overall
     if constant:
         overall = "fail"
@@ -268,7 +272,7 @@ def decide(
         partial=not complete,
         constant=constant,
         identical=identical,
-        statement=_statement(pair, overall, judged, complete, known),
+        statement=_statement(pair, overall, judged, complete, known, beyond),
         dimensions=dimensions,
         metrics=judged,
         paper=PaperVerdict(
@@ -292,16 +296,23 @@ def _by_identity(verdict: MetricVerdict) -> MetricVerdict:
     return verdict if verdict.outcome == "not evaluated" else verdict.model_copy(update=passed)
 
 
-def _statement(pair: Pair, outcome: Outcome, judged: dict[str, MetricVerdict], complete: bool, known: str) -> str:
+def _statement(
+    pair: Pair,
+    outcome: Outcome,
+    judged: dict[str, MetricVerdict],
+    complete: bool,
+    known: str,
+    beyond: Collection[str],
+) -> str:
     """One line: the verdict and what it rests on; `known` is what is known of the candidate without its metrics."""
 
     def named(kind: Outcome) -> list[str]:
-        return [name for name, verdict in judged.items() if verdict.outcome == kind]
+        return [name for name, verdict in judged.items() if verdict.outcome == kind and name not in beyond]
 
     word = {"pass": "LTH-PASS" if complete else "PASS", "fail": "FAIL"}.get(outcome, "INCONCLUSIVE")
     parts = [known] if known else []
     if outcome == "pass":
-        parts.append(f"{len(judged)} of {len(judged)} metrics match dense within their margins")
+        parts.append(f"{len(named('pass'))} of {len(judged)} metrics match dense within their margins")
     if named("fail"):
         parts.append(f"worse than dense beyond the margin in {', '.join(named('fail'))}")
     if outcome != "fail" and named("inconclusive"):
@@ -310,5 +321,6 @@ def _statement(pair: Pair, outcome: Outcome, judged: dict[str, MetricVerdict], c
         parts.append(f"not evaluated: {', '.join(named('not evaluated'))}")
     if not judged:
         parts.append("no metric of the verdict was asked for")
-    partial = "" if complete else " (partial verdict: not every metric was asked for)"
+    cause = f"{', '.join(beyond)} cannot be measured of such a model" if beyond else "not every metric was asked for"
+    partial = "" if complete else f" (partial verdict: {cause})"
     return f"{pair.candidate}: {word}{partial} — {'; '.join(parts)}"

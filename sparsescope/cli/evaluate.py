@@ -24,6 +24,7 @@ from sparsescope.cli.parameters import (
     resize_option,
     seed_option,
     std_option,
+    trust_option,
     weights_option,
 )
 from sparsescope.cli.progress import progress_bar
@@ -59,6 +60,7 @@ def _gates() -> list[str]:
 @spec_option("--data", help="Test images: {data}. Default: what the dense checkpoint names.")
 @arch_option
 @weights_option
+@trust_option
 @spec_option(
     "--ood",
     multiple=True,
@@ -242,7 +244,8 @@ def _check_gate(gate: str, settings: "Settings", pairs: Sequence[tuple[str, str]
 def _model_options(options: dict[str, Any]) -> "ModelOptions":
     from sparsescope.evaluation import ModelOptions
 
-    return ModelOptions(*(options[name] for name in ("arch", "mean", "std", "model_output", "weights")))
+    names = ("arch", "mean", "std", "model_output", "weights", "trust_pickle")
+    return ModelOptions(*(options[name] for name in names))
 
 
 def _data_options(options: dict[str, Any]) -> "DataOptions":

@@ -11,6 +11,7 @@ from sparsescope.evaluation.judged import Judged
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
 from sparsescope.evaluation.settings import Settings
+from sparsescope.macs import count_macs
 from sparsescope.results import (
     BenchmarkInfo,
     ImageSetInfo,
@@ -91,9 +92,12 @@ def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
 
 
 def model_infos(
-    classifiers: Sequence[Classifier], pairs: Pairs, warnings: Mapping[str, tuple[str, ...]]
+    classifiers: Sequence[Classifier],
+    pairs: Pairs,
+    warnings: Mapping[str, tuple[str, ...]],
+    shape: tuple[int, int, int],
 ) -> tuple[ModelInfo, ...]:
-    """Describe the models, with what was noticed while reading and measuring them."""
+    """Describe the models, with what was noticed while reading and measuring them, for images of a shape (C, H, W)."""
     infos = []
     for classifier in classifiers:
         sparsity = classifier.sparsity
@@ -107,6 +111,8 @@ def model_infos(
                 architecture_guessed=classifier.origin.guessed,
                 parameters=sparsity.parameters,
                 nonzero=sparsity.nonzero,
+                bytes=classifier.origin.bytes,
+                macs=count_macs(classifier, shape),
                 normalization=NormalizationInfo(
                     mean=tuple(classifier.mean), std=tuple(classifier.std), source=classifier.origin.normalization
                 ),

@@ -99,6 +99,7 @@ def perform(job: Job, setting: Setting) -> Answer:
 
 def _measured(job: Job, classifier: Classifier, shown: object, batch_size: int) -> Arrays:
     """Return a job's arrays of one model; raises TypeError unless each has a row for every unit, or is `common`."""
+    classifier.require(*job.measurement.needs)
     try:
         arrays = job.measurement.measure(classifier, shown, job.given, batch_size)
     except NotFiniteError as error:  # on these images alone: the other models' results must not be lost for it

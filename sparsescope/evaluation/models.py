@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from sparsescope.checkpoints import MissingWeightsError, load_classifier
+from sparsescope.checkpoints import MissingWeightsError, kind_of, load_classifier
 from sparsescope.checkpoints.values import sparsity_warnings
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, InputError, OptionError, raise_together
@@ -31,6 +31,7 @@ class ModelOptions:
         std: per-channel standard deviation, > 0.
         output: what the networks return (see `Classifier`); None: of a candidate what dense returns, of dense logits.
         weights: which of several state dicts in a file, as `load_classifier` takes it; of files that have it.
+        trust_pickle: whether files may be whole pickled networks, which can run any code when they are read.
     """
 
     arch: str | None = None
@@ -38,6 +39,7 @@ class ModelOptions:
     std: Sequence[float] | None = None
     output: str | int | None = None
     weights: str | None = None
+    trust_pickle: bool = False
 
     def __post_init__(self) -> None:
         """An iterator is read once, for several models."""
@@ -49,19 +51,22 @@ class ModelOptions:
         """Raise OptionError for an option that none of the models takes, which would be ignored in silence."""
         if (self.mean is None) != (self.std is None):
             raise OptionError("Expected mean and std together, but got only one of them.")
-        given = [item.name for item in fields(self) if getattr(self, item.name) is not None]
+        given = [item.name for item in fields(self) if getattr(self, item.name) not in (None, False)]
         if given and all(isinstance(model, Classifier) for model in models):
             raise OptionError(
                 f"Every model is a Classifier, which has its own normalization and output: leave out "
                 f"{', '.join(given)}, or set them in Classifier(module, mean, std, output=…)."
             )
+        files = [model for model in models if isinstance(model, str | Path)]
         about_files = {
-            "arch": "says how the network of a file is built",
-            "weights": "says which weights of a file are meant",
+            "arch": ("says how the network of a file of weights is built", not all(map(kind_of, files))),
+            "weights": ("says which weights of a file are meant", not all(map(kind_of, files))),
+            "trust_pickle": ("is about files that hold a pickled network", bool(files)),
         }
-        for name, meaning in about_files.items():
-            if name in given and not any(isinstance(model, str | Path) for model in models):
-                raise OptionError(f"No model is a file: leave out {name} ({getattr(self, name)!r}), which {meaning}.")
+        for name, (meaning, used) in about_files.items():
+            if name in given and not used:
+                what = "is a file" if not files else "is a file of weights"
+                raise OptionError(f"No model {what}: leave out {name} ({getattr(self, name)!r}), which {meaning}.")
 
 
 def open_models(dense: Model, candidates: Sequence[Model], options: ModelOptions | None = None) -> list[Classifier]:
@@ -181,7 +186,14 @@ def _load(
     path: str | Path, options: ModelOptions, dense: Classifier | None, absent: list[MissingWeightsError]
 ) -> Classifier:
     load = functools.partial(
-        load_classifier, path, arch=options.arch, mean=options.mean, std=options.std, output=options.output, dense=dense
+        load_classifier,
+        path,
+        arch=options.arch,
+        mean=options.mean,
+        std=options.std,
+        output=options.output,
+        dense=dense,
+        trust_pickle=options.trust_pickle,
     )
     try:
         return load(weights=options.weights)

@@ -46,6 +46,7 @@ def evaluate(
     std: Sequence[float] | None = None,
     output: str | int | None = None,
     weights: str | None = None,
+    trust_pickle: bool = False,
     ood: str | Sequence[str] = (),
     corrupted: str | None = None,
     train: str | None = None,
@@ -82,6 +83,7 @@ def evaluate(
         std: per-channel standard deviation for models without their own.
         output: what files and modules return (see `Classifier`); default: candidates what dense does, dense logits.
         weights: which of several state dicts in a model file, such as `"model_ema"`; of the files that have it.
+        trust_pickle: whether model files may be whole pickled networks, which can run any code when they are read.
         ood: specs of out-of-distribution sets; default: the data set's own, else noise and textures. A Benchmark has
             the sets it holds.
         corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
@@ -146,7 +148,7 @@ def evaluate(
         dense,
         candidates,
         benchmark,
-        models=ModelOptions(arch, mean, std, output, weights),
+        models=ModelOptions(arch, mean, std, output, weights, trust_pickle),
         images=DataOptions(sets, corrupted, train, probe, resize, crop, classes),
     )
     return evaluate_task(task, settings, execution)
@@ -185,7 +187,8 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     identical = [pair.candidate for pair in pairs if named[pair.candidate].is_same_function(named[pair.dense])]
     judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
     passes = Passes.total(results.passes.values())
-    judges = Judges(settings, pairs, noticed, identical)
+    lacking = {classifier.name: set(classifier.lacks.values()) for classifier in task.classifiers}
+    judges = Judges(settings, pairs, noticed, identical, lacking)
     verdicts = {pair.candidate: judges.of_pair(pair, judged.metrics) for pair in pairs}
     return Evaluation(
         version=sparsescope.__version__,
@@ -195,7 +198,7 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         confidence=settings.confidence,
         environment=environment(device),
         benchmark=benchmark_info(task.benchmark),
-        models=model_infos(task.classifiers, pairs, judged.warnings),
+        models=model_infos(task.classifiers, pairs, judged.warnings, task.benchmark.test.shape),
         pairs=pairs.pairs,
         metrics=judged.metrics,
         verdicts=verdicts,

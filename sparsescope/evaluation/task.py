@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, get_args
 
-from sparsescope.architectures import Published, record_of
 from sparsescope.benchmark import Benchmark, ImageSet
 from sparsescope.checkpoints import stored_size, stored_task
 from sparsescope.classifier import Classifier
@@ -199,30 +198,27 @@ def _sized_as_published(
 ) -> DataOptions | None:
     """Return the options with the sizes that the publisher of the weights states, for photographs of all sizes."""
     asked = options or DataOptions()
-    record = _record(classifier)
+    record = classifier.origin.stated
     if record is None or asked.resize is not None or asked.crop is not None or not isinstance(data, str):
         return options
-    usual, stated = _USUAL, (record.preprocessing.resize, record.preprocessing.size, record.preprocessing.interpolation)
+    usual, stated = _USUAL, (record.resize, record.size, record.interpolation)
     if usual_recipe(data) != "imagenet" or stated == usual:
         return options
     resize, crop, interpolation = stated
     how = "bilinear" if interpolation not in get_args(Interpolation) else interpolation
     other = "" if how == interpolation else f", with {how} interpolation where it states {interpolation}"
+    publisher = classifier.origin.publisher
     classifier.warnings += (
-        f"images are resized to {resize} px ({how}) and cropped to {crop} px, as {record.name} states{other}",
+        f"images are resized to {resize} px ({how}) and cropped to {crop} px, as {publisher} states{other}",
     )
     return replace(asked, resize=resize, crop=crop, interpolation=cast(Interpolation, how))
-
-
-def _record(classifier: Classifier) -> Published | None:
-    return record_of(classifier.origin.architecture, classifier.origin.sha256)
 
 
 def _warn_of_other_size(classifier: Classifier, dense: Model, benchmark: Benchmark) -> None:
     """Many networks take images of any size, and answer worse where it is not the one they were trained on."""
     size = stored_size(dense) if isinstance(dense, str | Path) else None
-    if size is None and (record := _record(classifier)) is not None:
-        size = record.preprocessing.size
+    if size is None and classifier.origin.stated is not None:
+        size = classifier.origin.stated.size
     if size is not None and size != benchmark.test.shape[1]:
         classifier.warnings += (
             f"was trained on images of {size} px, but these have {benchmark.test.shape[1]} px: give --resize and "

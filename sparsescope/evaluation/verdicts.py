@@ -24,12 +24,14 @@ class Judges:
         pairs: who is compared with whom.
         noticed: by model.
         identical: candidates that are their dense model, bit for bit.
+        lacking: by model, why something cannot be measured of its kind.
     """
 
     settings: Settings
     pairs: Pairs
     noticed: Mapping[str, Noticed]
     identical: Collection[str]
+    lacking: Mapping[str, Collection[str]]
 
     def of_pair(self, pair: Pair, metrics: Sequence[MetricResult]) -> Verdict:
         """Return the verdict on a candidate."""
@@ -39,6 +41,7 @@ class Judges:
             constant=self.noticed[pair.candidate].constant,
             identical=pair.candidate in self.identical,
             doubts=self._doubts(pair),
+            beyond=self._beyond(metrics, pair),
         )
 
     def of_method(self, name: str | None, assembled: Assembled) -> dict[str, Method]:
@@ -62,6 +65,7 @@ class Judges:
             identical=same,
             doubts=dict.fromkeys(means.averaged, too_few) if too_few else doubts,
             advice=means.advice,
+            beyond=sorted({name for pair in self.pairs for name in self._beyond(assembled.metrics, pair)}),
             known="; ".join([f"on average over {count(len(known.groups))}", *constant]),
         )
         if too_few and not constant:
@@ -84,6 +88,15 @@ class Judges:
             for name in (pair.candidate, pair.dense)
             for metric, reason in self.noticed[name].doubted(self.settings.metrics).items()
         }
+
+    def _beyond(self, metrics: Sequence[MetricResult], pair: Pair) -> list[str]:
+        """Return the metrics that cannot be measured of models of these kinds."""
+        return [
+            metric.name
+            for metric in metrics
+            if metric.in_verdict
+            and any(metric.values[name].reason in self.lacking[name] for name in (pair.candidate, pair.dense))
+        ]
 
     def _decided(self, metrics: Sequence[MetricResult], pair: Pair, **about: Any) -> Verdict:
         return decide(
