@@ -15,6 +15,7 @@ from sparsescope.evaluation.broken import costs
 from sparsescope.evaluation.plan import Shard
 from sparsescope.measurements.base import Measurement
 from sparsescope.passes import Passes
+from sparsescope.prepacked import PrepackedNetwork
 from sparsescope.units import Arrays
 
 __all__ = ["Answer", "Begun", "Job", "Setting", "one_blas_thread", "perform"]
@@ -22,13 +23,17 @@ __all__ = ["Answer", "Begun", "Job", "Setting", "one_blas_thread", "perform"]
 
 @dataclass(frozen=True)
 class Setting:
-    """What every job needs: the models, named uniquely, the data, and how to run."""
+    """What every job needs: the models, named uniquely, the data, and how to run.
+
+    `networks`: by the models' names, what answers forward-only work in their place.
+    """
 
     classifiers: Sequence[Classifier]
     benchmark: Benchmark
     seed: int
     batch_size: int
     device: str
+    networks: Mapping[str, PrepackedNetwork] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +90,8 @@ def perform(job: Job, setting: Setting) -> Answer:
     for model in job.models:
         classifier = classifiers[model]
         before = replace(classifier.passes)
-        with costs(model, reasons, refusing=True):
+        network = setting.networks.get(model) if job.measurement.forward_only else None
+        with costs(model, reasons, refusing=True), classifier.answering(network):
             results[model] = _measured(job, classifier, shown, setting.batch_size)
         passes[model] = classifier.passes - before
     return Answer(job, {**results, **reasons}, passes)
@@ -93,6 +99,7 @@ def perform(job: Job, setting: Setting) -> Answer:
 
 def _measured(job: Job, classifier: Classifier, shown: object, batch_size: int) -> Arrays:
     """Return a job's arrays of one model; raises TypeError unless each has a row for every unit, or is `common`."""
+    classifier.require(*job.measurement.needs)
     try:
         arrays = job.measurement.measure(classifier, shown, job.given, batch_size)
     except NotFiniteError as error:  # on these images alone: the other models' results must not be lost for it

@@ -13,6 +13,7 @@ from sparsescope.evaluation.acquaintance import Reckoning, acquainted
 from sparsescope.evaluation.broken import costs
 from sparsescope.evaluation.cache import Cache, measurement_key
 from sparsescope.evaluation.executor import Executor
+from sparsescope.evaluation.forward_only import identities_of
 from sparsescope.evaluation.jobs import Answer, Job, Setting
 from sparsescope.evaluation.plan import Plan, Shard, Task
 from sparsescope.identity import Identity
@@ -94,6 +95,7 @@ def _keys(task: Task, setting: Setting, identities: Mapping[str, Identity], resu
 
     Of a measurement without keys nothing is measured: its models get the reason.
     """
+    identities = identities_of(identities, task, setting.networks)
     read = () if task.dense is None else (identities[task.dense],)
     missing: dict[str, str] = {}
     with costs("all", missing, refusing=True):

@@ -3,6 +3,7 @@
 import datetime
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from sparsescope.datasets import ClassesBy
 from sparsescope.devices import pick_device
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
-from sparsescope.evaluation.checks import Noticed, check_results, check_task
+from sparsescope.evaluation.checks import check_results, check_task, images_to_show
 from sparsescope.evaluation.execution import Execution, environment, pick_batch_size
 from sparsescope.evaluation.executor import open_executor
+from sparsescope.evaluation.forward_only import prepacked_networks
+from sparsescope.evaluation.gather import shared
 from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.judged import options_of
 from sparsescope.evaluation.measure import Progress, measure
@@ -23,11 +26,12 @@ from sparsescope.evaluation.plain_data import data_warnings
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.evaluation.task import DataOptions, Task, open_task
+from sparsescope.evaluation.trainings import repeated
+from sparsescope.evaluation.verdicts import Judges
 from sparsescope.metrics.base import Metric
 from sparsescope.passes import Passes
-from sparsescope.results import Cost, Evaluation, MetricResult, Pair, Pairs, Verdict
+from sparsescope.results import Cost, Evaluation
 from sparsescope.results.radar import normalise
-from sparsescope.verdict import decide
 
 __all__ = ["evaluate", "evaluate_task"]
 
@@ -42,6 +46,7 @@ def evaluate(
     std: Sequence[float] | None = None,
     output: str | int | None = None,
     weights: str | None = None,
+    trust_pickle: bool = False,
     ood: str | Sequence[str] = (),
     corrupted: str | None = None,
     train: str | None = None,
@@ -78,6 +83,7 @@ def evaluate(
         std: per-channel standard deviation for models without their own.
         output: what files and modules return (see `Classifier`); default: candidates what dense does, dense logits.
         weights: which of several state dicts in a model file, such as `"model_ema"`; of the files that have it.
+        trust_pickle: whether model files may be whole pickled networks, which can run any code when they are read.
         ood: specs of out-of-distribution sets; default: the data set's own, else noise and textures. A Benchmark has
             the sets it holds.
         corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
@@ -142,7 +148,7 @@ def evaluate(
         dense,
         candidates,
         benchmark,
-        models=ModelOptions(arch, mean, std, output, weights),
+        models=ModelOptions(arch, mean, std, output, weights, trust_pickle),
         images=DataOptions(sets, corrupted, train, probe, resize, crop, classes),
     )
     return evaluate_task(task, settings, execution)
@@ -167,16 +173,23 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         options_of(metric)
     noticed = check_task(task, device, settings.metrics)
     task.dense.warnings += data_warnings(task.benchmark)
-    pairs = Pairs.of_one_dense([classifier.name for classifier in task.classifiers])
+    pairs = task.pairs if task.method is None else replace(task.pairs, same_as=repeated(task.classifiers))
     plan = make_plan(settings.metrics, task.benchmark, settings.seed, pairs)
     for classifier in task.classifiers:
         plan.check(classifier)
+    networks = prepacked_networks(task.classifiers, plan.tasks, images_to_show(task.benchmark.test), device)
+    setting = replace(setting, networks=networks)
     executor = open_executor(setting, execution.workers)
     results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
+    shared(results, pairs)
     check_results(task, results, noticed)
-    identical = [model.name for model in task.classifiers[1:] if model.is_same_function(task.dense)]
+    named = {classifier.name: classifier for classifier in task.classifiers}
+    identical = [pair.candidate for pair in pairs if named[pair.candidate].is_same_function(named[pair.dense])]
     judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
     passes = Passes.total(results.passes.values())
+    lacking = {classifier.name: set(classifier.lacks.values()) for classifier in task.classifiers}
+    judges = Judges(settings, pairs, noticed, identical, lacking)
+    verdicts = {pair.candidate: judges.of_pair(pair, judged.metrics) for pair in pairs}
     return Evaluation(
         version=sparsescope.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -185,10 +198,11 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         confidence=settings.confidence,
         environment=environment(device),
         benchmark=benchmark_info(task.benchmark),
-        models=model_infos(task.classifiers, pairs, judged.warnings),
+        models=model_infos(task.classifiers, pairs, judged.warnings, task.benchmark.test.shape),
         pairs=pairs.pairs,
         metrics=judged.metrics,
-        verdicts={pair.candidate: _verdict(settings, judged.metrics, pair, noticed, identical) for pair in pairs},
+        verdicts=verdicts,
+        methods=judges.of_method(task.method, judged),
         radar=normalise(judged.metrics, pairs),
         cost=Cost(
             seconds=time.perf_counter() - started,
@@ -197,28 +211,4 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
             cached=results.cached,
             forward_equivalents=results.cost,
         ),
-    )
-
-
-def _verdict(
-    settings: Settings,
-    judged: Sequence[MetricResult],
-    pair: Pair,
-    noticed: Mapping[str, Noticed],
-    identical: Sequence[str],
-) -> Verdict:
-    return decide(
-        judged,
-        pair,
-        confidence=settings.confidence,
-        complete=settings.complete,
-        policy="margins (customised)" if settings.customised else "margins",
-        paper_tolerance=settings.paper_tolerance,
-        constant=noticed[pair.candidate].constant,
-        identical=pair.candidate in identical,
-        doubts={
-            metric: f"{name} {reason}"
-            for name in (pair.candidate, pair.dense)
-            for metric, reason in noticed[name].doubted(settings.metrics).items()
-        },
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier
+from sparsescope.classifier import Capability, Classifier
 from sparsescope.passes import Passes
 from sparsescope.units import Arrays
 
@@ -41,6 +41,11 @@ class Measurement(abc.ABC):
 
     facts: ClassVar[tuple[str, ...]] = ()
     """What it asks of a model beside its units, by names of `curvature.FACTS`: found out once for each model."""
+    forward_only: ClassVar[bool] = False
+    """True where `measure` asks for nothing but logits, without gradients: a prepacked network may then answer in the
+    model's place (see `evaluation.forward_only`)."""
+    needs: ClassVar[frozenset[Capability]] = frozenset()
+    """What it does with a network beside asking for its answers; a model that lacks any of it is not measured."""
 
     @property
     @abc.abstractmethod
@@ -131,5 +136,6 @@ def run(
     """
     ids = measurement.unit_ids(benchmark, seed)
     given = measurement.given(benchmark, seed, dense or {})
+    classifier.require(*measurement.needs)
     with classifier.prepared():
         return measurement.measure(classifier, measurement.prepare(benchmark, ids, seed), given, batch_size)

@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier
+from sparsescope.classifier import Capability, Classifier
 from sparsescope.curvature import is_piecewise_linear
 from sparsescope.curvature.inputs import (
     Method,
@@ -41,6 +41,7 @@ class _OfImages(Measurement):
     """
 
     facts: ClassVar[tuple[str, ...]] = ("is_piecewise_linear", "refuse_straight_through")
+    needs: ClassVar[frozenset[Capability]] = frozenset({"gradients", "second derivatives"})
 
     image_set: str = "train"
     images: int | None = 2000

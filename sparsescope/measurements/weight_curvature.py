@@ -10,7 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier
+from sparsescope.classifier import Capability, Classifier
 from sparsescope.curvature import (
     Support,
     gauss_newton_forms,
@@ -57,6 +57,8 @@ class _MicroBatches(Measurement):
         images: how many images, drawn stratified by class; None means all.
         images_per_unit: size of a micro-batch; the last one may be smaller.
     """
+
+    needs: ClassVar[frozenset[Capability]] = frozenset({"gradients", "second derivatives"})
 
     image_set: str = "train"
     images: int | None = 4000

@@ -77,7 +77,8 @@ class NormalizationInfo(Record):
 class ModelInfo(Record):
     """One evaluated model.
 
-    `architecture_guessed` where nothing but names and shapes of its weights says what its architecture is.
+    `architecture_guessed` where nothing but names and shapes of its weights says what its architecture is. `bytes` of
+    the files that hold it, and `macs`, multiply-accumulate operations for one image, are None where they are unknown.
     """
 
     name: str
@@ -88,6 +89,8 @@ class ModelInfo(Record):
     architecture_guessed: bool = False
     parameters: Count
     nonzero: Count
+    bytes: Count | None = None
+    macs: Count | None = None
     normalization: NormalizationInfo | None = None
     sparsity: SparsityInfo
     warnings: tuple[str, ...] = ()

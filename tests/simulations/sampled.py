@@ -33,7 +33,7 @@ def sampled_rates(
     held, outcomes = 0, list[Outcome]()
     kind = type(population.metric)
     with contextlib.ExitStack() as patches:
-        patches.enter_context(mock.patch.object(resampling, "resampling_weights", _Drawn()))
+        patches.enter_context(mock.patch.object(resampling, "resampling_weights", Drawn()))
         if before:
             patches.enter_context(mock.patch.object(kind, "interval", "percentile"))
             patches.enter_context(mock.patch.object(kind, "debiased", kind.reduce))
@@ -45,7 +45,7 @@ def sampled_rates(
     return Rates(held / samples, outcomes.count("pass") / samples, outcomes.count("fail") / samples)
 
 
-class _Drawn:
+class Drawn:
     """`resampling_weights` that are drawn once."""
 
     def __init__(self) -> None:
