@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+from typing_extensions import override
 
 from sparsescope.cli.choices import OneOf, complete, derived_option, metric_names, spec_option
 from sparsescope.cli.ending import exit_code, write_report
@@ -42,7 +43,21 @@ def _gates() -> list[str]:
     return list(GATES)
 
 
-@click.command()
+def _until() -> list[str]:
+    from sparsescope.evaluation.settings import UNTIL
+
+    return list(UNTIL)
+
+
+class _Command(click.RichCommand):
+    """A command of which an option may stand without its value, which is never the argument that follows."""
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f"{each}=metrics" if each == "--until-decided" else each for each in args])
+
+
+@click.command(cls=_Command)
 @click.argument("dense")
 @click.argument("sparse", nargs=-1, required=True)
 @spec_option("--data", help="Test images: {data}. Default: what the dense checkpoint names.")
@@ -107,6 +122,12 @@ def _gates() -> list[str]:
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="TOML file (or pyproject.toml) with preset, metric options, margins and verdict.",
+)
+@click.option(
+    "--until-decided",
+    type=OneOf(_until),
+    help="Measure in growing parts and stop each metric once it is decided; with =verdict, stop everything once the "
+    "verdict is. Alone, the same as --until-decided=metrics.",
 )
 @device_option
 @batch_size_option
@@ -190,6 +211,7 @@ def _settings(options: dict[str, Any]) -> "Settings":
         metrics=options["metrics"] or None,
         skip=options["skip"],
         seed=options["seed"],
+        until_decided=options["until_decided"],
     )
     measured = {metric.name for metric in settings.metrics}
     for metric in sorted(own.keys() - measured):

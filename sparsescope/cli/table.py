@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sparsescope.cli.console import SafeConsole
 from sparsescope.reporting.format import MINUS
-from sparsescope.reporting.notes import debiased, out_of_distribution
+from sparsescope.reporting.notes import debiased, out_of_distribution, until_decided
 from sparsescope.reporting.rows import Row, groups
 from sparsescope.results import Evaluation
 
@@ -41,8 +41,9 @@ def print_summary(evaluation: Evaluation, console: Console | None = None) -> Non
     for pair in evaluation.pairs:
         _print(console, Text(f"{pair.candidate} against {pair.dense}", style="bold"))
         _print_table(console, _table(console, evaluation, pair.candidate))
-    if note := debiased(evaluation):
-        _print(console, Text(note.replace(MINUS, "-"), style="dim"))
+    for note in (debiased(evaluation), until_decided(evaluation)):
+        if note:
+            _print(console, Text(note.replace(MINUS, "-"), style="dim"))
     for candidate in evaluation.candidates:
         verdict = evaluation.verdict(candidate.name)
         _print(console, Text(verdict.statement, style=STYLES[verdict.outcome]))

@@ -27,10 +27,14 @@ __all__ = ["benchmark_info", "metric_results", "model_infos"]
 
 @dataclass(frozen=True)
 class Assembled:
-    """The results of all metrics, and what they warn of, by the models' names."""
+    """The results of all metrics, and what each warns of, by the models' names."""
 
     metrics: tuple[MetricResult, ...]
-    warnings: Mapping[str, tuple[str, ...]]
+    noted: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    def warnings(self, model: str) -> tuple[str, ...]:
+        """Return what all metrics warn of a model."""
+        return tuple(text for texts in self.noted.values() for text in texts.get(model, ()))
 
 
 def metric_results(
@@ -54,16 +58,13 @@ def metric_results(
         for metric, rows, draws, reasons in zip(settings.metrics, units, replicates, missing, strict=True)
     ]
     metrics = tuple(each.result(settings, pairs, identical) for each in judged)
-    warnings = {
-        name: tuple(
-            text
-            for each, metric in zip(judged, metrics, strict=True)
-            if metric.values[name].value is not None
-            for text in each.models[name].warnings
-        )
-        for name in pairs.models
+    noted = {
+        metric.name: {
+            name: found.warnings for name, found in each.models.items() if metric.values[name].value is not None
+        }
+        for each, metric in zip(judged, metrics, strict=True)
     }
-    return Assembled(metrics, warnings)
+    return Assembled(metrics, noted)
 
 
 def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
@@ -89,9 +90,7 @@ def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
     return BenchmarkInfo(name=benchmark.name, fingerprint=benchmark.fingerprint, classes=benchmark.classes, sets=sets)
 
 
-def model_infos(
-    classifiers: Sequence[Classifier], pairs: Pairs, warnings: Mapping[str, tuple[str, ...]]
-) -> tuple[ModelInfo, ...]:
+def model_infos(classifiers: Sequence[Classifier], pairs: Pairs, assembled: Assembled) -> tuple[ModelInfo, ...]:
     """Describe the models, with what was noticed while reading and measuring them."""
     infos = []
     for classifier in classifiers:
@@ -114,7 +113,7 @@ def model_infos(
                     total=sparsity.total,
                     layers=tuple(LayerInfo(**asdict(layer)) for layer in sparsity.layers),
                 ),
-                warnings=(*classifier.warnings, *warnings[classifier.name]),
+                warnings=(*classifier.warnings, *assembled.warnings(classifier.name)),
             )
         )
     return tuple(infos)

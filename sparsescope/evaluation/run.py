@@ -12,20 +12,22 @@ from sparsescope.datasets import ClassesBy
 from sparsescope.devices import pick_device
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
-from sparsescope.evaluation.checks import Noticed, check_results, check_task
+from sparsescope.evaluation.checks import Noticed, check_results, check_task, doubted
 from sparsescope.evaluation.execution import Execution, environment, pick_batch_size
 from sparsescope.evaluation.executor import open_executor
 from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.judged import options_of
-from sparsescope.evaluation.measure import Progress, measure
+from sparsescope.evaluation.measure import Measuring, Progress, Results, measure
 from sparsescope.evaluation.models import Model, ModelOptions
 from sparsescope.evaluation.plain_data import data_warnings
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.evaluation.task import DataOptions, Task, open_task
+from sparsescope.evaluation.until_decided import Doubted, UntilDecided
 from sparsescope.metrics.base import Metric
 from sparsescope.results import Cost, Evaluation, MetricResult, Pair, Pairs, Verdict
 from sparsescope.results.radar import normalise
+from sparsescope.results.records import Until
 from sparsescope.verdict import decide
 
 __all__ = ["evaluate", "evaluate_task"]
@@ -61,6 +63,7 @@ def evaluate(
     workers: int = 1,
     cache: bool | str | Path = True,
     progress: Progress | None = None,
+    until_decided: Until | None = None,
 ) -> Evaluation:
     """Measure dense and sparse models on one benchmark and judge every sparse one against its dense parent.
 
@@ -102,6 +105,8 @@ def evaluate(
         workers: worker processes; changes no number beyond float rounding.
         cache: whether (or in which folder) finished parts are kept, so that a rerun resumes.
         progress: called with (work done, work in all, what is measured).
+        until_decided: measure in growing parts of the units, and stop each metric once it is decided (`metrics`), or
+            everything once the verdict is (`verdict`: a FAIL ends it); None: measure all.
 
     Returns:
         the Evaluation; `evaluation.verdict(name)` and `evaluation["ece"].difference(name)` read it.
@@ -131,6 +136,7 @@ def evaluate(
         confidence=confidence,
         replicates=replicates,
         seed=seed,
+        until_decided=until_decided,
     )
     execution = Execution(device, batch_size, workers, cache, progress)
     candidates = sparse if isinstance(sparse, Sequence) and not isinstance(sparse, str) else [sparse]
@@ -171,10 +177,20 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     for classifier in task.classifiers:
         plan.check(classifier)
     executor = open_executor(setting, execution.workers)
-    results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
-    check_results(task, results, noticed)
     identical = [model.name for model in task.classifiers[1:] if model.is_same_function(task.dense)]
-    judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
+    cache = execution.open_cache()
+    until: dict[str, Any] = {}
+    if settings.until_decided is None:
+        results = measure(plan, setting, cache, executor, execution.progress)
+        judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
+    else:
+        measuring = Measuring(plan, setting, cache, execution.progress)
+        with executor as running:
+            stopped = UntilDecided(
+                settings, plan, measuring, running, pairs, task.benchmark, identical, _doubted(task, settings, noticed)
+            ).run()
+        results, judged, until = measuring.results, stopped.judged, stopped.cost()
+    check_results(task, results, noticed)
     return Evaluation(
         version=sparsescope.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -183,7 +199,7 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         confidence=settings.confidence,
         environment=environment(device),
         benchmark=benchmark_info(task.benchmark),
-        models=model_infos(task.classifiers, pairs, judged.warnings),
+        models=model_infos(task.classifiers, pairs, judged),
         pairs=pairs.pairs,
         metrics=judged.metrics,
         verdicts={pair.candidate: _verdict(settings, judged.metrics, pair, noticed, identical) for pair in pairs},
@@ -193,8 +209,19 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
             forward_passes=results.passes.forward,
             backward_passes=results.passes.backward,
             cached=results.cached,
+            **until,
         ),
     )
+
+
+def _doubted(task: Task, settings: Settings, noticed: Mapping[str, Noticed]) -> Doubted:
+    """Return what tells, by candidate, which metrics the results up to now let nobody judge of it or of dense."""
+
+    def found(results: Results) -> dict[str, set[str]]:
+        of_model = doubted(task, results, noticed, settings.metrics)
+        return {model.name: of_model[model.name] | of_model[task.dense.name] for model in task.candidates}
+
+    return found
 
 
 def _verdict(
