@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import rich_click as click
 from typing_extensions import override
@@ -44,9 +44,9 @@ def _gates() -> list[str]:
 
 
 def _until() -> list[str]:
-    from sparsescope.evaluation.settings import UNTIL
+    from sparsescope.results.records import Until
 
-    return list(UNTIL)
+    return list(get_args(Until))
 
 
 class _Command(click.RichCommand):

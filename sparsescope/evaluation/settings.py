@@ -12,9 +12,8 @@ from sparsescope.metrics.base import Metric
 from sparsescope.results.records import Until
 from sparsescope.values import is_number, is_whole
 
-__all__ = ["UNTIL", "Margin", "Settings", "resolve"]
+__all__ = ["Margin", "Settings", "resolve"]
 
-UNTIL: tuple[Until, ...] = get_args(Until)
 _MOST_REPLICATES = 1_000_000
 
 
@@ -96,10 +95,8 @@ def resolve(
         raise OptionError(f"Expected a whole number 0 <= seed < 2**64, but got seed={seed!r}.")
     if options and not (isinstance(options, Mapping) and all(isinstance(each, Mapping) for each in options.values())):
         raise OptionError(f'Expected options such as {{"ece": {{"n_bins": 10}}}}, but got {options!r}.')
-    if until_decided not in (None, *UNTIL):
-        raise OptionError(
-            f"Expected until_decided to be one of {', '.join(UNTIL)}, or None, but got {until_decided!r}."
-        )
+    if until_decided not in (None, *get_args(Until)):
+        raise OptionError(f"Expected until_decided to be 'metrics', 'verdict' or None, but got {until_decided!r}.")
     content = read_config(config) if isinstance(config, str | Path) else config
     user = parse_document(content or {}, "the configuration")
     name = preset if preset is not None else user.preset or "standard"

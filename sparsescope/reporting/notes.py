@@ -74,8 +74,8 @@ def until_decided(evaluation: Evaluation) -> str:
     what = "the verdict was" if cost.until_decided == "verdict" else "each metric was"
     return (
         f"Measured until {what} decided: {count(cost.used_passes)} of {count(cost.planned_passes)} planned passes "
-        f"({cost.used_passes / cost.planned_passes:.0%}). Intervals are wider the earlier a metric was stopped, so that "
-        f"all looks at the data together keep the confidence of {100 * evaluation.confidence:g} %."
+        f"({cost.used_passes / cost.planned_passes:.0%}). Intervals are the wider the earlier a metric was stopped, so "
+        f"that all looks at the data together keep the confidence of {100 * evaluation.confidence:g} %."
     )
 
 
