@@ -23,6 +23,7 @@ FURTHEST = 8.0
 """Standard errors; beyond, levels cannot be told from 1 in floating point."""
 _NODES = 400
 _FAR = 9.0
+"""Standard deviations below which nothing of a normal distribution is left to integrate."""
 
 
 @dataclass(frozen=True)
@@ -125,13 +126,19 @@ def crossing(bounds: Sequence[float], shares: Sequence[float], drift: float = 0.
     return np.array(found)
 
 
+@lru_cache
+def _rule() -> tuple[FloatArray, FloatArray]:
+    """Return points in [-1, 1] and weights of Gauss and Legendre's rule."""
+    points, weights = np.polynomial.legendre.leggauss(_NODES)
+    return points, weights
+
+
 class _Walk:
     """The distribution of S = sqrt(t) Z where no bound has been reached: independent normal steps, on a grid."""
 
     def __init__(self, drift: float = 0.0) -> None:
         self._drift, self._share = drift, 0.0
         self._nodes, self._masses = np.zeros(1), np.ones(1)
-        self._rule = np.polynomial.legendre.leggauss(_NODES)
 
     def beyond(self, reach: float, share: float) -> float:
         """Return the chance that Z is at least `reach` at the next share."""
@@ -145,7 +152,7 @@ class _Walk:
         """Go on to the next share with what is left between the bounds."""
         width = np.sqrt(share)
         low = self._drift * share - _FAR * width if lower is None else lower * width
-        points, weights = self._rule
+        points, weights = _rule()
         half = (upper * width - low) / 2
         nodes = low + half * (points + 1)
         step = share - self._share
