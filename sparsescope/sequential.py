@@ -66,8 +66,8 @@ def looks(confidence: float, shares: Sequence[float] = SHARES) -> tuple[Look, ..
 def spent(shares: ArrayLike, tail: float) -> FloatArray:
     """Return what of a one-sided error may be spent up to each share t of the data, 2 - 2 Phi(z / sqrt(t)),
 
-    z the upper tail/2 quantile: next to nothing in the beginning, as O'Brien & Fleming's (1979) boundaries do. Source:
-    Lan & DeMets 1983.
+    z the upper tail/2 quantile: next to nothing in the beginning, as the boundaries of O'Brien & Fleming 1979 do.
+    Source: Lan & DeMets 1983.
 
     Example:
         >>> from sparsescope.sequential import spent
