@@ -17,6 +17,7 @@ from sparsescope.cli.parameters import (
     seed_option,
     show_warnings,
     std_option,
+    trust_option,
     weights_option,
 )
 from sparsescope.cli.progress import progress_bar
@@ -35,6 +36,7 @@ __all__ = ["dissect"]
 )
 @arch_option
 @weights_option
+@trust_option
 @spec_option("--data", help="Resize probe images to match this data set: {data}. Default: the checkpoint's.")
 @click.option(
     "--size",
@@ -80,6 +82,7 @@ def dissect(
     layer: str | None,
     arch: str | None,
     weights: str | None,
+    trust_pickle: bool,
     data: str | None,
     size: int | None,
     mean: tuple[float, ...] | None,
@@ -110,7 +113,7 @@ def dissect(
     if data is not None and size is not None:
         raise OptionError("Expected --data or --size, but got both.")
     settings = DissectionSettings(layer, fraction, length, beam)
-    models = open_models(model, more, ModelOptions(arch, mean, std, model_output, weights))
+    models = open_models(model, more, ModelOptions(arch, mean, std, model_output, weights, trust_pickle))
     images = open_probe(probe, input_shape(model, models[0], data, size))
     place = pick_device(device)
     size_of_batch = pick_batch_size(batch_size, images.shape, place)

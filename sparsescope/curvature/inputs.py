@@ -16,10 +16,19 @@ from sparsescope.curvature.linearity import is_piecewise_linear
 from sparsescope.curvature.refusals import refuse_straight_through
 from sparsescope.differentiable import differentiating, has_gradient
 from sparsescope.errors import NotEvaluated
+from sparsescope.passes import Passes
 from sparsescope.randomness import generator, rademacher
 from sparsescope.units import FloatArray
 
-__all__ = ["InputCurvatures", "Method", "exact_curvatures", "forward_passes", "input_curvatures", "sampled_curvatures"]
+__all__ = [
+    "InputCurvatures",
+    "Method",
+    "exact_curvatures",
+    "forward_passes",
+    "input_curvatures",
+    "planned_passes",
+    "sampled_curvatures",
+]
 
 Method = Literal["auto", "exact", "hutchinson"]
 
@@ -118,6 +127,15 @@ def forward_passes(classes: int, *, method: Method = "auto", probes: int = 20) -
     return 1 + _LANCZOS_PRODUCTS * _PRODUCT + probes * (_PRODUCT if method == "hutchinson" else 1)
 
 
+def planned_passes(classes: int, linear: bool, *, method: Method = "auto", probes: int = 20) -> Passes:
+    """Return about which passes `input_curvatures` of one image takes; see `is_piecewise_linear`."""
+    linear = linear and method != "hutchinson"
+    if linear and (method == "exact" or _is_exact_cheaper(classes, probes)):
+        return Passes(forward=1, tracked=1, input_gradients=classes - 1)
+    gradients, products = (2 + probes, _LANCZOS_PRODUCTS) if linear else (2, probes + _LANCZOS_PRODUCTS)
+    return Passes(forward=1, tracked=1, input_gradients=gradients, input_products=products)
+
+
 def _is_exact_cheaper(classes: int, probes: int) -> bool:
     return classes - 1 <= _PRODUCT * (probes + _LANCZOS_PRODUCTS)
 
@@ -139,7 +157,7 @@ def exact_curvatures(classifier: Classifier, images: Tensor) -> _Parts:
         with differentiating(classifier):
             (row,) = torch.autograd.grad(logits, pixels, cotangent, retain_graph=k < classes - 1)
         jacobian[:, k] = row.flatten(1)
-        classifier.passes.backward += n
+        classifier.passes.input_gradients += n
     gradient = has_gradient(jacobian).cpu().numpy()
     p = logits.detach().cpu().double().softmax(1).unsqueeze(2).numpy()
     rows = jacobian.cpu().double().numpy()
@@ -175,12 +193,12 @@ def sampled_curvatures(
         loss = functional.cross_entropy(logits, torch.from_numpy(labels).to(logits.device), reduction="sum")
         (gradient,) = torch.autograd.grad(loss, pixels, create_graph=True)
         (margin,) = torch.autograd.grad(logits, pixels, _top_margin(logits), retain_graph=True)
-        classifier.passes.backward += 2 * len(images)
+        classifier.passes.input_gradients += 2 * len(images)
 
         def product(vectors: FloatArray) -> FloatArray:
             direction = torch.from_numpy(vectors).to(gradient).reshape(gradient.shape)
             (change,) = torch.autograd.grad(gradient, pixels, direction, retain_graph=True)
-            classifier.passes.backward += 2 * len(images)
+            classifier.passes.input_products += len(images)
             return change.flatten(1).cpu().double().numpy()
 
         size = images[0].numel()
@@ -217,6 +235,6 @@ def _class_forms(classifier: Classifier, pixels: Tensor, logits: Tensor, signs: 
         scaled = np.sqrt(p) * signs[:, probe]
         cotangent = torch.from_numpy(scaled - p * scaled.sum(axis=1, keepdims=True)).to(logits)
         (gradient,) = torch.autograd.grad(logits, pixels, cotangent, retain_graph=True)
-        classifier.passes.backward += len(pixels)
+        classifier.passes.input_gradients += len(pixels)
         forms.append(np.square(gradient.flatten(1).cpu().double().numpy()).sum(axis=1))
     return forms

@@ -11,6 +11,7 @@ from sparsescope.evaluation.judged import Judged
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
 from sparsescope.evaluation.settings import Settings
+from sparsescope.macs import count_macs
 from sparsescope.results import (
     BenchmarkInfo,
     ImageSetInfo,
@@ -27,8 +28,9 @@ __all__ = ["benchmark_info", "metric_results", "model_infos"]
 
 @dataclass(frozen=True)
 class Assembled:
-    """The results of all metrics, and what each warns of, by the models' names."""
+    """What is estimated of all metrics, their results, and what each warns of, by the models' names."""
 
+    judged: tuple[Judged, ...]
     metrics: tuple[MetricResult, ...]
     noted: Mapping[str, Mapping[str, tuple[str, ...]]]
 
@@ -53,10 +55,10 @@ def metric_results(
     found = [units_of(metric, plan, results, pairs, benchmark) for metric in settings.metrics]
     units, missing = [rows for rows, _ in found], [reasons for _, reasons in found]
     replicates = bootstrap(list(zip(settings.metrics, units, strict=True)), settings.replicates, seed, missing)
-    judged = [
+    judged = tuple(
         Judged.of(metric, settings.confidence, rows, draws, reasons)
         for metric, rows, draws, reasons in zip(settings.metrics, units, replicates, missing, strict=True)
-    ]
+    )
     metrics = tuple(each.result(settings, pairs, identical) for each in judged)
     noted = {
         metric.name: {
@@ -64,7 +66,7 @@ def metric_results(
         }
         for each, metric in zip(judged, metrics, strict=True)
     }
-    return Assembled(metrics, noted)
+    return Assembled(judged, metrics, noted)
 
 
 def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
@@ -90,8 +92,10 @@ def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
     return BenchmarkInfo(name=benchmark.name, fingerprint=benchmark.fingerprint, classes=benchmark.classes, sets=sets)
 
 
-def model_infos(classifiers: Sequence[Classifier], pairs: Pairs, assembled: Assembled) -> tuple[ModelInfo, ...]:
-    """Describe the models, with what was noticed while reading and measuring them."""
+def model_infos(
+    classifiers: Sequence[Classifier], pairs: Pairs, assembled: Assembled, shape: tuple[int, int, int]
+) -> tuple[ModelInfo, ...]:
+    """Describe the models, with what was noticed while reading and measuring them, for images of a shape (C, H, W)."""
     infos = []
     for classifier in classifiers:
         sparsity = classifier.sparsity
@@ -105,6 +109,8 @@ def model_infos(classifiers: Sequence[Classifier], pairs: Pairs, assembled: Asse
                 architecture_guessed=classifier.origin.guessed,
                 parameters=sparsity.parameters,
                 nonzero=sparsity.nonzero,
+                bytes=classifier.origin.bytes,
+                macs=count_macs(classifier, shape),
                 normalization=NormalizationInfo(
                     mean=tuple(classifier.mean), std=tuple(classifier.std), source=classifier.origin.normalization
                 ),

@@ -84,14 +84,14 @@ class Cache:
 
     def load_part(self, key: str, shard: Shard, piece: Shard, common: Set[str] = frozenset()) -> Arrays | None:
         """Return the arrays of some of a shard's units from the file of the whole shard, or None."""
-        arrays = self.load(key, shard, common) if self.holds(key, shard) else None
+        arrays = self.load(key, shard, common) if self.has(key, shard) else None
         if arrays is None:
             return None
         rows = np.searchsorted(shard.rows, piece.rows)
         return {name: array if name in common else array[rows] for name, array in arrays.items()}
 
-    def holds(self, key: str, shard: Shard) -> bool:
-        """Return whether there is a file for a shard, be it sound or not."""
+    def has(self, key: str, shard: Shard) -> bool:
+        """Return whether there is a file for a shard, sound or not."""
         return self.directory is not None and Part(self.directory, key, shard.name).path.exists()
 
     def store(self, key: str, shard: Shard, arrays: Arrays) -> None:

@@ -1,4 +1,4 @@
-"""Carry out a plan: cached shards are read, the others measured, all of them put together per model."""
+"""Measure shards: those that are cached are read, the others measured, all of them put together per model."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -8,27 +8,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsescope.classifier import Passes
 from sparsescope.errors import SparsescopeWarning
+from sparsescope.evaluation.acquaintance import Reckoning
 from sparsescope.evaluation.broken import costs
-from sparsescope.evaluation.cache import Cache, measurement_key
+from sparsescope.evaluation.cache import Cache
 from sparsescope.evaluation.executor import Executor
 from sparsescope.evaluation.jobs import Answer, Job, Setting
 from sparsescope.evaluation.plan import Plan, Shard, Task
 from sparsescope.identity import Identity
 from sparsescope.measurements.base import Measurement
+from sparsescope.passes import Passes
 from sparsescope.results.metric import BROKE
 from sparsescope.units import Arrays
 
-__all__ = ["Measuring", "Progress", "Results", "Step", "measure"]
+__all__ = ["Measuring", "Progress", "Results", "Step", "Track"]
 
 Progress = Callable[[float, float, str], None]
-"""Called with (work done, work in all, what is being measured); work is counted in forward passes of one image."""
+"""Called with (work done, work in all, what is being measured); work is counted in forward passes of one image through
+the dense model, into which gradients and products are converted by what they cost: see `Reckoning`."""
 
 
 @dataclass
 class Results:
     """What a plan gave, by the models' names: arrays, or the reason why there are none, and identities; and the cost.
+
+    `passes` are counted by model; `cost` is what they come to in forward passes of the dense model.
 
     The rows of all arrays are in the order of the units, whatever the order in which they were measured.
     """
@@ -36,7 +40,8 @@ class Results:
     measured: dict[str, dict[Measurement, Arrays]]
     reasons: dict[str, dict[Measurement, str]]
     identities: dict[str, Identity]
-    passes: Passes = field(default_factory=Passes)
+    passes: dict[str, Passes] = field(default_factory=dict)
+    cost: float = 0.0
     cached: int = 0
 
 
@@ -49,58 +54,20 @@ class Step:
     models: tuple[str, ...]
 
 
-def measure(plan: Plan, setting: Setting, cache: Cache, executor: Executor, progress: Progress | None) -> Results:
-    """Return the results of every task for every model; see `Measuring`."""
-    measuring = Measuring(plan, setting, cache, progress)
-    with executor as running:
-        for tasks in plan.stages:
-            measuring.take([Step(task, shard, task.models) for task in tasks for shard in task.shards()], running)
-            measuring.join(tasks)
-    return measuring.results
+class Track:
+    """The progress of a plan, over all models."""
 
-
-def _keys(task: Task, setting: Setting, identities: Mapping[str, Identity], results: Results) -> dict[str, Identity]:
-    """Return the identity of the task's numbers for every model; where its code raises, the reason why there are none.
-
-    Of a measurement without keys nothing is measured: its models get the reason.
-    """
-    read = () if task.dense is None else (identities[task.dense],)
-    missing: dict[str, str] = {}
-    with costs("all", missing, refusing=True):
-        return {
-            model: measurement_key(task.measurement, setting.benchmark, setting.seed, (identities[model], *read))
-            for model in task.models
-        }
-    for model in task.models:
-        results.reasons[model][task.measurement] = missing["all"]
-    return {}
-
-
-def _warn_of_uncached(keys: Sequence[Identity]) -> None:
-    unread = dict.fromkeys(phrase for key in keys for phrase in key.unread)
-    if unread:
-        warnings.warn(
-            f"Some results are not cached, because their code cannot be told from an edited version: "
-            f"{'; '.join(unread)}. Define it in a Python file, not in a notebook or on the command line, and start "
-            "Python anew after editing that file.",
-            SparsescopeWarning,
-            stacklevel=2,
-        )
-
-
-class _Track:
-    """The progress of a plan, counted in forward passes over all models."""
-
-    def __init__(self, plan: Plan, progress: Progress | None) -> None:
-        self._total = sum(task.cost * len(task.ids) * len(task.models) for task in plan.tasks)
-        self._done, self._progress, self._label = 0.0, progress, "reading the cache"
+    def __init__(self, plan: Plan, reckoning: Reckoning, progress: Progress | None) -> None:
+        self._unit, self._progress = reckoning.planned, progress
+        self._total = sum(self._unit[task, model] * len(task.ids) for task in plan.tasks for model in task.models)
+        self._done, self._label = 0.0, "reading the cache"
 
     def begin(self, job: Job) -> None:
         self._label = job.measurement.label
         self._tell()
 
-    def advance(self, task: Task, units: int, models: int) -> None:
-        self._done += task.cost * units * models
+    def advance(self, task: Task, units: int, models: Iterable[str]) -> None:
+        self._done += units * sum(self._unit[task, model] for model in models)
         self._tell()
 
     def _tell(self) -> None:
@@ -109,33 +76,45 @@ class _Track:
 
 
 class Measuring:
-    """A plan that is carried out step by step.
-
-    What cannot be told apart from an older version of itself, as its code cannot be read, is not cached; a warning
-    (SparsescopeWarning) names it.
+    """A plan that is carried out step by step; see `carrying_out.py`.
 
     Args:
         plan: what to measure.
         setting: models, data, seed, batch size and device.
         cache: where finished shards are read and written.
-        progress: told before and after every shard.
+        keys: what decides the numbers, of every task and model.
+        running: what runs the jobs.
+        results: where they are put.
+        track: told of what is done.
     """
 
-    def __init__(self, plan: Plan, setting: Setting, cache: Cache, progress: Progress | None) -> None:
-        identities = {classifier.name: classifier.identity() for classifier in setting.classifiers}
-        self.results = Results({name: {} for name in identities}, {name: {} for name in identities}, identities)
-        self._plan, self._setting, self._cache = plan, setting, cache
-        self._keys = {task: _keys(task, setting, identities, self.results) for task in plan.tasks}
-        if cache.directory is not None:
-            _warn_of_uncached([key for row in self._keys.values() for key in row.values()])
-        self._track = _Track(plan, progress)
+    def __init__(
+        self,
+        plan: Plan,
+        setting: Setting,
+        cache: Cache,
+        keys: Mapping[Task, Mapping[str, Identity]],
+        running: Executor,
+        results: Results,
+        track: Track,
+    ) -> None:
+        self.results = results
+        self._plan, self._setting, self._cache, self._keys = plan, setting, cache, keys
+        self._running, self._track = running, track
         self._parts: dict[tuple[Task, str], list[tuple[Shard, Arrays]]] = {}
 
-    def take(self, steps: Sequence[Step], running: Executor) -> None:
+    def all(self) -> Results:
+        """Measure everything."""
+        for tasks in self._plan.stages:
+            self.take([Step(task, shard, task.models) for task in tasks for shard in task.shards()])
+            self.join(tasks)
+        return self.results
+
+    def take(self, steps: Sequence[Step]) -> None:
         """Measure some shards, or read them from the cache, after all that their tasks need of the dense model."""
         tasks = list(dict.fromkeys(step.task for step in steps))
         jobs = [job for index, task in enumerate(tasks) for job in self._jobs(index, task, steps)]
-        for answer in running.run(jobs, self._track.begin):
+        for answer in self._running.run(jobs, self._track.begin):
             self._keep(tasks[answer.job.task], answer)
 
     def join(self, tasks: Iterable[Task]) -> None:
@@ -169,7 +148,7 @@ class Measuring:
             if step.task is not task:
                 continue
             if given is None:
-                self._track.advance(task, len(step.shard), len(step.models))
+                self._track.advance(task, len(step.shard), step.models)
                 continue
             for shard, models in self._lacking(task, step.shard, step.models):
                 rows = {name: array[shard.rows] for name, array in given.items()}
@@ -206,12 +185,12 @@ class Measuring:
     def _without_cached(self, task: Task, shard: Shard, models: tuple[str, ...]) -> tuple[str, ...]:
         left = tuple(model for model in models if not self._take_cached(task, model, shard))
         if len(left) < len(models):
-            self._track.advance(task, len(shard), len(models) - len(left))
+            self._track.advance(task, len(shard), [model for model in models if model not in left])
         return left
 
     def _is_cached(self, task: Task, shard: Shard, model: str) -> bool:
         key = self._keys[task][model]
-        return not key.unread and self._cache.holds(key.digest, shard)
+        return not key.unread and self._cache.has(key.digest, shard)
 
     def _take_cached(self, task: Task, model: str, shard: Shard) -> bool:
         key = self._keys[task][model]
@@ -239,9 +218,9 @@ class Measuring:
                 self._parts.setdefault((task, model), []).append((job.shard, result))
                 if not (key := self._keys[task][model]).unread:
                     self._cache.store(key.digest, job.shard, result)
-        self.results.passes.forward += answer.passes.forward
-        self.results.passes.backward += answer.passes.backward
-        self._track.advance(task, len(job.shard), len(job.models))
+        for model, passes in answer.passes.items():
+            self.results.passes[model] = self.results.passes.get(model, Passes()) + passes
+        self._track.advance(task, len(job.shard), job.models)
 
 
 def _joined(parts: Sequence[tuple[Shard, Arrays]]) -> Arrays:

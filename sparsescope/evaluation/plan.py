@@ -128,8 +128,10 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs:
     """Return what must be measured of the models of some pairs.
 
     Equal measurements are planned once, however many metrics and pairs share them. One that reads the dense model's
-    results is a task for each dense model.
+    results is a task for each dense model. What reads none is measured once of a model that stands in several pairs,
+    under its first name.
     """
+    first = {model: pairs.same_as.get(model, model) for model in pairs.models}
     needed: dict[tuple[Measurement, str | None], set[str]] = {}
     outlines: dict[Measurement, _Outline] = {}
     reasons: dict[str, str] = {}
@@ -144,11 +146,13 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs:
         if metric.name in reasons:
             continue
         for model in pairs.models:
-            dense = pairs.dense_of(model)
-            for measurement in wanted:
-                needed.setdefault((measurement, dense if measurement.requires() else None), set()).add(model)
-            for measurement in required:
-                needed.setdefault((measurement, dense if measurement.requires() else None), set()).add(dense)
+            dense = first[pairs.dense_of(model)]
+            for measured, measurements in ((model, wanted), (dense, required)):
+                for measurement in measurements:
+                    if measurement.requires():
+                        needed.setdefault((measurement, dense), set()).add(measured)
+                    else:
+                        needed.setdefault((measurement, None), set()).add(first[measured])
     stages: dict[int, list[Task]] = {}
     for (measurement, read), which in needed.items():
         outline = outlines[measurement]

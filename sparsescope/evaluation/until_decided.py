@@ -12,7 +12,6 @@ from typing import Any
 
 from sparsescope.benchmark import Benchmark
 from sparsescope.evaluation.assemble import Assembled, metric_results
-from sparsescope.evaluation.executor import Executor
 from sparsescope.evaluation.judged import Judged
 from sparsescope.evaluation.measure import Measuring, Results, Step
 from sparsescope.evaluation.plan import Plan, Task
@@ -59,7 +58,6 @@ class UntilDecided:
         settings: what is measured and how it is judged; its `until_decided` says what is to be decided.
         plan: what to measure at most.
         measuring: the plan as it is carried out.
-        running: what runs the jobs.
         pairs: who is compared with whom.
         benchmark: the data.
         identical: candidates that are the dense model, bit for bit: they pass in what can be measured.
@@ -69,7 +67,6 @@ class UntilDecided:
     settings: Settings
     plan: Plan
     measuring: Measuring
-    running: Executor
     pairs: Pairs
     benchmark: Benchmark
     identical: Collection[str]
@@ -143,7 +140,7 @@ class UntilDecided:
                 for block, models in blocks.items():
                     steps += [Step(task, shard, tuple(models)) for shard in task.pieces_between(*block)]
             if steps:
-                self.measuring.take(steps, self.running)
+                self.measuring.take(steps)
 
     def _shown_to_checks(self) -> Iterable[tuple[tuple[Task, str], int]]:
         for task in self.plan.tasks:
@@ -223,7 +220,7 @@ class UntilDecided:
                 if each.warnings is not None
                 for model in each.models
             }
-        return Assembled(tuple(metrics), noted)
+        return Assembled((), tuple(metrics), noted)
 
     def _merged(self, metric: Metric, asked: Sequence[Question]) -> MetricResult:
         """Return one result of all pairs; the dense model's numbers are those of the last look at any of them."""

@@ -9,10 +9,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier
-from sparsescope.curvature.inputs import Method, forward_passes, input_curvatures
+from sparsescope.classifier import Capability, Classifier
+from sparsescope.curvature import is_piecewise_linear
+from sparsescope.curvature.inputs import Method, forward_passes, input_curvatures, planned_passes
 from sparsescope.measurements.base import Measurement
 from sparsescope.measurements.predictions import Predictions
+from sparsescope.passes import Passes
 from sparsescope.units import Arrays
 
 __all__ = ["InputCurvature"]
@@ -36,6 +38,8 @@ class InputCurvature(Measurement):
 
     label: ClassVar[str] = "input Hessian"
     version: ClassVar[int] = 3
+    facts: ClassVar[tuple[str, ...]] = ("is_piecewise_linear", "refuse_straight_through")
+    needs: ClassVar[frozenset[Capability]] = frozenset({"gradients", "second derivatives"})
 
     image_set: str = "train"
     images: int | None = 2000
@@ -62,8 +66,12 @@ class InputCurvature(Measurement):
     @override
     def cost(self, benchmark: Benchmark) -> float:
         """The classes are those of the test images."""
-        classes = int(benchmark.test.required_labels().max()) + 1
-        return forward_passes(classes, method=self.method, probes=self.probes)
+        return forward_passes(_classes(benchmark), method=self.method, probes=self.probes)
+
+    @override
+    def planned_passes(self, benchmark: Benchmark, classifier: Classifier, batch_size: int) -> Passes:
+        linear = is_piecewise_linear(classifier, benchmark.test.shape)
+        return planned_passes(_classes(benchmark), linear, method=self.method, probes=self.probes)
 
     @override
     def prepare(self, benchmark: Benchmark, ids: NDArray[np.int64], seed: int) -> _Shown:
@@ -91,3 +99,7 @@ class InputCurvature(Measurement):
             "gradient": curvatures.gradient,
             "exact": np.full(len(images), curvatures.exact),
         }
+
+
+def _classes(benchmark: Benchmark) -> int:
+    return int(benchmark.test.required_labels().max()) + 1

@@ -81,7 +81,8 @@ class NormalizationInfo(Record):
 class ModelInfo(Record):
     """One evaluated model.
 
-    `architecture_guessed` where nothing but names and shapes of its weights says what its architecture is.
+    `architecture_guessed` where nothing but names and shapes of its weights says what its architecture is. `bytes` of
+    the files that hold it, and `macs`, multiply-accumulate operations for one image, are None where they are unknown.
     """
 
     name: str
@@ -92,6 +93,8 @@ class ModelInfo(Record):
     architecture_guessed: bool = False
     parameters: Count
     nonzero: Count
+    bytes: Count | None = None
+    macs: Count | None = None
     normalization: NormalizationInfo | None = None
     sparsity: SparsityInfo
     warnings: tuple[str, ...] = ()
@@ -189,6 +192,9 @@ class Radar(Record):
 class Cost(Record):
     """What the evaluation took: images forward and backward, and how many jobs came from the cache.
 
+    `forward_equivalents`: all passes by what they take, in forward passes of one image through the dense model; None in
+    files of earlier versions. A backward pass is one gradient, or half of a product with a Hessian.
+
     Where measuring went on until it was decided: how often there was a look at the numbers, and how many passes what
     was used takes, cached or not, of how many planned ones. Both are estimates, in forward passes of one image.
     """
@@ -197,6 +203,7 @@ class Cost(Record):
     forward_passes: Count
     backward_passes: Count
     cached: Count
+    forward_equivalents: OptionalFloat = None
     until_decided: Until | None = None
     looks: Count | None = None
     used_passes: Count | None = None

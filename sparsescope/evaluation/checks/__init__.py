@@ -20,6 +20,7 @@ from sparsescope.evaluation.checks.gradients import TrueGradients
 from sparsescope.evaluation.checks.images import TakesImages
 from sparsescope.evaluation.checks.labels import AboveChance, SameOrder
 from sparsescope.evaluation.checks.outputs import AreLogits
+from sparsescope.evaluation.checks.prepared import PreparedAlike
 from sparsescope.evaluation.checks.weights import NoNan, WeightsCount, ZerosCount
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
@@ -38,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     WeightsCount(),
     TrueGradients(),
     SameOutputs(),
+    PreparedAlike(),
     AsManyClasses(),
     SameOrder(),
     AboveChance(),
