@@ -63,10 +63,12 @@ class Track:
         self._done, self._label = 0.0, "reading the cache"
 
     def begin(self, job: Job) -> None:
+        """Tell what is being measured now."""
         self._label = job.measurement.label
         self._tell()
 
     def advance(self, task: Task, units: int, models: Iterable[str]) -> None:
+        """Tell that some units of a task are done for some models."""
         self._done += units * sum(self._unit[task, model] for model in models)
         self._tell()
 
