@@ -6,6 +6,7 @@ Read:
                               or with masks: pairs `weight_orig`, `weight_mask` of torch.nn.utils.prune, or collections
                               of 0 and 1 beside them; weights as weight_norm and spectral_norm store them
     masks                     safetensors of ours, torch or npz dictionaries of 0 and 1; applied to the dense model
+    networks                  what holds its network, not only weights: one file for each kind in `kinds`
     sparsescope checkpoints   weights, mask, architecture, normalisation, task and history (`save_checkpoint`)
 
 From the file to the classifier: `read` (bytes to plain content), `layout` (content to weights and mask, by
@@ -15,14 +16,17 @@ numbers fit to be used), `load` (all of it). `describe` tells what is in a file 
 
 from sparsescope.checkpoints.choice import MissingWeightsError
 from sparsescope.checkpoints.describe import Description, describe
+from sparsescope.checkpoints.kinds import KINDS, kind_of
 from sparsescope.checkpoints.load import StoredTask, load_classifier, stored_size, stored_task
 from sparsescope.checkpoints.native import save_checkpoint
 
 __all__ = [
+    "KINDS",
     "Description",
     "MissingWeightsError",
     "StoredTask",
     "describe",
+    "kind_of",
     "load_classifier",
     "save_checkpoint",
     "stored_size",

@@ -19,6 +19,7 @@ from sparsescope.cli.parameters import (
     seed_option,
     show_warnings,
     std_option,
+    trust_option,
     weights_option,
 )
 from sparsescope.cli.progress import progress_bar
@@ -45,6 +46,7 @@ NODES = (
 )
 @arch_option
 @weights_option
+@trust_option
 @spec_option("--data", help="Resize probe images to match this data set: {data}. Default: the checkpoint's.")
 @click.option(
     "--size",
@@ -98,6 +100,7 @@ def dissect(
     layer: str | None,
     arch: str | None,
     weights: str | None,
+    trust_pickle: bool,
     data: str | None,
     size: int | None,
     mean: tuple[float, ...] | None,
@@ -130,7 +133,7 @@ def dissect(
     if data is not None and size is not None:
         raise OptionError("Expected --data or --size, but got both.")
     settings = DissectionSettings(layer, fraction, length, **_search_options(search, nodes, beam))
-    models = open_models(model, more, ModelOptions(arch, mean, std, model_output, weights))
+    models = open_models(model, more, ModelOptions(arch, mean, std, model_output, weights, trust_pickle))
     images = open_probe(probe, input_shape(model, models[0], data, size))
     place = pick_device(device)
     size_of_batch = pick_batch_size(batch_size, images.shape, place)

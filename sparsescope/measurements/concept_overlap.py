@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark, ProbeSet
-from sparsescope.classifier import Classifier
+from sparsescope.classifier import Capability, Classifier
 from sparsescope.dissection import ConceptStore, Dissection, DissectionSettings, Unit, dissect, store_concepts
 from sparsescope.dissection.layers import find_layer
 from sparsescope.errors import NotEvaluated
@@ -41,6 +41,7 @@ class ConceptOverlap(DissectionSettings, Measurement):
 
     label: ClassVar[str] = "compositional neurons"
     indivisible: ClassVar[bool] = True
+    needs: ClassVar[frozenset[Capability]] = frozenset({"activations"})
     common: ClassVar[frozenset[str]] = frozenset({"layer", "formula", "label", "category", "length", "dead", *IOUS})
 
     @override

@@ -72,6 +72,7 @@ class CorruptedPredictions(Measurement):
 
     label: ClassVar[str] = "corruptions"
     version: ClassVar[int] = 3
+    forward_only: ClassVar[bool] = True
 
     corruptions: tuple[str, ...] = STANDARD
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)

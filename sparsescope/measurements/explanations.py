@@ -70,6 +70,7 @@ class Explanations(ExplanationOptions, Measurement):
 
     label: ClassVar[str] = "LIME"
     version: ClassVar[int] = 2
+    forward_only: ClassVar[bool] = True
 
     @override
     @property

@@ -30,6 +30,7 @@ class Predictions(Measurement):
     """
 
     label: ClassVar[str] = "clean images"
+    forward_only: ClassVar[bool] = True
 
     image_set: str = "test"
     images: int | None = None

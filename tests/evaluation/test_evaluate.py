@@ -316,7 +316,8 @@ def test_progress_reaches_the_total_in_plain_words(
     evaluate(dense, sparse, benchmark, progress=lambda *step: told.append(step), **settings)
     assert told[-1][0] == pytest.approx(told[-1][1])
     assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
-    assert told[0][0] == 0 and told[0][2] == "clean images", "what is under way, not what is done"
+    assert told[0][0] == 0 and told[0][2] == "getting to know the models"
+    assert told[1][0] == 0 and told[1][2] == "clean images", "what is under way, not what is done"
     labels = {label for _, _, label in told}
     assert {"corruptions", "LIME", "compositional neurons", "weight Hessian trace", "input Hessian"} <= labels
     assert not labels & {measurement.__name__ for measurement in Measurement.__subclasses__()}

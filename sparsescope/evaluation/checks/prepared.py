@@ -1,0 +1,125 @@
+"""Models that answer like dense only where their images are prepared in another way."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from sparsescope.classifier import Classifier
+from sparsescope.evaluation.checks.base import Check, Doubt, Finding, images_to_show
+from sparsescope.evaluation.task import Task
+from sparsescope.preprocessing import CIFAR10, IMAGENET
+from sparsescope.units import FloatArray
+
+__all__ = ["PreparedAlike"]
+
+_NEAR = 0.02
+"""Relative distance from dense's logits below which nothing is looked for."""
+_NEARER, _FAR_NEARER = 0.75, 0.5
+"""Share of that distance which another preparation leaves: such that it is likely, and such that it is plain."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way to prepare images: what the network is given is (x - mean) / std, of channels in reverse if `reverse`."""
+
+    words: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    reverse: bool = False
+
+
+_KNOWN = (
+    _Way("pixels in [0, 1] as they are", (0.0,), (1.0,)),
+    _Way("levels from 0 to 255", (0.0,), (1 / 255,)),
+    _Way("pixels from -1 to 1: mean 0.5 and std 0.5", (0.5,), (0.5,)),
+    _Way("the mean and std of ImageNet", IMAGENET.mean, IMAGENET.std),
+    _Way("the mean and std of CIFAR-10", CIFAR10.mean, CIFAR10.std),
+)
+
+
+class PreparedAlike(Check):
+    """Whether a candidate's images are prepared as it expects: the commonest mistake with exported networks."""
+
+    asks: ClassVar[str] = "Are a candidate's images prepared as it expects them?"
+    how: ClassVar[str] = (
+        "Its logits on a few test images are compared with dense's, prepared as they are and in other usual ways: "
+        "other mean and std, levels from 0 to 255, channels in reverse order. Interpolation is not tried."
+    )
+    then: ClassVar[str] = (
+        "A warning that names the way in which its answers are nearer to dense's by a quarter or more; from half on "
+        "its metrics are not judged either."
+    )
+    cost: ClassVar[str] = "16 forward passes of dense; of a candidate 16, or 160 where its logits differ"
+
+    @override
+    def of_task(self, task: Task, outputs: Mapping[str, int]) -> Mapping[str, Finding]:
+        images = images_to_show(task.benchmark.test)[1:]
+        expected = _logits(task.dense, images)
+        found = {}
+        for candidate in task.candidates:
+            answers = _logits(candidate, images)
+            own = _distance(answers, expected)
+            if answers.shape != expected.shape or not own > _NEAR:
+                continue
+            tried = {
+                way: _distance(_logits(candidate, _prepared(images, way, candidate)), expected)
+                for way in _ways(candidate, images.shape[1])
+            }
+            nearest = min(tried, key=lambda way: tried[way])
+            if tried[nearest] < _NEARER * own:
+                found[candidate.name] = _finding(nearest, tried[nearest], own)
+        return found
+
+
+def _finding(way: _Way, distance: float, own: float) -> Finding:
+    order = " with channels in reverse (blue, green, red)" if way.reverse else ""
+    text = (
+        f"answers like dense only where its images are prepared otherwise: with {way.words}{order} its logits differ "
+        f"from dense's by {distance:.0%}, and as they are prepared now by {own:.0%}"
+    )
+    advice = "Give --mean/--std, or export it anew, without what prepares images for another program."
+    doubt = Doubt(frozenset({"activations", "order", "probabilities", "logits"}), text)
+    return Finding((f"{text}. {advice}",), doubt if distance < _FAR_NEARER * own else None)
+
+
+def _ways(classifier: Classifier, channels: int) -> Iterator[_Way]:
+    """Yield ways that differ from the present one, for images of so many channels."""
+    present = _Way("the mean and std that are used now", tuple(classifier.mean), tuple(classifier.std))
+    for way in (present, *_KNOWN):
+        if len(way.mean) not in (1, channels):
+            continue
+        if way is not present and not (way.mean == present.mean and way.std == present.std):
+            yield way
+        if channels == 3 and (way is present or way.mean != present.mean or way.std != present.std):
+            yield _Way(way.words, way.mean, way.std, reverse=True)
+
+
+def _prepared(images: Tensor, way: _Way, classifier: Classifier) -> Tensor:
+    """Return images that the network gets as `way` says, once the classifier has normalized them."""
+
+    def column(values: tuple[float, ...]) -> Tensor:
+        return torch.tensor(values, dtype=images.dtype).view(1, -1, 1, 1)
+
+    shown = images.flip(1) if way.reverse else images
+    given = (shown - column(way.mean)) / column(way.std)
+    return given * column(tuple(classifier.std)) + column(tuple(classifier.mean))
+
+
+def _logits(classifier: Classifier, images: Tensor) -> FloatArray:
+    """Return logits (n, K) without their means, which decide nothing."""
+    with torch.no_grad(), classifier.prepared():
+        logits = classifier(images).double().cpu()
+    centered: FloatArray = (logits - logits.mean(1, keepdim=True)).numpy()
+    return centered
+
+
+def _distance(logits: FloatArray, expected: FloatArray) -> float:
+    """Return the relative distance of logits from those of dense; infinite where they are not all finite."""
+    if logits.shape != expected.shape or not (np.isfinite(logits).all() and np.isfinite(expected).all()):
+        return float("inf")
+    return float(np.linalg.norm(logits - expected)) / max(float(np.linalg.norm(expected)), 1e-12)
