@@ -104,7 +104,7 @@ def _knows(own: CompositionDetails) -> bool:
 
 def _proven(own: CompositionDetails) -> tuple[str, str]:
     if not _knows(own):
-        return "–", "beam search"
+        return "–", ""
     live = own.layer_units - own.dead
     others = f"the IoU of others up to {max(own.gaps):.4f} larger" if own.gaps else ""
     return f"{count(live - len(own.gaps))} of {count(live)}", others

@@ -61,9 +61,9 @@ def test_resnet20_layer3_on_real_masks(probe, shared_data):
         resized = np.stack([Image.fromarray(m).resize((112, 112), Image.Resampling.BILINEAR) for m in maps[:, k]])
         mask = resized > unit.threshold
         covered = Covered(store, UnitMask.from_images(np.arange(len(mask)), pack(mask)))
-        # A beam as wide as there are formulas of two concepts leaves nothing out.
-        best, wide = search_exactly(FormulaAreas(store), covered), search(FormulaAreas(store), covered, beam=150)
-        assert best.bound == best.iou == wide.iou
+        if k == UNITS[0]:  # a beam as wide as there are formulas of two concepts leaves nothing out
+            best, wide = search_exactly(FormulaAreas(store), covered), search(FormulaAreas(store), covered, beam=5000)
+            assert (best.formula, best.iou, best.bound) == (wide.formula, wide.iou, wide.iou)
         (labels, operators), iou, ((label,), _), label_iou = explain(mask, probe.masks)
         # Pillow and torch round differently at a pixel or two; which formula is best does not hang on them.
         assert unit.formula.concepts == tuple(probe.concepts[i] for i in labels)
