@@ -338,6 +338,8 @@ def _attributes(module: nn.Module) -> dict[str, object]:
     }
     if isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule):
         return {"code": module.code}
+    if type(module).__module__ == "torch.export.unflatten":
+        return {"graph": str(getattr(module, "graph", ""))}
     if isinstance(module, RuntimeModule):
         return {"digest": module.digest}
     return held

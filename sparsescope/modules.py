@@ -1,6 +1,7 @@
 """Modules as users hand them over: wrapped, compiled, lazy, quantized, in another precision."""
 
 import copy
+import copyreg
 import io
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,29 @@ __all__ = [
 
 _COMPILED = "_orig_mod"
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, torch.optim.swa_utils.AveragedModel)
+
+
+def _stored_script(module: torch.jit.ScriptModule) -> tuple[Any, ...]:
+    return _loaded_script, (_script_bytes(module),)
+
+
+def _script_bytes(module: torch.jit.ScriptModule) -> bytes:
+    stored = io.BytesIO()
+    torch.jit.save(module, stored)
+    return stored.getvalue()
+
+
+def _loaded_script(content: bytes) -> torch.jit.ScriptModule:
+    loaded: torch.jit.ScriptModule = torch.jit.load(io.BytesIO(content))  # type: ignore[no-untyped-call]
+    return loaded
+
+
+for _kind in (
+    torch.jit._script.RecursiveScriptModule,
+    torch.jit._trace.TopLevelTracedModule,
+    torch.jit._trace.TracedModule,
+):
+    copyreg.pickle(_kind, _stored_script)  # torch pickles none of them, and workers get their models so
 
 
 class RuntimeModule(nn.Module):
@@ -163,10 +187,7 @@ def measurable(module: nn.Module) -> tuple[nn.Module, str | None]:
             module = copy.deepcopy(module, own).float()
         changed = f"has weights in {others}; {CONVERTED}" if others else _INFERENCE
     if isinstance(module, torch.jit.ScriptModule) and not all(parameter.is_leaf for parameter in module.parameters()):
-        stored = io.BytesIO()
-        torch.jit.save(module, stored)
-        stored.seek(0)
-        module = torch.jit.load(stored)  # type: ignore[no-untyped-call]
+        module = _loaded_script(_script_bytes(module))
     return module, changed
 
 

@@ -54,7 +54,7 @@ def stored_size(path: str | Path) -> int | None:
 
 def _details(path: str | Path) -> Details:
     """Return what only a checkpoint of ours says; nothing of it where the artefact is another."""
-    if kind_of(path) is not None:
+    if kind_of(path, trust_pickle=True) is not None:
         return Details()
     value = read(Path(path)).value
     return parse_details(value, Path(path)) if is_ours(value) else Details()

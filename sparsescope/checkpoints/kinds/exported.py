@@ -1,10 +1,14 @@
 """`.pt2`: programs of torch.export."""
 
+import copyreg
+import io
+import pickle
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.export.unflatten import UnflattenedModule
 from typing_extensions import override
 
 from sparsescope.archives import is_archive
@@ -16,6 +20,8 @@ from sparsescope.mask import account_by_names
 from sparsescope.modules import FixedBatch
 
 __all__ = ["ExportedProgram"]
+
+_CONTENT = "_sparsescope_content"
 
 
 class ExportedProgram(Kind):
@@ -32,10 +38,10 @@ class ExportedProgram(Kind):
     def read(self, request: Request) -> Opened:
         import torch.ao.quantization.fx._decomposed  # registers the operations of programs in int8
 
-        program = torch.export.load(vetted_program(request.path))
+        content = vetted_program(request.path)
+        program = torch.export.load(content)
         images = _image_input(program, request.path)
-        network = torch.export.unflatten(program)
-        _without_input_checks(network)
+        network = _network(program, content.getvalue())
         module: nn.Module = network if isinstance(images[0], torch.SymInt) else FixedBatch(network, int(images[0]))
         integers = any("quantize" in str(node.target) for node in program.graph.nodes)
         lacks = {"gradients": "its operations round to whole numbers, which have no gradients"} if integers else {}
@@ -47,6 +53,31 @@ class ExportedProgram(Kind):
             lacks=lacks,  # type: ignore[arg-type]
             warnings=_warnings(images),
         )
+
+
+def _network(program: Any, content: bytes) -> UnflattenedModule:
+    """Return the modules of a program; they are sent to other processes, and copied, as the file's content."""
+    network = torch.export.unflatten(program)
+    _without_input_checks(network)
+    vars(network)[_CONTENT] = content
+    return network
+
+
+def _reread(content: bytes) -> UnflattenedModule:
+    return _network(torch.export.load(io.BytesIO(content)), content)
+
+
+def _stored(network: UnflattenedModule) -> tuple[Any, ...]:
+    if (content := vars(network).get(_CONTENT)) is None:
+        raise pickle.PicklingError("a program that was not read from a file cannot be sent to other processes")
+    return _reread, (content,), network.state_dict(), None, None, _with_state
+
+
+def _with_state(network: UnflattenedModule, state: dict[str, Any]) -> None:
+    network.load_state_dict(state)
+
+
+copyreg.pickle(UnflattenedModule, _stored)
 
 
 def _image_input(program: Any, path: Path) -> Any:

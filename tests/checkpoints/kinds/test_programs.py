@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from tiny_task import write_images
 from torch import Tensor, nn
 
 from sparsescope import Classifier, evaluate, load_classifier, prune
@@ -284,19 +285,20 @@ def test_a_program_of_two_inputs_is_refused(tmp_path: Path) -> None:
         load_classifier(tmp_path / "pair.pt2")
 
 
-def test_onnx_from_the_command_line_with_workers(small_network: nn.Module, tmp_path: Path) -> None:
+def test_onnx_from_the_command_line_with_workers(tmp_path: Path) -> None:
     """The float export of the very same network passes; what another runtime cannot give is named."""
-    from tiny_task import write_task
-
-    write_task(tmp_path, images=400)
-    dense = load_classifier(tmp_path / "dense.pt")
+    write_images(tmp_path / "test.npz", 400, 1)
+    bands = nn.Linear(3, 3)
+    with torch.no_grad():
+        bands.weight.copy_(20 * torch.eye(3))
+    network = nn.Sequential(nn.AvgPool2d((4, 12)), nn.Flatten(), bands).eval()
+    torch.jit.script(network).save(tmp_path / "dense.ts")
+    pytest.importorskip("onnxscript")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pytest.importorskip("onnxscript")
         shown = torch.rand(2, 1, 12, 12)
-        batch = ({0: "batch"},)
-        torch.onnx.export(dense.module.eval(), (shown,), tmp_path / "d.onnx", dynamic_shapes=batch, verbose=False)
-    arguments = ["evaluate", str(tmp_path / "dense.pt"), str(tmp_path / "d.onnx"), "--data", f"npz:{tmp_path}/test.npz"]
+        torch.onnx.export(network, (shown,), tmp_path / "d.onnx", dynamic_shapes=({0: "batch"},), verbose=False)
+    arguments = ["evaluate", str(tmp_path / "dense.ts"), str(tmp_path / "d.onnx"), "--data", f"npz:{tmp_path}/test.npz"]
     chosen = ["--metric", "accuracy", "--metric", "nll", "--metric", "fgsm_accuracy", "--workers", "2", "--no-cache"]
     told = CliRunner().invoke(
         sparsescope, [*arguments, *chosen, "--out", str(tmp_path / "out"), "--gate", "inconclusive"]
