@@ -137,4 +137,4 @@ def test_of_a_smooth_network_products_are_planned(small_benchmark: Benchmark) ->
     network = nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.GELU(), nn.Linear(8, 4))
     with Classifier(network).prepared() as classifier, torch.enable_grad():
         planned = InputCurvature("test", probes=5).planned_passes(small_benchmark, classifier, 16)
-    assert planned.input_products > 5 and planned.input_gradients == 2
+    assert planned == Passes(forward=1, tracked=1, input_gradients=2, input_products=5)
