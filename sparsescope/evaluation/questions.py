@@ -1,6 +1,6 @@
 """Questions of an evaluation that stops where it is decided: does this candidate match dense in this metric?"""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -8,11 +8,11 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.evaluation.plan import Plan, Task
 from sparsescope.measurements.base import Measurement
 from sparsescope.metrics.base import Metric
-from sparsescope.results import MetricResult, Pair
+from sparsescope.results import LookTaken, MetricResult, Pair
 from sparsescope.sequential import Look
 from sparsescope.verdict import judged_interval
 
-__all__ = ["Done", "Question", "cost_of"]
+__all__ = ["Done", "Question", "cost_of", "grouped", "with_look"]
 
 Done = Mapping[tuple[Task, str], int]
 """How many units of a task have been measured of a model, in the order of the plan."""
@@ -132,6 +132,35 @@ def cost_of(needs: Iterable[tuple[Task, str, int]], done: Done) -> float:
     for task, model, end in needs:
         wanted[task, model] = max(end, wanted.get((task, model), 0))
     return sum(key[0].cost * max(end - done.get(key, 0), 0) for key, end in wanted.items())
+
+
+def grouped(due: Sequence[Question]) -> list[list[Question]]:
+    """Return the questions in groups that one looks at together: of the same look, and metrics with the same pairs."""
+    of_metric: dict[tuple[str, Look, int], list[Question]] = {}
+    for each in due:
+        of_metric.setdefault((each.metric.name, each.look, len(each.looks)), []).append(each)
+    groups: dict[tuple[object, ...], list[Question]] = {}
+    for (_, look, of), asked in of_metric.items():
+        groups.setdefault((look, of, *(each.pair.candidate for each in asked)), []).extend(asked)
+    return list(groups.values())
+
+
+def with_look(result: MetricResult, question: Question) -> MetricResult:
+    """Return a result whose difference of the candidate says when it was looked at, if more than once could be."""
+    look, candidate = question.look, question.pair.candidate
+    if len(question.looks) == 1:
+        return result
+    planned = {task.measurement.population: len(task.ids) for task in question.tasks if task not in question.whole}
+    taken = LookTaken(
+        number=look.number,
+        of=len(question.looks),
+        level=look.level,
+        spent=look.spent,
+        used=result.values[candidate].n or 0,
+        planned=sum(planned.values()),
+    )
+    with_look = result.differences[candidate].model_copy(update={"look": taken})
+    return result.model_copy(update={"differences": {**result.differences, candidate: with_look}})
 
 
 def _tasks(wanted: Iterable[Measurement], pair: Pair, plan: Plan) -> Iterator[Task]:

@@ -178,7 +178,8 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     setting = Setting(task.classifiers, task.benchmark, settings.seed, batch_size, device)
     if settings.until_decided is not None and task.method is not None:
         raise OptionError(
-            "until_decided cannot be used with pairs of a method: its verdict rests on all of their units."
+            "Expected no until_decided (--until-decided) with pairs of a method, but got both: the verdict on a method "
+            "rests on all units. Leave it out."
         )
     for metric in settings.metrics:
         options_of(metric)

@@ -15,13 +15,13 @@ from sparsescope.evaluation.assemble import Assembled, metric_results
 from sparsescope.evaluation.judged import Judged
 from sparsescope.evaluation.measure import Measuring, Results, Step
 from sparsescope.evaluation.plan import Plan, Task
-from sparsescope.evaluation.questions import Question
+from sparsescope.evaluation.questions import Question, grouped, with_look
 from sparsescope.evaluation.settings import Settings
 from sparsescope.measurements.predictions import Predictions
 from sparsescope.metrics.base import Metric
-from sparsescope.results import LookTaken, MetricResult, Pairs
+from sparsescope.results import MetricResult, Pairs
 from sparsescope.results.records import Until
-from sparsescope.sequential import Look, looks
+from sparsescope.sequential import looks
 from sparsescope.verdict import judge
 
 __all__ = ["Doubted", "Stopped", "UntilDecided"]
@@ -117,7 +117,7 @@ class UntilDecided:
         for each in due:
             each.number = each.number + 1 if to is None else to[each]
         self._reach([need for each in due for need in each.needs(each.number, self.plan)])
-        for group in _grouped(due):
+        for group in grouped(due):
             self._judge(group)
         for each in due:
             if self.settings.until_decided == "verdict" and each.counts and self._fails(each):
@@ -166,7 +166,7 @@ class UntilDecided:
         )
         results = dict(zip(metrics, found.metrics, strict=True))
         for each in group:
-            each.result, each.warnings = _with_look(results[each.metric], each), found.noted[each.metric.name]
+            each.result, each.warnings = with_look(results[each.metric], each), found.noted[each.metric.name]
             each.open = each.number < len(each.looks) and not self._is_decided(each)
 
     def _is_decided(self, question: Question) -> bool:
@@ -234,32 +234,3 @@ class UntilDecided:
                 details |= {model: merged.details[model] for model in each.models if model in merged.details}
                 differences[candidate] = merged.differences[candidate]
         return merged.model_copy(update={"values": values, "differences": differences, "details": details})
-
-
-def _grouped(due: Sequence[Question]) -> list[list[Question]]:
-    """Return the questions in groups that one looks at together: of the same look, and metrics with the same pairs."""
-    of_metric: dict[tuple[str, Look, int], list[Question]] = {}
-    for each in due:
-        of_metric.setdefault((each.metric.name, each.look, len(each.looks)), []).append(each)
-    groups: dict[tuple[object, ...], list[Question]] = {}
-    for (_, look, of), asked in of_metric.items():
-        groups.setdefault((look, of, *(each.pair.candidate for each in asked)), []).extend(asked)
-    return list(groups.values())
-
-
-def _with_look(result: MetricResult, question: Question) -> MetricResult:
-    """Return a result whose difference of the candidate says when it was looked at, if more than once could be."""
-    look, candidate = question.look, question.pair.candidate
-    if len(question.looks) == 1:
-        return result
-    planned = {task.measurement.population: len(task.ids) for task in question.tasks if task not in question.whole}
-    taken = LookTaken(
-        number=look.number,
-        of=len(question.looks),
-        level=look.level,
-        spent=look.spent,
-        used=result.values[candidate].n or 0,
-        planned=sum(planned.values()),
-    )
-    with_look = result.differences[candidate].model_copy(update={"look": taken})
-    return result.model_copy(update={"differences": {**result.differences, candidate: with_look}})
