@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import NormalDist
 
 from sparsescope.proportions import units_for_margin
-from sparsescope.results import MetricResult, MetricVerdict, Outcome, Pair, PaperVerdict, Verdict
+from sparsescope.results import LookTaken, MetricResult, MetricVerdict, Outcome, Pair, PaperVerdict, Verdict
 
 __all__ = [
     "CONSTANT",
@@ -36,6 +36,7 @@ POWER = 0.8
 MOST = 1000
 """Times the units that there are: beyond it no number is told."""
 CONSTANT = "it gives every image the same answer"
+NOT_FURTHER = "the verdict is a FAIL without more"
 IDENTICAL = "weights and preprocessing are those of dense, bit for bit"
 NARROW = 0.25  # a FAIL is narrow if its interval is nearer to the margin than this fraction of its width
 
@@ -96,21 +97,33 @@ def judge(metric: MetricResult, pair: Pair, confidence: float, advice: str | Non
     if difference.interval is None:
         return outcome("inconclusive", f"no interval: too few units (n = {metric.values[candidate].n})")
     n = metric.values[candidate].n or 0
+    confidence = difference.look.level if difference.look else confidence
     if _too_few(n, confidence):
         return outcome("inconclusive", f"n = {n}; too few units for an interval that decides anything")
     low, high = judged_interval(metric, pair)
     if difference.undecided is not None:
         return outcome("inconclusive", f"n = {n}; {difference.undecided}")
+    early = _early(difference.look)
     if low >= -ROUNDING:
-        return outcome("pass")
+        return outcome("pass", early)
     if high < -ROUNDING:
-        return outcome("fail", f"narrowly; n = {n}" if -high < NARROW * (high - low) else None)
+        narrowly = f"narrowly; n = {n}" if -high < NARROW * (high - low) else None
+        return outcome("fail", early or narrowly)  # who stops as soon as it is decided always stops narrowly
+    if early:
+        return outcome("inconclusive", f"{early}; {NOT_FURTHER}")
     return outcome("inconclusive", f"n = {n}; {advice or _advice(metric, pair, low, confidence, n)}")
+
+
+def _early(look: LookTaken | None) -> str | None:
+    """Return after how many units a metric was stopped, if that is before the last look."""
+    if look is None or look.number == look.of:
+        return None
+    return f"after {look.used:,} of {look.planned:,} units"
 
 
 def _too_few(n: int, confidence: float) -> bool:
     """Of n units there are C(2n - 1, n) different resamples; an interval needs 2 / alpha of them, 5 units for 95 %."""
-    return 0 < n < 20 and math.comb(2 * n - 1, n) < 2 / (1 - confidence)
+    return 0 < n < 40 and math.comb(2 * n - 1, n) * (1 - confidence) < 2
 
 
 def absolute_margin(metric: MetricResult, dense: str) -> float:
@@ -223,7 +236,7 @@ def decide(
     Args:
         metrics: results of all metrics; those with `in_verdict` count.
         pair: candidate and dense model.
-        confidence: confidence level of the intervals in the results.
+        confidence: confidence level of the intervals in the results, but for those made at a look.
         complete: whether `metrics` holds every metric of the full verdict; else the verdict is partial.
         policy: name of the policy, for the record.
         paper_tolerance: how much worse than dense the paper's reading allows beside accuracy.

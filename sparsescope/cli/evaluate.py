@@ -3,9 +3,10 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import rich_click as click
+from typing_extensions import override
 
 from sparsescope.cli.choices import OneOf, complete, derived_option, metric_names, spec_option
 from sparsescope.cli.ending import exit_code, write_report
@@ -44,7 +45,21 @@ def _gates() -> list[str]:
     return list(GATES)
 
 
-@click.command()
+def _until() -> list[str]:
+    from sparsescope.results.records import Until
+
+    return list(get_args(Until))
+
+
+class _Command(click.RichCommand):
+    """A command of which an option may stand without its value, which is never the argument that follows."""
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f"{each}=metrics" if each == "--until-decided" else each for each in args])
+
+
+@click.command(cls=_Command)
 @click.argument("dense", required=False)
 @click.argument("sparse", nargs=-1)
 @click.option(
@@ -120,6 +135,12 @@ def _gates() -> list[str]:
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="TOML file (or pyproject.toml) with preset, metric options, margins and verdict.",
+)
+@click.option(
+    "--until-decided",
+    type=OneOf(_until),
+    help="Measure in growing parts and stop each metric once it is decided; with =verdict, stop everything once the "
+    "verdict is. Alone, the same as --until-decided=metrics.",
 )
 @device_option
 @batch_size_option
@@ -217,6 +238,7 @@ def _settings(options: dict[str, Any]) -> "Settings":
         metrics=options["metrics"] or None,
         skip=options["skip"],
         seed=options["seed"],
+        until_decided=options["until_decided"],
     )
     measured = {metric.name for metric in settings.metrics}
     for metric in sorted(own.keys() - measured):

@@ -7,7 +7,8 @@ settings   Settings, `resolve`: what is measured and how it is judged
 execution  Execution: device, batch size, workers, cache, progress
 run, run_pairs    `evaluate`, `evaluate_task`; `evaluate_pairs`
 checks     what is tried on every model before anything is measured
-plan, measure, executor, cache, parts    which measurements, carried out in shards
+plan, carrying_out, measure, executor, cache, parts    which measurements, carried out in shards
+until_decided, questions          in growing blocks, until it is decided
 assemble, bootstrap               from measured arrays to results
 trainings, methods, verdicts      from the results of pairs to verdicts on them and on their method
 """

@@ -28,11 +28,15 @@ __all__ = ["benchmark_info", "metric_results", "model_infos"]
 
 @dataclass(frozen=True)
 class Assembled:
-    """What is estimated of all metrics, their results, and what they warn of, by the models' names."""
+    """What is estimated of all metrics, their results, and what each warns of, by the models' names."""
 
     judged: tuple[Judged, ...]
     metrics: tuple[MetricResult, ...]
-    warnings: Mapping[str, tuple[str, ...]]
+    noted: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    def warnings(self, model: str) -> tuple[str, ...]:
+        """Return what all metrics warn of a model."""
+        return tuple(text for texts in self.noted.values() for text in texts.get(model, ()))
 
 
 def metric_results(
@@ -56,16 +60,13 @@ def metric_results(
         for metric, rows, draws, reasons in zip(settings.metrics, units, replicates, missing, strict=True)
     )
     metrics = tuple(each.result(settings, pairs, identical) for each in judged)
-    warnings = {
-        name: tuple(
-            text
-            for each, metric in zip(judged, metrics, strict=True)
-            if metric.values[name].value is not None
-            for text in each.models[name].warnings
-        )
-        for name in pairs.models
+    noted = {
+        metric.name: {
+            name: found.warnings for name, found in each.models.items() if metric.values[name].value is not None
+        }
+        for each, metric in zip(judged, metrics, strict=True)
     }
-    return Assembled(judged, metrics, warnings)
+    return Assembled(judged, metrics, noted)
 
 
 def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
@@ -92,10 +93,7 @@ def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
 
 
 def model_infos(
-    classifiers: Sequence[Classifier],
-    pairs: Pairs,
-    warnings: Mapping[str, tuple[str, ...]],
-    shape: tuple[int, int, int],
+    classifiers: Sequence[Classifier], pairs: Pairs, assembled: Assembled, shape: tuple[int, int, int]
 ) -> tuple[ModelInfo, ...]:
     """Describe the models, with what was noticed while reading and measuring them, for images of a shape (C, H, W)."""
     infos = []
@@ -121,7 +119,7 @@ def model_infos(
                     total=sparsity.total,
                     layers=tuple(LayerInfo(**asdict(layer)) for layer in sparsity.layers),
                 ),
-                warnings=(*classifier.warnings, *warnings[classifier.name]),
+                warnings=(*classifier.warnings, *assembled.warnings(classifier.name)),
             )
         )
     return tuple(infos)

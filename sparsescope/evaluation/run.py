@@ -13,25 +13,28 @@ from sparsescope.datasets import ClassesBy
 from sparsescope.devices import pick_device
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
-from sparsescope.evaluation.checks import check_results, check_task, images_to_show
+from sparsescope.evaluation.carrying_out import carrying_out
+from sparsescope.evaluation.checks import Noticed, check_results, check_task, doubted, images_to_show
 from sparsescope.evaluation.execution import Execution, environment, pick_batch_size
 from sparsescope.evaluation.executor import open_executor
 from sparsescope.evaluation.forward_only import prepacked_networks
 from sparsescope.evaluation.gather import shared
 from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.judged import options_of
-from sparsescope.evaluation.measure import Progress, measure
+from sparsescope.evaluation.measure import Progress, Results
 from sparsescope.evaluation.models import Model, ModelOptions
 from sparsescope.evaluation.plain_data import data_warnings
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.evaluation.task import DataOptions, Task, open_task
 from sparsescope.evaluation.trainings import repeated
+from sparsescope.evaluation.until_decided import Doubted, UntilDecided
 from sparsescope.evaluation.verdicts import Judges
 from sparsescope.metrics.base import Metric
 from sparsescope.passes import Passes
-from sparsescope.results import Cost, Evaluation
+from sparsescope.results import Cost, Evaluation, Pairs
 from sparsescope.results.radar import normalise
+from sparsescope.results.records import Until
 
 __all__ = ["evaluate", "evaluate_task"]
 
@@ -67,6 +70,7 @@ def evaluate(
     workers: int = 1,
     cache: bool | str | Path = True,
     progress: Progress | None = None,
+    until_decided: Until | None = None,
 ) -> Evaluation:
     """Measure dense and sparse models on one benchmark and judge every sparse one against its dense parent.
 
@@ -109,6 +113,8 @@ def evaluate(
         workers: worker processes; changes no number beyond float rounding.
         cache: whether (or in which folder) finished parts are kept, so that a rerun resumes.
         progress: called with (work done, work in all, what is measured).
+        until_decided: measure in growing parts of the units, and stop each metric once it is decided (`metrics`), or
+            everything once the verdict is (`verdict`: a FAIL ends it); None: measure all.
 
     Returns:
         the Evaluation; `evaluation.verdict(name)` and `evaluation["ece"].difference(name)` read it.
@@ -138,6 +144,7 @@ def evaluate(
         confidence=confidence,
         replicates=replicates,
         seed=seed,
+        until_decided=until_decided,
     )
     execution = Execution(device, batch_size, workers, cache, progress)
     candidates = sparse if isinstance(sparse, Sequence) and not isinstance(sparse, str) else [sparse]
@@ -169,6 +176,10 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     device = pick_device(execution.device)
     batch_size = pick_batch_size(execution.batch_size, task.benchmark.test.shape, device)
     setting = Setting(task.classifiers, task.benchmark, settings.seed, batch_size, device)
+    if settings.until_decided is not None and task.method is not None:
+        raise OptionError(
+            "until_decided cannot be used with pairs of a method: its verdict rests on all of their units."
+        )
     for metric in settings.metrics:
         options_of(metric)
     noticed = check_task(task, device, settings.metrics)
@@ -180,12 +191,19 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     networks = prepacked_networks(task.classifiers, plan.tasks, images_to_show(task.benchmark.test), device)
     setting = replace(setting, networks=networks)
     executor = open_executor(setting, execution.workers)
-    results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
-    shared(results, pairs)
-    check_results(task, results, noticed)
     named = {classifier.name: classifier for classifier in task.classifiers}
     identical = [pair.candidate for pair in pairs if named[pair.candidate].is_same_function(named[pair.dense])]
-    judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
+    until: dict[str, Any] = {}
+    with carrying_out(plan, setting, execution.open_cache(), executor, execution.progress) as measuring:
+        if settings.until_decided is None:
+            results = measuring.all()
+            shared(results, pairs)
+            judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
+        else:
+            doubts = _doubted(task, settings, noticed, pairs)
+            stopped = UntilDecided(settings, plan, measuring, pairs, task.benchmark, identical, doubts).run()
+            results, judged, until = measuring.results, stopped.judged, stopped.cost()
+    check_results(task, results, noticed)
     passes = Passes.total(results.passes.values())
     lacking = {classifier.name: set(classifier.lacks.values()) for classifier in task.classifiers}
     judges = Judges(settings, pairs, noticed, identical, lacking)
@@ -198,7 +216,7 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         confidence=settings.confidence,
         environment=environment(device),
         benchmark=benchmark_info(task.benchmark),
-        models=model_infos(task.classifiers, pairs, judged.warnings, task.benchmark.test.shape),
+        models=model_infos(task.classifiers, pairs, judged, task.benchmark.test.shape),
         pairs=pairs.pairs,
         metrics=judged.metrics,
         verdicts=verdicts,
@@ -210,5 +228,16 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
             backward_passes=round(passes.backward),
             cached=results.cached,
             forward_equivalents=results.cost,
+            **until,
         ),
     )
+
+
+def _doubted(task: Task, settings: Settings, noticed: Mapping[str, Noticed], pairs: Pairs) -> Doubted:
+    """Return what tells, by candidate, which metrics the results up to now let nobody judge of it or of dense."""
+
+    def found(results: Results) -> dict[str, set[str]]:
+        of_model = doubted(task, results, noticed, settings.metrics)
+        return {pair.candidate: of_model[pair.candidate] | of_model[pair.dense] for pair in pairs}
+
+    return found

@@ -105,6 +105,13 @@ class Metric(abc.ABC):
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
         """Return what must be measured on every model; raises NotEvaluated with the reason if it cannot be."""
 
+    def by_index(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
+        """Return those of the measurements whose rows `units` looks up by image index, and which it must have whole.
+
+        Of the others it may get the first part of the units only, of each measurement in the same proportion.
+        """
+        return ()
+
     def check(self, benchmark: Benchmark) -> None:
         """Raise NotEvaluated, with the reason, where data that are there would give a number that says nothing."""
         return

@@ -16,6 +16,7 @@ from sparsescope.reporting.notes import (
     out_of_distribution,
     out_of_distribution_sets,
     scale_free,
+    until_decided,
     warnings,
 )
 from sparsescope.reporting.reading import how_to_read
@@ -45,6 +46,7 @@ def evaluation_view(evaluation: Evaluation, number: int) -> dict[str, Any]:
         "warnings": warnings(evaluation),
         "not_evaluated": not_evaluated(evaluation),
         "debiased": debiased(evaluation),
+        "until_decided": until_decided(evaluation),
         "scale_free": scale_free(evaluation),
         "ood": out_of_distribution(evaluation),
         "ood_sets": out_of_distribution_sets(evaluation),

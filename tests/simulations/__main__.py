@@ -2,17 +2,20 @@
 
 import argparse
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
 from .paired import MARGIN, newcombe, percentile, rates, tango
 from .populations import POPULATIONS, sce
 from .sampled import sampled_rates
+from .trainings import METHODS, PAIRS, SHARED, SPREADS, method_rates
 
 DIFFERING = (0.01, 0.02, 0.05, 0.1)
 """Shares of images that only one model gets right."""
 TIES = (0.5, 0.9, 0.98)
 CLASSES = (10, 100)
+METHOD_IMAGES = 300
 
 
 def exact_rows() -> Iterator[tuple[str, ...]]:
@@ -49,6 +52,18 @@ def sampled_rows(samples: int, sizes: list[int]) -> Iterator[tuple[str, ...]]:
                 yield _row("sce, now", n, about, at.coverage, equal.coverage, at.passes, equal.fails)
 
 
+def method_rows(samples: int, n: int) -> Iterator[tuple[str, ...]]:
+    """Methods of three and five pairs, by how far trainings differ, in standard errors of one pair over images."""
+    for name, (make, margin) in METHODS.items():
+        for shared in SHARED:
+            for spread in SPREADS:
+                populations = [make(shared, spread, n, gap) for gap in (margin, 0.0)]
+                for pairs in PAIRS:
+                    at, equal = (method_rates(each, pairs, n, samples) for each in populations)
+                    about = f"{pairs} pairs, spread {spread}, {shared:.0%} shared"
+                    yield _row(f"{name}, method", n, about, at.coverage, equal.coverage, at.passes, equal.fails)
+
+
 def _row(name: str, n: int, about: str, *shares: float) -> tuple[str, ...]:
     return (name, str(n), about, *(f"{share:.1%}" for share in shares))
 
@@ -58,14 +73,16 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=1000, help="of every population (default: 1000)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[20, 100, 300, 1000], help="units in a sample")
     parser.add_argument("--exact", action="store_true", help="only what is summed exactly")
+    parser.add_argument("--methods", action="store_true", help="only methods of several pairs, on the first of --sizes")
     options = parser.parse_args()
     print("| metric | n | models | coverage at −margin | at 0 | false pass at −margin | false fail at 0 |")
     print("|---|---|---|---|---|---|---|")
-    for row in exact_rows():
-        print(f"| {' | '.join(row)} |", flush=True)
+    kinds: list[Iterator[tuple[str, ...]]] = [] if options.methods else [exact_rows()]
     if not options.exact:
-        for row in sampled_rows(options.samples, options.sizes):
-            print(f"| {' | '.join(row)} |", flush=True)
+        kinds += [] if options.methods else [sampled_rows(options.samples, options.sizes)]
+        kinds.append(method_rows(options.samples, options.sizes[0] if options.methods else METHOD_IMAGES))
+    for row in chain.from_iterable(kinds):
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from .paired import LEVEL, Rates
 from .sampled import SEEDS, Drawn
 
 TRAININGS, IMAGES = 120, 20_000
+SHARED, SPREADS, PAIRS = (0.1, 0.5), (0.0, 0.3, 1.0, 3.0), (3, 5)
+"""What is simulated: of the images' errors what is that of all pairs, how far trainings differ, numbers of pairs."""
 Arrays = dict[str, np.ndarray]
 
 
@@ -124,12 +126,12 @@ def auroc(shared: float, spread: float, n: int, gap: float, seed: int = 0) -> Tr
 
 
 def ece(shared: float, spread: float, n: int, gap: float, seed: int = 0) -> Trained:
-    """Confidence from .5 to 1, and three points more than accuracy for dense."""
+    """Confidence from .5 to 1, and 15 points more than accuracy for dense."""
 
     def side(latent: FloatArray, worse: float) -> Arrays:
         confidence = 0.5 + 0.5 * stats.norm.cdf(latent)
         chance = np.modf(np.abs(latent) * 1e4)[0]
-        return {"confidence": confidence, "correct": chance < confidence - 0.03 - worse, "brier": confidence}
+        return {"confidence": confidence, "correct": chance < confidence - 0.15 - worse, "brier": confidence}
 
     return _made(create("ece"), ("test",), shared, spread, n, gap, side, seed)
 

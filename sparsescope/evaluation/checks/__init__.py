@@ -26,7 +26,7 @@ from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
 from sparsescope.metrics.base import Metric, RestsOn
 
-__all__ = ["CHECKS", "Check", "Noticed", "check_models", "check_results", "check_task", "images_to_show"]
+__all__ = ["CHECKS", "Check", "Noticed", "check_models", "check_results", "check_task", "doubted", "images_to_show"]
 
 CHECKS: tuple[Check, ...] = (
     NoNan(),
@@ -121,6 +121,17 @@ def check_results(task: Task, results: Results, noticed: Mapping[str, Noticed]) 
     """Add to the models' warnings, and to what was noticed, what all measurements together show."""
     for check in CHECKS:
         _note_all(task, check.of_results(task, results), noticed)
+
+
+def doubted(
+    task: Task, results: Results, noticed: Mapping[str, Noticed], metrics: Sequence[Metric]
+) -> dict[str, set[str]]:
+    """Return by model the metrics that are not judged, by what was noticed and what results show; nothing is noted."""
+    found = {name: Noticed(each.outputs, each.constant, [*each.doubts]) for name, each in noticed.items()}
+    for check in CHECKS:
+        for name, finding in check.of_results(task, results).items():
+            found[name].doubts += [] if finding.doubt is None else [finding.doubt]
+    return {name: set(each.doubted(metrics)) for name, each in found.items()}
 
 
 def _note_all(task: Task, findings: Mapping[str, Finding], noticed: Mapping[str, Noticed]) -> None:
