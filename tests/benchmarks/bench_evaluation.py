@@ -4,9 +4,11 @@ ResNet-20 and a pruned version on 32 px images, one thread, without cache. What 
 passes at another batch, is what lies above 1.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -17,7 +19,10 @@ from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.curvature.rates import measure_rates
 from sparsescope.evaluation import Execution, evaluate_task, open_task, resolve, run
-from sparsescope.evaluation.measure import Results
+from sparsescope.evaluation.carrying_out import carrying_out
+from sparsescope.evaluation.jobs import Setting
+from sparsescope.evaluation.measure import Measuring
+from sparsescope.evaluation.plan import Plan
 from sparsescope.evaluation.task import Task
 from sparsescope.passes import Passes, Rates
 from tests.benchmarks.harness import Options, Row, seconds
@@ -29,37 +34,33 @@ _NORMALIZATION = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
 def rows(options: Options) -> Iterator[Row]:
     """Yield the whole evaluation, and how far the progress bar's plan is from what was counted."""
-    task, kept = _task(options.data), []
-    measure = run.measure
+    task, kept, planned = _task(options.data), [], []
 
-    def keeping(*arguments: object) -> Results:
-        kept.append(measure(*arguments))
-        return kept[-1]
+    @contextlib.contextmanager
+    def keeping(plan: Plan, setting: Setting, *arguments: Any) -> Iterator[Measuring]:
+        with carrying_out(plan, setting, *arguments) as measuring:
+            yield measuring
+        kept.append((measuring.results, setting))
 
-    with mock.patch.object(run, "measure", keeping):
-        execution = Execution(options.device, cache=False, progress=lambda done, total, label: planned.append(total))
-        planned: list[float] = []
-        settings = resolve(preset=options.preset, seed=0)
+    execution = Execution(options.device, cache=False, progress=lambda done, total, label: planned.append(total))
+    settings = resolve(preset=options.preset, seed=0)
+    with mock.patch.object(run, "carrying_out", keeping):
         spent = seconds(lambda: evaluate_task(task, settings, execution), options.device)
-    passes = Passes.total(kept[0].passes.values())
-    best = fastest(task.dense, task.benchmark.test.shape, options.device)
+    ((results, setting),) = kept
+    passes, best = Passes.total(results.passes.values()), fastest(setting)
     counted = sum(best[kind] * getattr(passes, kind) for kind in _KINDS)
-    yield Row(
-        f"whole evaluation, `{options.preset}`, ResNet-20",
-        "counted passes, each at its best batch",
-        spent / counted,
-        "<=",
-        1.15,
-    )
-    yield Row("what the progress bar plans", "what was counted", planned[-1] / kept[0].cost)
+    peer = "counted passes, each at its best batch"
+    yield Row(f"whole evaluation, `{options.preset}`, ResNet-20", peer, spent / counted, "<=", 1.15)
+    yield Row("what the progress bar plans", "what was counted", planned[-1] / results.cost)
 
 
-def fastest(classifier: Classifier, shape: tuple[int, int, int], device: str) -> dict[str, float]:
-    """Return the seconds of one image's pass of each kind, at the batch at which that is fastest."""
+def fastest(setting: Setting) -> dict[str, float]:
+    """Return the seconds of one image's pass of each kind through dense, at the batch at which that is fastest."""
     found: dict[str, list[float]] = {kind: [] for kind in _KINDS}
-    with classifier.prepared(device):
+    dense = setting.classifiers[0]
+    with dense.prepared(setting.device), dense.answering(setting.networks.get(dense.name)):
         for batch in _BATCHES:
-            rates, forward = measure_rates(classifier, shape, batch, set(_KINDS))
+            rates, forward = measure_rates(dense, setting.benchmark.test.shape, batch, set(_KINDS))
             for kind in _KINDS:
                 found[kind].append(getattr(rates, kind) * forward)
     return {kind: min(several) for kind, several in found.items()}
