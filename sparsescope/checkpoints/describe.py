@@ -102,7 +102,7 @@ def describe(
     """
     if (found := kind_of(path, trust_pickle=trust_pickle)) is not None:
         return _of_network(*found, load_classifier(path, trust_pickle=trust_pickle))
-    return replace(_of_tensors(path, arch, weights), bytes=Path(path).stat().st_size)
+    return _of_tensors(path, arch, weights)
 
 
 def _of_network(kind: Kind, request: Request, classifier: Classifier) -> Description:
@@ -192,6 +192,7 @@ def _description(
         history=_summary(artefact.details.history),
         output=artefact.details.output,
         warnings=(*artefact.warnings, *conversion_warnings(artefact.tensors), *noticed),
+        bytes=artefact.bytes,
     )
 
 

@@ -39,6 +39,7 @@ class Artefact:
         layout: what was undone, in words.
         warnings: what the user should know.
         buffers: masks that lie among the weights, by their own names: a network may have them too.
+        bytes: size of the file, or of the files that a folder's weights lie in.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Artefact:
     layout: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     buffers: Tensors = field(default_factory=dict)
+    bytes: int | None = None
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -73,6 +75,7 @@ def open_artefact(path: str | Path, weights: str | None = None) -> Artefact:
     path = Path(path)
     content = read(path)
     artefact = Artefact(path, digest_of(*content.files), content.format, "state dict", {}, None, Details())
+    artefact = replace(artefact, bytes=sum(file.stat().st_size for file in content.files))
     if content.metadata.get("format") == MASK_FORMAT:
         assert isinstance(content.value, dict)
         return _as_mask(artefact, {"": content.value}, method=content.metadata.get("method"))

@@ -2,16 +2,14 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sparsescope.checkpoints.folding import fill
 from sparsescope.checkpoints.kinds import Kind, Request, kind_of
-from sparsescope.checkpoints.layout import Artefact, is_ours, open_artefact
+from sparsescope.checkpoints.layout import Artefact, open_artefact
 from sparsescope.checkpoints.masks import assigned
-from sparsescope.checkpoints.native import Details, parse_details
 from sparsescope.checkpoints.network import Network, copied, find_network, fits
-from sparsescope.checkpoints.read import read
 from sparsescope.checkpoints.tied import untied
 from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
 from sparsescope.classifier import Classifier, Origin
@@ -21,7 +19,7 @@ from sparsescope.modules import measurable
 from sparsescope.preprocessing import Preprocessing
 from sparsescope.values import per_channel
 
-__all__ = ["StoredTask", "load_classifier", "normalisation", "stored_size", "stored_task"]
+__all__ = ["load_classifier", "normalisation"]
 
 
 def load_classifier(
@@ -101,7 +99,7 @@ def load_classifier(
             normalization=source,
             stated=None if network.record is None else network.record.preprocessing,
             publisher=None if network.record is None else network.record.name,
-            bytes=_bytes_of(artefact.path),
+            bytes=artefact.bytes,
         ),
         classes=_classes(artefact, network, dense),
     )
@@ -151,7 +149,7 @@ def _of_kind(
             normalization=source,
             stated=opened.preprocessing,
             publisher=opened.publisher,
-            bytes=opened.bytes if opened.bytes is not None else _bytes_of(request.path),
+            bytes=request.path.stat().st_size if opened.bytes is None and request.path.is_file() else opened.bytes,
         ),
         warnings=(*opened.warnings, *(() if changed is None else (changed,))),
         classes=opened.classes,
@@ -160,13 +158,6 @@ def _of_kind(
     )
     classifier.warnings += (*noticed, *sparsity_warnings(classifier, dense))
     return classifier
-
-
-def _bytes_of(path: Path) -> int | None:
-    """Return the size of a file, or of all files in a folder; None where there is none."""
-    if path.is_dir():
-        return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
-    return path.stat().st_size if path.is_file() else None
 
 
 def _stored_output(artefact: Artefact, dense: Classifier | None) -> tuple[str | int | None, ...]:
@@ -180,54 +171,6 @@ def _classes(artefact: Artefact, network: Network, dense: Classifier | None) -> 
         return () if dense is None else dense.classes
     published = network.record.classes if network.record is not None else None
     return published or artefact.details.classes
-
-
-@dataclass(frozen=True)
-class StoredTask:
-    """What our own checkpoint says of its data; None for what it does not say.
-
-    Args:
-        data: data specification. It may name code: `evaluation.task.stored_data` refuses to run it.
-        resize: pixels of the shorter side to which its images were resized.
-        crop: side of the centre crop, pixels.
-    """
-
-    data: str | None = None
-    resize: int | None = None
-    crop: int | None = None
-
-
-def stored_task(path: str | Path) -> StoredTask:
-    """Return what our own checkpoint says of its data; nothing where the file is another.
-
-    Raises:
-        ArtefactError: the file cannot be read, or a size in it is none.
-    """
-    task = _details(path).task
-    sizes = {name: task[name] for name in ("resize", "crop") if task.get(name) is not None}
-    for name, size in sizes.items():
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise ArtefactError(f"{path}: expected the task's {name} to be a number of pixels, but got {size!r}.")
-    data = task.get("data")
-    return StoredTask(None if data is None else str(data), **sizes)
-
-
-def stored_size(path: str | Path) -> int | None:
-    """Return the input size in pixels that our own checkpoint states; None where the file is another or states none.
-
-    Raises:
-        ArtefactError: the file cannot be read.
-    """
-    preprocessing = _details(path).preprocessing
-    return None if preprocessing is None else preprocessing.size
-
-
-def _details(path: str | Path) -> Details:
-    """Return what only a checkpoint of ours says; nothing of it where the artefact is another."""
-    if kind_of(path, trust_pickle=True) is not None:
-        return Details()
-    value = read(Path(path)).value
-    return parse_details(value, Path(path)) if is_ours(value) else Details()
 
 
 def _masked(artefact: Artefact, dense: Classifier | None) -> tuple[Network, Artefact]:

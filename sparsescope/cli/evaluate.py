@@ -196,7 +196,7 @@ def run(
     """Evaluate, write the report, print the summary; return the exit code."""
     from sparsescope.cli.table import print_summary
     from sparsescope.evaluation import Execution, evaluate_task, open_paired_task, open_task
-    from sparsescope.evaluation.task import METHOD
+    from sparsescope.evaluation.paired_task import METHOD
 
     settings = _settings(options)
     _check_gate(gate, settings, options["pairs"])

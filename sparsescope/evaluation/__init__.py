@@ -15,10 +15,11 @@ trainings, methods, verdicts      from the results of pairs to verdicts on them 
 
 from sparsescope.evaluation.execution import Execution
 from sparsescope.evaluation.models import ModelOptions, open_models
+from sparsescope.evaluation.paired_task import open_paired_task
 from sparsescope.evaluation.run import evaluate, evaluate_task
 from sparsescope.evaluation.run_pairs import evaluate_pairs
 from sparsescope.evaluation.settings import Settings, resolve
-from sparsescope.evaluation.task import DataOptions, Task, open_paired_task, open_task
+from sparsescope.evaluation.task import DataOptions, Task, open_task
 
 __all__ = [
     "DataOptions",

@@ -97,7 +97,8 @@ def _mean(
     )
     centre, units = float(differences.mean()), trainings[0][0][0].units
     of_images = estimate(centre, draws.mean(axis=0), units, confidence=confidence, kind=metric.interval).interval
-    if of_images is None or len(trainings) < FEWEST:
+    alike = all(side.units.strata == units.strata for pairs in trainings for pair in pairs for side in pair)
+    if of_images is None or len(trainings) < FEWEST or not alike:  # replicates of other units have other weights
         return value, centre, None, None
     n = min(units.strata.values())
     covariance = np.cov(draws[:, np.isfinite(draws).all(axis=0)])

@@ -9,9 +9,10 @@ from sparsescope.datasets import ClassesBy
 from sparsescope.evaluation.execution import Execution
 from sparsescope.evaluation.measure import Progress
 from sparsescope.evaluation.models import Model, ModelOptions
+from sparsescope.evaluation.paired_task import METHOD, open_paired_task
 from sparsescope.evaluation.run import evaluate_task
 from sparsescope.evaluation.settings import resolve
-from sparsescope.evaluation.task import METHOD, DataOptions, open_paired_task
+from sparsescope.evaluation.task import DataOptions
 from sparsescope.metrics.base import Metric
 from sparsescope.results import Evaluation
 

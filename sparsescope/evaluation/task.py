@@ -13,14 +13,12 @@ from sparsescope.datasets import ClassesBy, open_benchmark, open_images, open_pr
 from sparsescope.datasets.resizing import Interpolation
 from sparsescope.errors import ArtefactError, DataError, OptionError
 from sparsescope.evaluation.classes import match_classes
-from sparsescope.evaluation.models import Model, ModelOptions, open_models, open_pairs
+from sparsescope.evaluation.models import Model, ModelOptions, open_models
 from sparsescope.results import Pairs
 
-__all__ = ["DataOptions", "Task", "data_spec", "images_of", "open_data", "open_paired_task", "open_task", "stored_data"]
+__all__ = ["DataOptions", "Task", "data_spec", "images_of", "open_data", "open_task", "stored_data", "with_data"]
 
 
-METHOD = "method"
-"""What a method is called that has no name."""
 _USUAL = (256, 224, "bilinear")
 """Shorter side, centre crop and interpolation of photographs where nothing else is known; as the data sets have it."""
 
@@ -132,41 +130,10 @@ def open_task(
         OptionError: an option that would have no effect, or no data.
         InputError: a model or data that cannot be used; the text names the file and the cause.
     """
-    return _task(open_models(dense, candidates, models), [dense], data, images)
+    return with_data(open_models(dense, candidates, models), [dense], data, images)
 
 
-def open_paired_task(
-    pairs: Sequence[tuple[Model, Model]],
-    data: str | Benchmark | None = None,
-    *,
-    name: str = METHOD,
-    models: ModelOptions | None = None,
-    images: DataOptions | None = None,
-) -> Task:
-    """Open the pairs of a method, of different trainings, and data; see `open_task`. The first dense model leads.
-
-    Args:
-        pairs: dense model and candidate of each.
-        data: as of `open_task`.
-        name: of the method.
-        models: what files and modules do not say of themselves.
-        images: as of `open_task`.
-
-    Raises:
-        OptionError: also where a pair is given twice, or the method has the name of a model.
-        InputError: as `open_task`.
-    """
-    classifiers, paired = open_pairs(pairs, models)
-    if not name.strip() or name in paired.models:
-        raise OptionError(
-            f"Expected a name for the method that no model has, but got {name!r}. Models: {paired.models}."
-        )
-    dense = {pair.dense: model for (model, _), pair in zip(pairs, paired, strict=True)}
-    task = _task(classifiers, list(dense.values()), data, images)
-    return replace(task, method=name, paired=paired)
-
-
-def _task(
+def with_data(
     classifiers: Sequence[Classifier], dense: Sequence[Model], data: str | Benchmark | None, images: DataOptions | None
 ) -> Task:
     """Return the models with their data; `dense`: the dense models as they were handed over."""

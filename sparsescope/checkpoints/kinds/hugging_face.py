@@ -63,22 +63,19 @@ class HuggingFace(Kind):
             prepared.preprocessing,
             "its image processor",
             _classes(network),
+            bytes=artefact.bytes,
             warnings=(*warnings_of(artefact), *prepared.warnings),
         )
 
 
 class Reordered:
-    """A hook that brings channels into the order that a network takes.
-
-    Args:
-        order: for each channel of the network, that of the image.
-    """
+    """A hook that brings channels to the order that a network takes: for each of its own, that of the image."""
 
     def __init__(self, order: tuple[int, ...]) -> None:
         self.order = order
 
     def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return the inputs with the channels of the first in the network's order."""
+        """Return the inputs with the images' channels in order."""
         return inputs[0][:, list(self.order)], *inputs[1:]
 
 

@@ -99,8 +99,9 @@ def _resized(line: Tensor, size: int) -> int:
 
 
 def _interpolation(processor: Any) -> str | None:
-    number = getattr(processor, "resample", None)
-    return _INTERPOLATIONS[int(number)] if number is not None else None
+    stated = getattr(processor, "resample", None)
+    known = getattr(stated, "value", stated)  # an enumeration of Pillow's numbers, or of torchvision's names
+    return known if known is None or isinstance(known, str) else _INTERPOLATIONS[int(known)]
 
 
 def _rounded(measured: Tensor, stated: Any) -> tuple[float, ...]:

@@ -69,6 +69,7 @@ def _opened(config: dict[str, Any], weights: Path) -> Opened:
         preprocessing,
         "timm's pretrained_cfg",
         _classes(config, stated, network.num_classes),
+        bytes=artefact.bytes,
         warnings=(*warnings_of(artefact), *_differently(data["crop_mode"])),
     )
 

@@ -20,7 +20,9 @@ __all__ = ["PreparedAlike"]
 _NEAR = 0.02
 """Relative distance from dense's logits below which nothing is looked for."""
 _NEARER, _FAR_NEARER = 0.75, 0.5
-"""Share of that distance which another preparation leaves: such that it is likely, and such that it is plain."""
+"""Share of that distance which another preparation leaves: of networks that are then alike, and of all others."""
+_ALIKE = 0.1
+"""Relative distance from dense's logits of a network that is dense itself but for rounding, or for a few weights."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class PreparedAlike(Check):
         "other mean and std, levels from 0 to 255, channels in reverse order. Interpolation is not tried."
     )
     then: ClassVar[str] = (
-        "A warning that names the way in which its answers are nearer to dense's by a quarter or more; from half on "
-        "its metrics are not judged either."
+        "A warning that names the way in which its answers are nearer to dense's by half, or by a quarter where they are "
+        "then almost the same; its metrics are not judged."
     )
     cost: ClassVar[str] = "16 forward passes of dense; of a candidate 16, or 160 where its logits differ"
 
@@ -71,7 +73,7 @@ class PreparedAlike(Check):
                 for way in _ways(candidate, images.shape[1])
             }
             nearest = min(tried, key=lambda way: tried[way])
-            if tried[nearest] < _NEARER * own:
+            if tried[nearest] < (_NEARER if tried[nearest] < _ALIKE else _FAR_NEARER) * own:
                 found[candidate.name] = _finding(nearest, tried[nearest], own)
         return found
 
@@ -83,8 +85,7 @@ def _finding(way: _Way, distance: float, own: float) -> Finding:
         f"from dense's by {distance:.0%}, and as they are prepared now by {own:.0%}"
     )
     advice = "Give --mean/--std, or export it anew, without what prepares images for another program."
-    doubt = Doubt(frozenset({"activations", "order", "probabilities", "logits"}), text)
-    return Finding((f"{text}. {advice}",), doubt if distance < _FAR_NEARER * own else None)
+    return Finding((f"{text}. {advice}",), Doubt(frozenset({"activations", "order", "probabilities", "logits"}), text))
 
 
 def _ways(classifier: Classifier, channels: int) -> Iterator[_Way]:
