@@ -53,8 +53,8 @@ class PreparedAlike(Check):
         "other mean and std, levels from 0 to 255, channels in reverse order. Interpolation is not tried."
     )
     then: ClassVar[str] = (
-        "A warning that names the way in which its answers are nearer to dense's by half, or by a quarter where they are "
-        "then almost the same; its metrics are not judged."
+        "A warning that names the way in which its answers are nearer to dense's by half, or by a quarter where "
+        "they are then almost the same; its metrics are not judged."
     )
     cost: ClassVar[str] = "16 forward passes of dense; of a candidate 16, or 160 where its logits differ"
 
