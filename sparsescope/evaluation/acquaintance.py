@@ -118,7 +118,12 @@ def _reckoned(
         for classifier in setting.classifiers:
             structure = structures[classifier.name]
             if structure not in timed:
-                with classifier.prepared(setting.device), contextlib.suppress(SparsescopeError):
+                network = setting.networks.get(classifier.name)
+                with (
+                    classifier.prepared(setting.device),
+                    classifier.answering(network),
+                    contextlib.suppress(SparsescopeError),
+                ):
                     timed[structure] = measure_rates(classifier, setting.benchmark.test.shape, images, kinds)
     first = timed.get(structures[setting.classifiers[0].name], (Rates(), 1.0))
     rates = {}

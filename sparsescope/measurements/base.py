@@ -40,7 +40,7 @@ class Measurement(abc.ABC):
     """Names of arrays that are of the model as a whole, not per unit; only an indivisible measurement may have any."""
 
     facts: ClassVar[tuple[str, ...]] = ()
-    """What it asks of a model beside its units, by names of `curvature.FACTS`: found out once for each model."""
+    """What it asks of a model beside its units, by names of `curvature.facts.FACTS`: found out once for each model."""
     forward_only: ClassVar[bool] = False
     """True where `measure` asks for nothing but logits, without gradients: a prepacked network may then answer in the
     model's place (see `evaluation.forward_only`)."""
