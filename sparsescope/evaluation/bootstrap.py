@@ -14,8 +14,8 @@ __all__ = ["bootstrap", "estimate", "interval", "jackknife"]
 
 CHUNK_ELEMENTS = 2_000_000
 """Largest weight matrix held at once, in float64 elements (16 MB)."""
-BEYOND = 10
-"""Replicates outside of a percentile that is read off, at least: one in 200 of 2,000."""
+BEYOND = 5
+"""Replicates outside of a percentile that is read off, at least: one in 400 of 2,000."""
 GROUPS = 400
 """Of units in a jackknife, at most: as many replicates."""
 

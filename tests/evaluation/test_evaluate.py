@@ -222,7 +222,7 @@ def test_models_are_left_as_they_were_by_what_they_raise(
 
 CHECKED = 2 * (1 + 16) + 2 + 2
 """Images that check a model: a grey one and 16 test images, twice; two alone; two that are looked into."""
-TRIED = 9 * 16
+TRIED = 11 * 16
 """Images of a candidate that answers otherwise than dense, prepared in other ways."""
 COUNTED = 1
 """Images that are shown to count operations."""

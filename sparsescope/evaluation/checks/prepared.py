@@ -57,7 +57,7 @@ class PreparedAlike(Check):
         "A warning that names the way in which its answers are nearer to dense's by half, or by a quarter where "
         "they are then almost the same; its metrics are not judged."
     )
-    cost: ClassVar[str] = "up to 144 forward passes of a candidate whose logits differ from dense's by more than 2 %"
+    cost: ClassVar[str] = "up to 176 forward passes of a candidate whose logits differ from dense's by more than 2 %"
 
     @override
     def of_task(self, task: Task, logits: Mapping[str, FloatArray]) -> Mapping[str, Finding]:
