@@ -77,7 +77,7 @@ class Kind(abc.ABC):
     name: ClassVar[str]
     """What it is called, such as `"ONNX"`."""
     how: ClassVar[str]
-    """How it comes about, in a few words."""
+    """How it comes about, in a few words; Markdown."""
     packages: ClassVar[tuple[str, ...]] = ()
     """The packages that read it, beside those that are always there."""
     extra: ClassVar[str] = ""
@@ -85,6 +85,8 @@ class Kind(abc.ABC):
     prefix: ClassVar[str] = ""
     """What may stand before a place that cannot be recognized, such as `"timm:"`."""
 
+    measured: ClassVar[str] = "all"
+    """What can be measured of it."""
     trusted_only: ClassVar[bool] = False
     """Whether it is read only where the user trusts the file."""
 

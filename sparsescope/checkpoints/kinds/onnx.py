@@ -26,6 +26,7 @@ class Onnx(Kind):
     how: ClassVar[str] = "`torch.onnx.export(network, images, 'network.onnx')`, also after ONNX Runtime's quantization"
     packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
     extra: ClassVar[str] = "onnx"
+    measured: ClassVar[str] = "predictions: accuracy, mCE, OoD, ECE, SCE, NLL, LIME"
 
     @override
     def recognizes(self, path: Path) -> bool:

@@ -20,6 +20,7 @@ class TorchScript(Kind):
 
     name: ClassVar[str] = "TorchScript"
     how: ClassVar[str] = "`torch.jit.script(network).save('network.ts')`, or `torch.jit.trace`"
+    measured: ClassVar[str] = "all but compositional neurons"
 
     @override
     def recognizes(self, path: Path) -> bool:
