@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sparsescope.checkpoints import load_classifier, save_checkpoint
     from sparsescope.classifier import Classifier
     from sparsescope.datasets import open_benchmark, open_images, open_probe
-    from sparsescope.evaluation import evaluate
+    from sparsescope.evaluation import evaluate, evaluate_pairs
     from sparsescope.mask import Mask
     from sparsescope.pruning import prune
     from sparsescope.reporting import report
@@ -42,6 +42,7 @@ __all__ = [
     "Verdict",
     "corruptions",
     "evaluate",
+    "evaluate_pairs",
     "lime",
     "load_classifier",
     "metrics",
@@ -69,6 +70,7 @@ _HOMES = {
     "Verdict": "results",
     "corruptions": "corruptions",
     "evaluate": "evaluation",
+    "evaluate_pairs": "evaluation",
     "lime": "lime",
     "load_classifier": "checkpoints",
     "metrics": "metrics",

@@ -3,15 +3,16 @@
 import contextlib
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from sparsescope.errors import InputError, OptionError
+from sparsescope.errors import InputError, NotEvaluated, OptionError
 from sparsescope.identity import Fingerprint, Identity
+from sparsescope.integers import INTEGERS, integer_network
 from sparsescope.mask import (
     Mask,
     Sparsity,
@@ -21,26 +22,23 @@ from sparsescope.mask import (
     standardization_notes,
 )
 from sparsescope.memory import keep_freed_memory
-from sparsescope.modules import bare, differentiable, refuse_without_values, uncompiled
+from sparsescope.modules import RuntimeModule, bare, differentiable, refuse_without_values, uncompiled
 from sparsescope.outputs import FORMS
 from sparsescope.outputs.reading import OutputReader, described
+from sparsescope.passes import Passes
 from sparsescope.prepacked import PrepackedNetwork
+from sparsescope.preprocessing import Preprocessing
 from sparsescope.snapshot import Snapshot
 from sparsescope.sources import known_as
 from sparsescope.userfiles import file_digests, without_place
 from sparsescope.values import is_number, is_whole, per_channel
 
-__all__ = ["Classifier", "Origin", "Passes"]
+__all__ = ["Capability", "Classifier", "Origin", "Passes"]
+
+Capability = Literal["gradients", "second derivatives", "activations"]
+"""What can be done with a network beside asking for its answers; without gradients there are no second derivatives."""
 
 Found = TypeVar("Found")
-
-
-@dataclass
-class Passes:
-    """How many images went forward and backward through a classifier."""
-
-    forward: int = 0
-    backward: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,9 @@ class Origin:
         architecture: its specification.
         guessed: whether the architecture is known by nothing but the names and shapes of the weights.
         normalization: what mean and std come from, in words.
+        stated: how the publisher of the weights prepares images, where that is known.
+        publisher: who states it, in words.
+        bytes: size of the files that hold it.
     """
 
     path: str | None = None
@@ -60,6 +61,9 @@ class Origin:
     architecture: str | None = None
     guessed: bool = False
     normalization: str | None = None
+    stated: Preprocessing | None = None
+    publisher: str | None = None
+    bytes: int | None = None
 
 
 @dataclass
@@ -85,10 +89,14 @@ class Classifier:
         classes: names of all outputs of `module`, in their order; empty where unknown.
         changes_itself: whether the forward pass changes parameters, so that `prepared` keeps copies of them; found out
             by `evaluation.checks`.
+        facts: what has been found out about the network as it is now, for the time of an evaluation; None, as it is
+            outside of one: nothing is kept. See `curvature.facts`.
+        lacks: what cannot be done with the network, and why, in words that follow "not evaluated:".
+        counted: its sparsity, where its weights are no parameters of `module`, as those that another runtime has.
 
     Raises:
         OptionError: mean and std differ in length, std is not positive, or they are not in [0, 1] units.
-        ArtefactError: the mask does not fit, or the weights have no values: lazy, on `meta`, or quantized.
+        ArtefactError: the mask does not fit, or the weights have no values: lazy, or on `meta`.
 
     Example:
         >>> import torch
@@ -112,13 +120,19 @@ class Classifier:
     outputs: tuple[int, ...] | None = None
     classes: tuple[str, ...] = ()
     changes_itself: bool = False
+    facts: dict[str, bool | str] | None = None
     _answering: PrepackedNetwork | None = field(default=None, init=False, repr=False, compare=False)
+    lacks: Mapping[Capability, str] = field(default_factory=dict)
+    counted: Sparsity | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
             raise OptionError(f"Expected module to be an nn.Module, but got a {type(self.module).__name__}.")
         self.module, wrapper = bare(self.module)
         refuse_without_values(self.module)
+        if (integers := integer_network(self.module)) is not None:
+            self.module, self.counted = integers.module, integers.sparsity
+            self.lacks = {"gradients": INTEGERS, "activations": INTEGERS, **self.lacks}
         self.mean, self.std = per_channel(self.mean), per_channel(self.std)
         fitting = all(is_number(value) and abs(value) <= 1 for value in (*self.mean, *self.std))
         if len(self.mean) != len(self.std) or not self.mean or not fitting or min(self.std) <= 0:
@@ -163,7 +177,13 @@ class Classifier:
     @property
     def sparsity(self) -> Sparsity:
         """Sparsity accounting under the mask."""
-        return account(self.module, self.mask)
+        return account(self.module, self.mask) if self.counted is None else self.counted
+
+    def require(self, *capabilities: Capability) -> None:
+        """Raise NotEvaluated, with the reason, where something that is needed cannot be done with the network."""
+        for capability in capabilities:
+            if (reason := self.lacks.get(capability)) is not None:
+                raise NotEvaluated(reason)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return logits (N, K) on the classifier's device; differentiable in images and weights."""
@@ -202,6 +222,7 @@ class Classifier:
         mean = torch.as_tensor(self.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         std = torch.as_tensor(self.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
         self.passes.forward += len(images)
+        self.passes.tracked += len(images) if torch.is_grad_enabled() else 0
         with uncompiled(), differentiable(len(images)):
             return look(self.module, (images - mean) / std)
 
@@ -336,6 +357,10 @@ def _attributes(module: nn.Module) -> dict[str, object]:
     }
     if isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule):
         return {"code": module.code}
+    if type(module).__module__ == "torch.export.unflatten":
+        return {"graph": str(getattr(module, "graph", ""))}
+    if isinstance(module, RuntimeModule):
+        return {"digest": module.digest}
     return held
 
 

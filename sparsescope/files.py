@@ -6,6 +6,7 @@ a damaged or hostile file is an error and never a crash.
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import math
@@ -19,7 +20,16 @@ from typing import Any, NoReturn
 from sparsescope.errors import InputError
 from sparsescope.printable import cell
 
-__all__ = ["csv_table", "is_inside", "parse_toml", "read_json", "read_toml", "replacing", "write_atomically"]
+__all__ = [
+    "csv_table",
+    "digest_of",
+    "is_inside",
+    "parse_toml",
+    "read_json",
+    "read_toml",
+    "replacing",
+    "write_atomically",
+]
 
 LARGEST_JSON = 32 * 2**20
 LARGEST_TOML = 256 * 2**10
@@ -71,6 +81,15 @@ def is_inside(name: str) -> bool:
     """Return whether a path that a file names stays in the folder that it is relative to, links aside."""
     path = Path(name)
     return not path.is_absolute() and ".." not in path.parts
+
+
+def digest_of(*paths: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of several."""
+    digests = []
+    for path in sorted(paths):
+        with path.open("rb") as file:
+            digests.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
+    return digests[0][1] if len(digests) == 1 else hashlib.sha256(repr(digests).encode()).hexdigest()
 
 
 def read_json(path: str | Path) -> Any:

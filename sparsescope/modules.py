@@ -1,6 +1,7 @@
 """Modules as users hand them over: wrapped, compiled, lazy, quantized, in another precision."""
 
 import copy
+import copyreg
 import io
 import sys
 from collections.abc import Iterator
@@ -15,10 +16,87 @@ from typing_extensions import override
 
 from sparsescope.errors import ArtefactError
 
-__all__ = ["CONVERTED", "bare", "differentiable", "measurable", "refuse_without_values", "uncompiled"]
+__all__ = [
+    "CONVERTED",
+    "FixedBatch",
+    "RuntimeModule",
+    "bare",
+    "differentiable",
+    "measurable",
+    "refuse_without_values",
+    "uncompiled",
+]
 
 _COMPILED = "_orig_mod"
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, torch.optim.swa_utils.AveragedModel)
+
+
+def _stored_script(module: torch.jit.ScriptModule) -> tuple[Any, ...]:
+    return _loaded_script, (_script_bytes(module),)
+
+
+def _script_bytes(module: torch.jit.ScriptModule) -> bytes:
+    stored = io.BytesIO()
+    torch.jit.save(module, stored)
+    return stored.getvalue()
+
+
+def _loaded_script(content: bytes) -> torch.jit.ScriptModule:
+    loaded: torch.jit.ScriptModule = torch.jit.load(io.BytesIO(content))  # type: ignore[no-untyped-call]
+    return loaded
+
+
+for _kind in (
+    torch.jit._script.RecursiveScriptModule,
+    torch.jit._trace.TopLevelTracedModule,
+    torch.jit._trace.TracedModule,
+):
+    copyreg.pickle(_kind, _stored_script)  # torch pickles none of them, and workers get their models so
+
+
+class RuntimeModule(nn.Module):
+    """A network that another runtime computes: it has no parameters, and its sessions stay in their process.
+
+    Args:
+        digest: what decides its answers: of its files, and the runtime's version.
+    """
+
+    def __init__(self, digest: str) -> None:
+        super().__init__()
+        self.digest = digest
+
+    @override
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: None if name == "_session" else value for name, value in vars(self).items()}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "RuntimeModule":
+        """Return itself: it holds nothing that could be changed."""
+        return self
+
+
+class FixedBatch(nn.Module):
+    """A network that takes batches of one size: others are cut, and filled up with their last image.
+
+    Args:
+        network: takes (size, C, H, W).
+        size: of its batches.
+    """
+
+    def __init__(self, network: nn.Module, size: int) -> None:
+        super().__init__()
+        self.network, self.size = network, size
+
+    @override
+    def forward(self, images: Tensor) -> Any:
+        answers = []
+        for batch in torch.split(images, self.size):
+            missing = self.size - len(batch)
+            whole = torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing else batch
+            answer = self.network(whole)
+            if not isinstance(answer, Tensor):
+                raise TypeError(f"a program for batches of {self.size} images must return one tensor of logits")
+            answers.append(answer[: len(batch)])
+        return torch.cat(answers)
 
 
 def bare(module: nn.Module) -> tuple[nn.Module, str]:
@@ -73,7 +151,7 @@ class _ContiguousGradients(TorchFunctionMode):
 def refuse_without_values(module: nn.Module) -> None:
     """Raise ArtefactError if weights have no values yet, or none that gradients could follow.
 
-    So it is in lazy layers never called, on the device `meta`, in quantized layers, and in frozen TorchScript.
+    So it is in lazy layers never called, on the device `meta`, and in frozen TorchScript.
     """
     for name, tensor in _tensors(module):
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
@@ -90,12 +168,6 @@ def refuse_without_values(module: nn.Module) -> None:
             "The network was frozen by torch.jit.freeze, which makes constants of its weights: give the network as it "
             "was before."
         )
-    for name, child in module.named_modules():
-        if ".quantized" in type(child).__module__ and type(child).__module__.startswith("torch."):
-            raise ArtefactError(
-                f"{name or 'The network'} is a quantized {type(child).__name__}, whose integers have no gradients: "
-                "give the float network that it was made from."
-            )
 
 
 def measurable(module: nn.Module) -> tuple[nn.Module, str | None]:
@@ -115,10 +187,7 @@ def measurable(module: nn.Module) -> tuple[nn.Module, str | None]:
             module = copy.deepcopy(module, own).float()
         changed = f"has weights in {others}; {CONVERTED}" if others else _INFERENCE
     if isinstance(module, torch.jit.ScriptModule) and not all(parameter.is_leaf for parameter in module.parameters()):
-        stored = io.BytesIO()
-        torch.jit.save(module, stored)
-        stored.seek(0)
-        module = torch.jit.load(stored)  # type: ignore[no-untyped-call]
+        module = _loaded_script(_script_bytes(module))
     return module, changed
 
 

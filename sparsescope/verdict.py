@@ -6,16 +6,17 @@ pass" is an intersection-union test: the whole verdict has the level of each tes
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import NormalDist
 
 from sparsescope.proportions import units_for_margin
-from sparsescope.results import MetricResult, MetricVerdict, Outcome, Pair, PaperVerdict, Verdict
+from sparsescope.results import LookTaken, MetricResult, MetricVerdict, Outcome, Pair, PaperVerdict, Verdict
 
 __all__ = [
     "CONSTANT",
     "GATES",
     "IDENTICAL",
+    "POWER",
     "absolute_margin",
     "combine",
     "decide",
@@ -25,6 +26,7 @@ __all__ = [
     "judge_as_paper",
     "judged_interval",
     "oriented_interval",
+    "rounded_up",
 ]
 
 PAPER_ACCURACY_DROP = 0.01
@@ -34,6 +36,7 @@ POWER = 0.8
 MOST = 1000
 """Times the units that there are: beyond it no number is told."""
 CONSTANT = "it gives every image the same answer"
+NOT_FURTHER = "the verdict is a FAIL without more"
 IDENTICAL = "weights and preprocessing are those of dense, bit for bit"
 NARROW = 0.25  # a FAIL is narrow if its interval is nearer to the margin than this fraction of its width
 
@@ -66,8 +69,8 @@ def is_evaluated(verdict: Verdict) -> bool:
     return any(metric.outcome != "not evaluated" for metric in verdict.metrics.values())
 
 
-def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
-    """Return the outcome of one metric for one pair.
+def judge(metric: MetricResult, pair: Pair, confidence: float, advice: str | None = None) -> MetricVerdict:
+    """Return the outcome of one metric for one pair; `advice`: what would decide it, where that is not n alone.
 
     Example:
         >>> from sparsescope.results import Difference, MetricResult, MetricValue, Pair
@@ -94,21 +97,33 @@ def judge(metric: MetricResult, pair: Pair, confidence: float) -> MetricVerdict:
     if difference.interval is None:
         return outcome("inconclusive", f"no interval: too few units (n = {metric.values[candidate].n})")
     n = metric.values[candidate].n or 0
+    confidence = difference.look.level if difference.look else confidence
     if _too_few(n, confidence):
         return outcome("inconclusive", f"n = {n}; too few units for an interval that decides anything")
     low, high = judged_interval(metric, pair)
     if difference.undecided is not None:
         return outcome("inconclusive", f"n = {n}; {difference.undecided}")
+    early = _early(difference.look)
     if low >= -ROUNDING:
-        return outcome("pass")
+        return outcome("pass", early)
     if high < -ROUNDING:
-        return outcome("fail", f"narrowly; n = {n}" if -high < NARROW * (high - low) else None)
-    return outcome("inconclusive", f"n = {n}; {_advice(metric, pair, low, confidence, n)}")
+        narrowly = f"narrowly; n = {n}" if -high < NARROW * (high - low) else None
+        return outcome("fail", early or narrowly)  # who stops as soon as it is decided always stops narrowly
+    if early:
+        return outcome("inconclusive", f"{early}; {NOT_FURTHER}")
+    return outcome("inconclusive", f"n = {n}; {advice or _advice(metric, pair, low, confidence, n)}")
+
+
+def _early(look: LookTaken | None) -> str | None:
+    """Return after how many units a metric was stopped, if that is before the last look."""
+    if look is None or look.number == look.of:
+        return None
+    return f"after {look.used:,} of {look.planned:,} units"
 
 
 def _too_few(n: int, confidence: float) -> bool:
     """Of n units there are C(2n - 1, n) different resamples; an interval needs 2 / alpha of them, 5 units for 95 %."""
-    return 0 < n < 20 and math.comb(2 * n - 1, n) < 2 / (1 - confidence)
+    return 0 < n < 40 and math.comb(2 * n - 1, n) * (1 - confidence) < 2
 
 
 def absolute_margin(metric: MetricResult, dense: str) -> float:
@@ -165,10 +180,10 @@ def _advice(metric: MetricResult, pair: Pair, low: float, confidence: float, n: 
     if needed > MOST * n:
         return "more than can be told would be needed"
     known = difference.lost == difference.gained == 0  # nothing of the number is estimated
-    return f"about {math.ceil(needed) if known else _rounded_up(needed):,} would do if there were no difference"
+    return f"about {math.ceil(needed) if known else rounded_up(needed):,} would do if there were no difference"
 
 
-def _rounded_up(number: float) -> int:
+def rounded_up(number: float) -> int:
     """Return a positive number rounded up to two digits: 1,001 becomes 1,100."""
     whole = math.ceil(number)
     step: int = 10 ** max(len(str(whole)) - 2, 0)
@@ -212,13 +227,16 @@ def decide(
     constant: bool = False,
     identical: bool = False,
     doubts: Mapping[str, str] | None = None,
+    advice: Mapping[str, str] | None = None,
+    known: str = "",
+    beyond: Collection[str] = (),
 ) -> Verdict:
     """Return the verdict over all metrics that are in the verdict.
 
     Args:
         metrics: results of all metrics; those with `in_verdict` count.
         pair: candidate and dense model.
-        confidence: confidence level of the intervals in the results.
+        confidence: confidence level of the intervals in the results, but for those made at a look.
         complete: whether `metrics` holds every metric of the full verdict; else the verdict is partial.
         policy: name of the policy, for the record.
         paper_tolerance: how much worse than dense the paper's reading allows beside accuracy.
@@ -227,12 +245,18 @@ def decide(
         identical: whether the candidate is the dense model, bit for bit: what could be measured passes, whatever n.
         doubts: metrics whose values cannot be believed for one of the two models, with the reason. They are not
             evaluated in the verdict, so that there is no pass.
+        advice: metric -> what would decide it; default: how many units would.
+        known: what the statement says of the candidate beside its metrics.
+        beyond: metrics that cannot be measured of such models, as another runtime computes them: the verdict is
+            partial, and rests on the others.
     """
-    doubts = doubts or {}
+    doubts, advice = doubts or {}, advice or {}
+    complete = complete and not beyond
+    known = "; ".join(filter(None, (known, CONSTANT if constant else IDENTICAL if identical else "")))
     judged = {
         metric.name: _not_judged(metric, doubts[metric.name])
         if metric.name in doubts
-        else judge(metric, pair, confidence)
+        else judge(metric, pair, confidence, advice.get(metric.name))
         for metric in metrics
         if metric.in_verdict
     }
@@ -243,7 +267,7 @@ def decide(
         name: combine(verdict.outcome for metric, verdict in judged.items() if dimension[metric] == name)
         for name in dict.fromkeys(dimension[metric] for metric in judged)
     }
-    overall = combine(verdict.outcome for verdict in judged.values())
+    overall = combine(verdict.outcome for name, verdict in judged.items() if name not in beyond)
     overall = "inconclusive" if overall == "not evaluated" else overall
     if constant:
         overall = "fail"
@@ -261,7 +285,7 @@ def decide(
         partial=not complete,
         constant=constant,
         identical=identical,
-        statement=_statement(pair, overall, judged, complete, CONSTANT if constant else IDENTICAL if identical else ""),
+        statement=_statement(pair, overall, judged, complete, known, beyond),
         dimensions=dimensions,
         metrics=judged,
         paper=PaperVerdict(
@@ -285,16 +309,23 @@ def _by_identity(verdict: MetricVerdict) -> MetricVerdict:
     return verdict if verdict.outcome == "not evaluated" else verdict.model_copy(update=passed)
 
 
-def _statement(pair: Pair, outcome: Outcome, judged: dict[str, MetricVerdict], complete: bool, known: str) -> str:
+def _statement(
+    pair: Pair,
+    outcome: Outcome,
+    judged: dict[str, MetricVerdict],
+    complete: bool,
+    known: str,
+    beyond: Collection[str],
+) -> str:
     """One line: the verdict and what it rests on; `known` is what is known of the candidate without its metrics."""
 
     def named(kind: Outcome) -> list[str]:
-        return [name for name, verdict in judged.items() if verdict.outcome == kind]
+        return [name for name, verdict in judged.items() if verdict.outcome == kind and name not in beyond]
 
     word = {"pass": "LTH-PASS" if complete else "PASS", "fail": "FAIL"}.get(outcome, "INCONCLUSIVE")
     parts = [known] if known else []
     if outcome == "pass":
-        parts.append(f"{len(judged)} of {len(judged)} metrics match dense within their margins")
+        parts.append(f"{len(named('pass'))} of {len(judged)} metrics match dense within their margins")
     if named("fail"):
         parts.append(f"worse than dense beyond the margin in {', '.join(named('fail'))}")
     if outcome != "fail" and named("inconclusive"):
@@ -303,5 +334,6 @@ def _statement(pair: Pair, outcome: Outcome, judged: dict[str, MetricVerdict], c
         parts.append(f"not evaluated: {', '.join(named('not evaluated'))}")
     if not judged:
         parts.append("no metric of the verdict was asked for")
-    partial = "" if complete else " (partial verdict: not every metric was asked for)"
+    cause = f"{', '.join(beyond)} cannot be measured of such a model" if beyond else "not every metric was asked for"
+    partial = "" if complete else f" (partial verdict: {cause})"
     return f"{pair.candidate}: {word}{partial} — {'; '.join(parts)}"

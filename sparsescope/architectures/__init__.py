@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from sparsescope.architectures.architecture import Architecture
 from sparsescope.architectures.catalogue import BUILT_IN, LIBRARIES
-from sparsescope.architectures.preprocessing import IMAGENET, Preprocessing
 from sparsescope.architectures.records import Published, published, record_of
 from sparsescope.architectures.spec import is_known_code, resolve
 from sparsescope.lazy import lazy
+from sparsescope.preprocessing import IMAGENET, Preprocessing
 
 if TYPE_CHECKING:
     from sparsescope.architectures.matching import Comparison, fitting_options, match

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sparsescope.architectures.preprocessing import Preprocessing
 from sparsescope.errors import OptionError
+from sparsescope.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from typing_extensions import override
 
-from sparsescope.architectures.preprocessing import IMAGENET, Preprocessing
+from sparsescope.preprocessing import IMAGENET, Preprocessing
 
 __all__ = ["CifarResNet", "resnet20s", "resnet20s_small", "resnet32s", "resnet44s", "resnet56s", "resnet110s"]
 

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from typing_extensions import override
 
-from sparsescope.architectures.preprocessing import Preprocessing
+from sparsescope.preprocessing import Preprocessing
 
 __all__ = ["DigitsCNN", "digits_cnn", "digits_cnn_small"]
 

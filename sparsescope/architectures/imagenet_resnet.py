@@ -1,7 +1,7 @@
 """A narrow ResNet-50: the small dense twin of torchvision's."""
 
-from sparsescope.architectures.preprocessing import IMAGENET
 from sparsescope.architectures.resnet import Bottleneck, ResNet
+from sparsescope.preprocessing import IMAGENET
 
 __all__ = ["resnet50_small"]
 

@@ -5,9 +5,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from sparsescope.architectures.architecture import Architecture
-from sparsescope.architectures.preprocessing import IMAGENET, Preprocessing
 from sparsescope.architectures.records import published
 from sparsescope.errors import OptionError
+from sparsescope.preprocessing import IMAGENET, Preprocessing
 
 if TYPE_CHECKING:
     from torch import nn

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sparsescope.architectures.preprocessing import Preprocessing
+from sparsescope.preprocessing import Preprocessing
 
 __all__ = ["Published", "published", "record_of"]
 

@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 from typing_extensions import override
 
-from sparsescope.architectures.preprocessing import CIFAR10
+from sparsescope.preprocessing import CIFAR10
 
 __all__ = ["BasicBlock", "Bottleneck", "ResNet", "resnet18_cifar", "resnet18_cifar_small"]
 

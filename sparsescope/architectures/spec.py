@@ -8,8 +8,8 @@ from typing import Any
 from sparsescope.architectures.architecture import Architecture
 from sparsescope.architectures.catalogue import BUILT_IN, LIBRARIES
 from sparsescope.architectures.libraries import torchvision_names
-from sparsescope.architectures.preprocessing import Preprocessing
 from sparsescope.errors import OptionError
+from sparsescope.preprocessing import Preprocessing
 from sparsescope.specs import load
 from sparsescope.userfiles import load_object
 

@@ -7,7 +7,7 @@ names these are. Variants with three linear layers of 512 have 9.76 M parameters
 from torch import Tensor, nn
 from typing_extensions import override
 
-from sparsescope.architectures.preprocessing import CIFAR10
+from sparsescope.preprocessing import CIFAR10
 
 __all__ = ["VGG11", "vgg11_cifar", "vgg11_cifar_small"]
 

@@ -6,7 +6,7 @@ Parameter names are those of xternalz/WideResNet-pytorch, which the published co
 from torch import Tensor, nn
 from typing_extensions import override
 
-from sparsescope.architectures.preprocessing import CIFAR10
+from sparsescope.preprocessing import CIFAR10
 
 __all__ = ["WideResNet", "wide_resnet28_10", "wide_resnet28_10_small"]
 

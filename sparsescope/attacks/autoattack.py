@@ -83,7 +83,7 @@ def _attacked(classifier: Classifier, image: Tensor, label: Tensor, epsilon: flo
     from pyautoattack import AutoAttack
 
     def counted(gradient: Tensor) -> Tensor:
-        classifier.passes.backward += len(gradient)
+        classifier.passes.input_gradients += len(gradient)
         return gradient.contiguous()  # the package takes views of it
 
     def logits(pixels: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ def gradient_signs(
         cotangent = q.scatter(1, truth, -1.0)
         with differentiating(classifier):
             (gradient,) = torch.autograd.grad(logits, pixels, cotangent, retain_graph=position < len(losses))
-        classifier.passes.backward += len(images)
+        classifier.passes.input_gradients += len(images)
         moves = has_gradient(gradient).view(-1, *[1] * (gradient.ndim - 1))
         signs.append(torch.where(moves, gradient.sign(), 0).to(images.device))
     return logits.detach().to(images.device), signs

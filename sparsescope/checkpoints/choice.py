@@ -45,10 +45,11 @@ def part(states: Mapping[Place, Tensors], weights: str) -> dict[Place, Tensors]:
     """Return the tensors of a state dict whose names begin with the rest of `weights`, if there are any."""
     for place, tensors in states.items():
         start = f"{dotted(place)}." if place else ""
-        prefix = f"{weights.removeprefix(start)}."
-        inner = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        if inner and weights.startswith(start):
-            return {(*place, weights.removeprefix(start)): inner}
+        for rest in dict.fromkeys((weights.removeprefix(start), weights)):
+            prefix = f"{rest}."
+            inner = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+            if inner:
+                return {(*place, rest): inner}
     return {}
 
 
@@ -56,9 +57,11 @@ def choose(states: Mapping[Place, Tensors], file: Path, weights: str | None) -> 
     """Return which state dict is meant, and what to say of the others."""
     listed = "; ".join(f"{dotted(place)} ({len(tensors)} tensors)" for place, tensors in states.items())
     if weights is not None:
-        for place in states:
-            if dotted(place) == weights:
-                return place, ()
+        exact = [place for place in states if dotted(place) == weights]
+        ends = [place for place in states if dotted(place).endswith(f".{weights}")]
+        for found in (exact, ends):
+            if len(found) == 1:
+                return found[0], ()
         text = f"{file} has no weights under {weights!r}. Weights in it: {listed or 'none'}."
         raise MissingWeightsError(text, len(states))
     if len(states) == 1:

@@ -1,26 +1,24 @@
 """What is in an artefact: for people to look at, also where no architecture is known."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from sparsescope.architectures import Preprocessing
 from sparsescope.checkpoints.folding import fill
+from sparsescope.checkpoints.kinds import Kind, Request, kind_of
 from sparsescope.checkpoints.layout import Artefact, open_artefact, readings
-from sparsescope.checkpoints.load import normalisation
+from sparsescope.checkpoints.load import load_classifier, normalisation
 from sparsescope.checkpoints.network import find_network
 from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
-from sparsescope.classifier import Classifier
+from sparsescope.classifier import Capability, Classifier
 from sparsescope.errors import ArtefactError
-from sparsescope.mask import LayerSparsity, Mask, Sparsity
+from sparsescope.macs import count_macs
+from sparsescope.mask import LayerSparsity, Mask, Sparsity, account_by_names
+from sparsescope.preprocessing import Preprocessing
 
 __all__ = ["Description", "describe"]
-
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,10 @@ class Description:
         architecture_guessed: whether nothing but names and shapes says what the architecture is.
         normalization: what mean and std come from, in words.
         output: how logits are read from what the network returns, where our own checkpoint says it.
+        bytes: size of the file, or of all files that belong to it; None where unknown.
+        macs: multiply-accumulate operations for one image; None where they cannot be counted, or no size is known.
+        image: (C, H, W) of that image.
+        lacks: what cannot be measured of it, and why.
     """
 
     path: str
@@ -69,6 +71,10 @@ class Description:
     architecture_guessed: bool = False
     normalization: str | None = None
     output: str | int | None = None
+    bytes: int | None = None
+    macs: int | None = None
+    image: tuple[int, int, int] | None = None
+    lacks: Mapping[Capability, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, strings and numbers."""
@@ -76,8 +82,10 @@ class Description:
         return document
 
 
-def describe(path: str | Path, arch: str | None = None, weights: str | None = None) -> Description:
-    """Return what is in a file of weights, of a mask, or of both.
+def describe(
+    path: str | Path, arch: str | None = None, weights: str | None = None, *, trust_pickle: bool = False
+) -> Description:
+    """Return what is in a file of weights, of a mask, of both, or in an artefact that holds its network.
 
     Where no architecture is known, weights are the tensors of two or more axes whose names end in `weight`, and the
     last of them is taken for the head.
@@ -86,11 +94,56 @@ def describe(path: str | Path, arch: str | None = None, weights: str | None = No
         path: the file.
         arch: architecture specification; found as `find_network` does without it.
         weights: which of several state dicts in the file (see `load_classifier`).
+        trust_pickle: whether the file may be a whole pickled network, which can run any code when it is read.
 
     Raises:
         ArtefactError: the file cannot be read, or does not fit `arch`.
         OptionError: `arch` names nothing.
     """
+    if (found := kind_of(path, trust_pickle=trust_pickle)) is not None:
+        return _of_network(*found, load_classifier(path, trust_pickle=trust_pickle))
+    return _of_tensors(path, arch, weights)
+
+
+def _of_network(kind: Kind, request: Request, classifier: Classifier) -> Description:
+    """Describe an artefact that says itself how its network is built."""
+    sparsity, origin = classifier.sparsity, classifier.origin
+    described = Description(
+        path=request.place,
+        sha256=origin.sha256 or "",
+        format=kind.name,
+        kind="network",
+        layout=(),
+        architecture=origin.architecture,
+        tensors=len(classifier.module.state_dict()),
+        parameters=sparsity.parameters,
+        nonzero=sparsity.nonzero,
+        has_mask=False,
+        sparsity_prunable=sparsity.prunable,
+        sparsity_total=sparsity.total,
+        layers=sparsity.layers,
+        mean=tuple(classifier.mean),
+        std=tuple(classifier.std),
+        history=None,
+        warnings=classifier.warnings,
+        normalization=origin.normalization,
+        output=None if classifier.output == "logits" else classifier.output,
+        bytes=origin.bytes,
+        lacks=dict(classifier.lacks),
+    )
+    return _with_macs(described, classifier, origin.stated)
+
+
+def _with_macs(described: Description, classifier: Classifier, preprocessing: Preprocessing | None) -> Description:
+    size = None if preprocessing is None else preprocessing.size
+    if size is None:
+        return described
+    image = (classifier.channels or 3, size, size)
+    macs = count_macs(classifier, image)
+    return described if macs is None else replace(described, macs=macs, image=image)
+
+
+def _of_tensors(path: str | Path, arch: str | None, weights: str | None) -> Description:
     artefact = open_artefact(path, weights)
     if artefact.kind == "mask":
         return _of_mask(artefact)
@@ -109,7 +162,8 @@ def describe(path: str | Path, arch: str | None = None, weights: str | None = No
     about_network = (*network.open_questions(artefact), *narrow_warnings(network.narrowed, network.spec))
     noticed = (*about_network, *noticed, *sparsity_warnings(classifier))
     description = _description(artefact, classifier.sparsity, network.spec, preprocessing, noticed)
-    return replace(description, architecture_guessed=network.guessed, normalization=source)
+    description = replace(description, architecture_guessed=network.guessed, normalization=source)
+    return _with_macs(description, classifier, preprocessing)
 
 
 def _description(
@@ -138,6 +192,7 @@ def _description(
         history=_summary(artefact.details.history),
         output=artefact.details.output,
         warnings=(*artefact.warnings, *conversion_warnings(artefact.tensors), *noticed),
+        bytes=artefact.bytes,
     )
 
 
@@ -145,36 +200,14 @@ def _of_mask(artefact: Artefact) -> Description:
     mask = artefact.mask or Mask({})
     size = sum(kept.numel() for kept in mask.values())
     nonzero = sum(int(kept.sum()) for kept in mask.values())
-    layers = tuple(_layer(name, kept) for name, kept in mask.items())
+    layers = tuple(LayerSparsity.of(name, kept) for name, kept in mask.items())
     return _description(artefact, Sparsity(size, nonzero, mask.sparsity, mask.sparsity, layers), None, None, ())
 
 
 def _of_unknown(artefact: Artefact, *reasons: str, architecture: str | None) -> Description:
-    """Describe by names and shapes alone, as `mask.account` does it where the layers' types are known."""
-    parameters = {name: t for name, t in artefact.tensors.items() if not name.endswith(_STATISTICS)}
-    weights = {name: t for name, t in parameters.items() if t.ndim >= 2 and name.endswith("weight")}
-    kept = dict(artefact.mask) if artefact.mask is not None else {name: t != 0 for name, t in weights.items()}
-    removed = {name: int((~entries).sum()) for name, entries in kept.items()}
-    head = list(weights)[-1] if len(weights) > 1 else None
-    counted = {name: t for name, t in weights.items() if name != head or removed.get(name, 0)}
-    layers = tuple(
-        _layer(name, kept.get(name, torch.ones(weight.shape, dtype=torch.bool))) for name, weight in counted.items()
-    )
-    size = sum(tensor.numel() for tensor in parameters.values())
-    prunable = sum(weight.numel() for weight in counted.values())
-    gone = sum(removed.values())
-    sparsity = Sparsity(
-        parameters=size,
-        nonzero=size - gone,
-        prunable=sum(removed.get(name, 0) for name in counted) / prunable if prunable else 0.0,
-        total=gone / size if size else 0.0,
-        layers=layers,
-    )
+    """Describe by names and shapes alone."""
+    sparsity = account_by_names(artefact.tensors, artefact.mask)
     return _description(artefact, sparsity, architecture, artefact.details.preprocessing, reasons)
-
-
-def _layer(name: str, kept: Tensor) -> LayerSparsity:
-    return LayerSparsity(name, tuple(kept.shape), int((~kept).sum()) / kept.numel() if kept.numel() else 0.0)
 
 
 def _summary(history: Any) -> str | None:

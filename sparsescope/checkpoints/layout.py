@@ -1,6 +1,5 @@
 """From plain content to weights and mask: finds the state dict and undoes what wrappers and pruning tools did to it."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,14 +11,16 @@ from torch import Tensor
 from sparsescope.checkpoints.containers import find
 from sparsescope.checkpoints.folding import folded
 from sparsescope.checkpoints.masks import applied, assigned, beside_weights, changed_warning, masked_parameter
-from sparsescope.checkpoints.names import Tensors, inner_names, plain_names
+from sparsescope.checkpoints.names import Tensors, inner_names, main_part, plain_names
 from sparsescope.checkpoints.native import Details, parse_details
 from sparsescope.checkpoints.read import read
 from sparsescope.errors import ArtefactError
+from sparsescope.files import digest_of
 from sparsescope.mask import MASK_FORMAT, Mask
 
-__all__ = ["Artefact", "open_artefact", "open_details", "readings"]
+__all__ = ["Artefact", "is_ours", "open_artefact", "readings"]
 
+_SHOWN = 4
 LIGHTNING = "pytorch-lightning_version"  # a key that only checkpoints of (PyTorch) Lightning have
 
 
@@ -28,9 +29,9 @@ class Artefact:
     """Weights, a mask, or both, as a file holds them.
 
     Args:
-        path: the file.
-        sha256: of its bytes.
-        format: `"torch"`, `"safetensors"` or `"npz"`.
+        path: the file or folder.
+        sha256: of its bytes; see `files.digest_of`.
+        format: as `read.Content` has it.
         kind: `"sparsescope checkpoint"`, `"state dict"` or `"mask"`.
         tensors: the state dict by the network's own names, dense; empty for a mask file.
         mask: which weights are kept, where the file says so.
@@ -38,6 +39,7 @@ class Artefact:
         layout: what was undone, in words.
         warnings: what the user should know.
         buffers: masks that lie among the weights, by their own names: a network may have them too.
+        bytes: size of the file, or of the files that a folder's weights lie in.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class Artefact:
     layout: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     buffers: Tensors = field(default_factory=dict)
+    bytes: int | None = None
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -61,7 +64,7 @@ def open_artefact(path: str | Path, weights: str | None = None) -> Artefact:
     """Read a weight file, a mask file or a checkpoint.
 
     Args:
-        path: the file.
+        path: the file, or the folder that holds it.
         weights: which of several state dicts in it; see `containers.find`.
 
     Raises:
@@ -71,14 +74,13 @@ def open_artefact(path: str | Path, weights: str | None = None) -> Artefact:
     """
     path = Path(path)
     content = read(path)
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    artefact = Artefact(path, sha256, content.format, "state dict", {}, None, Details())
+    artefact = Artefact(path, digest_of(*content.files), content.format, "state dict", {}, None, Details())
+    artefact = replace(artefact, bytes=sum(file.stat().st_size for file in content.files))
     if content.metadata.get("format") == MASK_FORMAT:
         assert isinstance(content.value, dict)
         return _as_mask(artefact, {"": content.value}, method=content.metadata.get("method"))
     value = content.value
-    if _is_ours(value):
+    if is_ours(value):
         artefact = replace(artefact, kind="sparsescope checkpoint", details=parse_details(value, path))
         value = {key: value[key] for key in ("state_dict", "mask") if key in value}
     found = find(value, path, weights)
@@ -87,23 +89,14 @@ def open_artefact(path: str | Path, weights: str | None = None) -> Artefact:
     if not found.tensors:
         return _as_mask(artefact, found.masks)
     tensors = found.tensors
-    if isinstance(value, dict) and LIGHTNING in value:
+    if weights is None and isinstance(value, dict) and LIGHTNING in value:
         tensors, undone = _without_wrapper(tensors)
         artefact = replace(artefact, layout=artefact.layout + undone)
     return _with_weights(artefact, tensors, found.masks)
 
 
-def open_details(path: str | Path) -> Details:
-    """Read what only a checkpoint of ours says; nothing of it where the file is another.
-
-    Raises:
-        ArtefactError: the file cannot be read.
-    """
-    value = read(Path(path)).value
-    return parse_details(value, Path(path)) if _is_ours(value) else Details()
-
-
-def _is_ours(value: object) -> TypeGuard[dict[str, Any]]:
+def is_ours(value: object) -> TypeGuard[dict[str, Any]]:
+    """Return whether a file's content is a checkpoint of ours."""
     return isinstance(value, dict) and str(value.get("format", "")).startswith("sparsescope.checkpoint/")
 
 
@@ -122,11 +115,37 @@ def readings(artefact: Artefact) -> Iterator[Artefact]:
         mask = _mask(artefact.path, masks) if masks else None
         ways.append(replace(artefact, tensors=tensors, mask=mask, layout=(*artefact.layout, *words)))
     yield from ways
-    for way in ways:
-        for names, word in inner_names(way.tensors):
-            mask = None if way.mask is None else Mask({names[name]: kept for name, kept in way.mask.items()})
-            inner = {names[name]: tensor for name, tensor in way.tensors.items()}
-            yield replace(way, tensors=inner, mask=mask, layout=(*way.layout, word))
+    parts = [part for way in ways if (part := _main_part(way)) is not None]
+    inner = [reading for way in ways for reading in _inner(way)]
+    for part in parts:
+        yield part
+        yield from _inner(part)
+    yield from inner or (ways[-1:] if parts else ())
+
+
+def _inner(way: Artefact) -> Iterator[Artefact]:
+    for names, word in inner_names(way.tensors):
+        yield _renamed(way, names, word)
+
+
+def _renamed(way: Artefact, names: Mapping[str, str], word: str) -> Artefact:
+    """Return the tensors that `names` has, by their new names."""
+    mask = way.mask and Mask({names[name]: kept for name, kept in way.mask.items() if name in names})
+    inner = {new: way.tensors[name] for name, new in names.items()}
+    return replace(way, tensors=inner, mask=mask, layout=(*way.layout, word))
+
+
+def _main_part(way: Artefact) -> Artefact | None:
+    """Return what lies under the attribute that most of the tensors are of, with a word on the others."""
+    found = main_part(way.tensors)
+    if found is None:
+        return None
+    prefix, others = found
+    listed = ", ".join(list(others)[:_SHOWN])
+    word = f"what lies beside {prefix!r} left out: {listed}{', …' if len(others) > _SHOWN else ''}"
+    part = _renamed(way, {name: name.removeprefix(prefix) for name in way.tensors.keys() - others.keys()}, word)
+    matrices = any(tensor.ndim >= 2 for tensor in others.values())
+    return replace(part, warnings=(*way.warnings, *([word] if matrices else [])))
 
 
 def _without_wrapper(tensors: Tensors) -> tuple[Tensors, tuple[str, ...]]:
@@ -195,7 +214,9 @@ def _with_weights(artefact: Artefact, tensors: Tensors, collections: Mapping[str
         return artefact
     mask = _mask(artefact.path, masks)
     masked, changed = applied(artefact.path, weights, mask)
-    warning = changed_warning({name: count for name, count in changed.items() if name not in pairs})
+    acting = {*pairs, *(weight for weight, name in beside.items() if name.rpartition(".")[2].startswith("_"))}
+    stored = {name: count for name, count in changed.items() if name not in acting and "parametrizations." not in name}
+    warning = changed_warning(stored)  # of others it is the network itself that applies its masks
     return replace(artefact, tensors=masked, mask=mask, warnings=(*artefact.warnings, *warning))
 
 

@@ -1,19 +1,25 @@
 """From a path to a Classifier."""
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from sparsescope.architectures import Preprocessing
 from sparsescope.checkpoints.folding import fill
-from sparsescope.checkpoints.layout import Artefact, open_artefact, open_details
+from sparsescope.checkpoints.kinds import Kind, Request, kind_of
+from sparsescope.checkpoints.layout import Artefact, open_artefact
+from sparsescope.checkpoints.masks import assigned
 from sparsescope.checkpoints.network import Network, copied, find_network, fits
+from sparsescope.checkpoints.tied import untied
 from sparsescope.checkpoints.values import conversion_warnings, narrow_warnings, sparsity_warnings, value_problems
 from sparsescope.classifier import Classifier, Origin
 from sparsescope.errors import ArtefactError, OptionError
+from sparsescope.mask import Mask
+from sparsescope.modules import measurable
+from sparsescope.preprocessing import Preprocessing
 from sparsescope.values import per_channel
 
-__all__ = ["StoredTask", "load_classifier", "normalisation", "stored_size", "stored_task"]
+__all__ = ["load_classifier", "normalisation"]
 
 
 def load_classifier(
@@ -26,8 +32,9 @@ def load_classifier(
     dense: Classifier | str | Path | None = None,
     name: str | None = None,
     weights: str | None = None,
+    trust_pickle: bool = False,
 ) -> Classifier:
-    """Return the classifier that a file holds, on the CPU, in float32.
+    """Return the classifier that a file or folder holds, on the CPU, in float32.
 
     For how the architecture is found see `find_network`. Normalisation is `mean` and `std`; else our own checkpoint's;
     else what a library records of these weights, where it published them; else that of the dense network, where the
@@ -35,14 +42,16 @@ def load_classifier(
     known. Where it comes from is in `origin`.
 
     Args:
-        path: weights (with or without a mask), or a mask, which is applied to the weights of `dense`.
-        arch: architecture specification.
+        path: weights (with or without a mask), a mask, which is applied to the weights of `dense`, or an artefact that
+            holds its network (see `checkpoints.kinds`).
+        arch: architecture specification, of weights.
         mean: per-channel mean, in [0, 1] units; goes with `std`.
         std: per-channel standard deviation, > 0.
         output: what the network returns (see `Classifier`); None means as for `dense`, else logits.
         dense: the dense network, which is not changed; with it, the file is a candidate and should be sparse.
         name: how results call it; the file's stem by default.
         weights: which of several state dicts in the file, by its keys with dots between them, such as `model_ema`.
+        trust_pickle: whether a file may bring a whole pickled network, which can run any code when it is read.
 
     Raises:
         MissingWeightsError: the file has nothing under `weights`.
@@ -62,10 +71,13 @@ def load_classifier(
     if (mean is None) != (std is None):
         raise OptionError("Expected --mean and --std together, but got only one of them.")
     if isinstance(dense, str | Path):
-        dense = load_classifier(dense, arch=arch, mean=mean, std=std, output=output)
+        dense = load_classifier(dense, arch=arch, mean=mean, std=std, output=output, trust_pickle=trust_pickle)
+    if (found := kind_of(path, trust_pickle=trust_pickle)) is not None:
+        given = None if mean is None or std is None else Preprocessing(per_channel(mean), per_channel(std))
+        return _of_kind(*found, given, output, dense, name)
     artefact = open_artefact(path, weights)
     if artefact.kind == "mask":
-        network = _masked(artefact, dense)
+        network, artefact = _masked(artefact, dense)
     else:
         network, artefact = find_network(artefact, arch, dense)
         _fill(network, artefact)
@@ -79,7 +91,16 @@ def load_classifier(
         mask=artefact.mask,
         output=next(known for known in (output, *_stored_output(artefact, dense), "logits") if known is not None),
         name=name or artefact.path.stem,
-        origin=Origin(str(artefact.path), artefact.sha256, network.spec, guessed=network.guessed, normalization=source),
+        origin=Origin(
+            str(artefact.path),
+            artefact.sha256,
+            network.spec,
+            guessed=network.guessed,
+            normalization=source,
+            stated=None if network.record is None else network.record.preprocessing,
+            publisher=None if network.record is None else network.record.name,
+            bytes=artefact.bytes,
+        ),
         classes=_classes(artefact, network, dense),
     )
     about_values = (*conversion_warnings(artefact.tensors), *narrow_warnings(network.narrowed, network.spec))
@@ -91,6 +112,51 @@ def load_classifier(
         *noticed,
         *sparsity_warnings(classifier, dense),
     )
+    return classifier
+
+
+def _of_kind(
+    kind: Kind,
+    request: Request,
+    given: Preprocessing | None,
+    output: str | int | None,
+    dense: Classifier | None,
+    name: str | None,
+) -> Classifier:
+    """Return the classifier of an artefact that says itself how its network is built."""
+    opened = kind.open(request)
+    noticed: tuple[str, ...] = ()
+    if given is not None:
+        preprocessing, source = given, "given"
+    elif opened.preprocessing is not None:
+        preprocessing, source = opened.preprocessing, opened.publisher
+    elif dense is not None:
+        preprocessing, source = Preprocessing(tuple(dense.mean), tuple(dense.std)), f"the dense network {dense.name}"
+        noticed = _assumed(preprocessing, f"{source}'s")
+    else:
+        preprocessing, source, noticed = _plain_pixels(kind.name)
+    module, changed = measurable(opened.module)
+    classifier = Classifier(
+        module,
+        preprocessing.mean,
+        preprocessing.std,
+        output=output if output is not None else opened.output,
+        name=name or request.path.stem,
+        origin=Origin(
+            request.place,
+            opened.sha256,
+            opened.architecture,
+            normalization=source,
+            stated=opened.preprocessing,
+            publisher=opened.publisher,
+            bytes=request.path.stat().st_size if opened.bytes is None and request.path.is_file() else opened.bytes,
+        ),
+        warnings=(*opened.warnings, *(() if changed is None else (changed,))),
+        classes=opened.classes,
+        lacks=opened.lacks,
+        counted=opened.sparsity,
+    )
+    classifier.warnings += (*noticed, *sparsity_warnings(classifier, dense))
     return classifier
 
 
@@ -107,47 +173,8 @@ def _classes(artefact: Artefact, network: Network, dense: Classifier | None) -> 
     return published or artefact.details.classes
 
 
-@dataclass(frozen=True)
-class StoredTask:
-    """What our own checkpoint says of its data; None for what it does not say.
-
-    Args:
-        data: data specification. It may name code: `evaluation.task.stored_data` refuses to run it.
-        resize: pixels of the shorter side to which its images were resized.
-        crop: side of the centre crop, pixels.
-    """
-
-    data: str | None = None
-    resize: int | None = None
-    crop: int | None = None
-
-
-def stored_task(path: str | Path) -> StoredTask:
-    """Return what our own checkpoint says of its data; nothing where the file is another.
-
-    Raises:
-        ArtefactError: the file cannot be read, or a size in it is none.
-    """
-    task = open_details(path).task
-    sizes = {name: task[name] for name in ("resize", "crop") if task.get(name) is not None}
-    for name, size in sizes.items():
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise ArtefactError(f"{path}: expected the task's {name} to be a number of pixels, but got {size!r}.")
-    data = task.get("data")
-    return StoredTask(None if data is None else str(data), **sizes)
-
-
-def stored_size(path: str | Path) -> int | None:
-    """Return the input size in pixels that our own checkpoint states; None where the file is another or states none.
-
-    Raises:
-        ArtefactError: the file cannot be read.
-    """
-    preprocessing = open_details(path).preprocessing
-    return None if preprocessing is None else preprocessing.size
-
-
-def _masked(artefact: Artefact, dense: Classifier | None) -> Network:
+def _masked(artefact: Artefact, dense: Classifier | None) -> tuple[Network, Artefact]:
+    """Return the dense network under a mask, and the mask by the network's own names."""
     assert artefact.mask is not None
     if dense is None:
         raise ArtefactError(
@@ -155,11 +182,17 @@ def _masked(artefact: Artefact, dense: Classifier | None) -> Network:
             "it is for: sparsescope evaluate DENSE MASK."
         )
     network = copied(dense)
+    parameters = {name: p.detach() for name, p in network.module.named_parameters(remove_duplicate=False)}
+    mask = artefact.mask
+    if any(name not in parameters for name in mask):
+        with contextlib.suppress(ArtefactError):  # the names are told by `apply`
+            mask = Mask(assigned(dict(mask), parameters, "masks"), method=mask.method)
+    artefact = untied(network.module, replace(artefact, mask=mask or artefact.mask))
     try:
-        artefact.mask.apply(network.module)
+        (artefact.mask or mask).apply(network.module)
     except ArtefactError as error:
         raise ArtefactError(f"{artefact.path}: {error}") from error
-    return network
+    return network, artefact
 
 
 def _fill(network: Network, artefact: Artefact) -> None:
@@ -185,12 +218,16 @@ def normalisation(
     first = next((tensor for tensor in artefact.tensors.values() if tensor.ndim == 4), None)
     known = network.preprocessing
     if known is None or (first is not None and len(known.mean) != first.shape[1]):
-        warning = (
-            f"normalization not stored in the file, and none is known for {network.spec} with these channels: pixels "
-            "in [0, 1] are used as they are; give --mean/--std if it was trained otherwise"
-        )
-        return Preprocessing((0.0,), (1.0,)), "none: pixels in [0, 1] as they are", (warning,)
+        return _plain_pixels(f"{network.spec} with these channels")
     return known, f"{network.spec}, assumed", _assumed(known, f"{network.spec}'s")
+
+
+def _plain_pixels(owner: str) -> tuple[Preprocessing, str, tuple[str, ...]]:
+    warning = (
+        f"normalization not stored in the file, and none is known for {owner}: pixels in [0, 1] are used as they are; "
+        "give --mean/--std if it was trained otherwise"
+    )
+    return Preprocessing((0.0,), (1.0,)), "none: pixels in [0, 1] as they are", (warning,)
 
 
 def _assumed(preprocessing: Preprocessing, owner: str) -> tuple[str, ...]:

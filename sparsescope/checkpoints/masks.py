@@ -1,5 +1,6 @@
 """Which weights masks are for: by name, by layer's name, or by their order and shapes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,11 +15,21 @@ from sparsescope.mask import Mask
 __all__ = ["applied", "assigned", "beside_weights", "changed_warning", "masked_parameter"]
 
 _SHOWN = 4
+# How packages spell the mask of a parameter -> the parameter.
+_SPELLINGS = (
+    (re.compile(r"(^|\.)_(weight|bias)_mask$"), r"\1\2"),  # NVIDIA ModelOpt
+    (re.compile(r"(^|\.)_nni_wrapper\.(weight|bias)_mask$"), r"\1\2"),  # NNI
+    (re.compile(r"(^|\.)pre_ops\.\d+\.op\._?binary_mask$"), r"\1weight"),  # NNCF
+    (re.compile(r"(^|\.)parametrizations\.(\w+)\.\d+\.mask$"), r"\1\2"),  # torch.ao.pruning, parametrizations
+)
+_ORIGINAL = re.compile(r"(^|\.)parametrizations\.(\w+)\.original$")
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def masked_parameter(name: str) -> str:
     """Return the parameter of a mask tensor: `a.weight_mask`, `a.weight.mask`, `a.mask`, `a.weight` -> `a.weight`."""
+    for spelling, parameter in _SPELLINGS:
+        name = spelling.sub(parameter, name)
     if name.endswith(".mask"):
         name = name.removesuffix(".mask")
         return name if name.rpartition(".")[2] in ("weight", "bias") else f"{name}.weight"
@@ -34,6 +45,8 @@ def beside_weights(tensors: Tensors) -> dict[str, str]:
     found = {}
     for name, tensor in tensors.items():
         named = masked_parameter(name)
+        if named not in tensors:  # in a layer's wrapper, as NNI has it
+            named = ".module.".join(named.rsplit(".", 1))
         if named != name and named in tensors and (name.endswith("_mask") or tensors[named].shape == tensor.shape):
             found[named] = name
             continue
@@ -70,6 +83,8 @@ def assigned(masks: Tensors, weights: Mapping[str, Tensor], where: str) -> Tenso
         whole = where if f".{where}".endswith(f".{name}") else f"{where}.{name}"
         found[name] = _weight_of(whole, weights) or _weight_of(name, weights)
     names: dict[str, str] | None = {name: own for name, own in found.items() if own is not None}
+    if names:  # others remove nothing: those of biases and buffers
+        masks = {name: mask for name, mask in masks.items() if name in names or not bool((mask != 0).all())}
     if list(masks) == [str(index) for index in range(len(masks))]:
         names = _in_order(list(masks.values()), weights)
     if names is None or len(set(names.values())) < len(masks):
@@ -140,8 +155,13 @@ def _weight_of(name: str, weights: Mapping[str, Tensor]) -> str | None:
                 return known
     underscored = {f".{wanted}", f".{wanted}.weight", f".{wanted}_weight"}
     underscored = {other.replace(".", "_") for other in underscored}
-    ends = [known for known in weights if f"_{known.replace('.', '_')}".endswith(tuple(underscored))]
+    ends = [known for known in weights if f"_{_effective(known).replace('.', '_')}".endswith(tuple(underscored))]
     return ends[0] if len(ends) == 1 else None  # the weights' names have one, or dots became underscores
+
+
+def _effective(name: str) -> str:
+    """Return the name of the weight that is computed of a stored one: of itself, of `weight_orig` or `weight_v`."""
+    return _ORIGINAL.sub(r"\1\2", name).removesuffix("_orig").removesuffix("_v")
 
 
 def _in_order(masks: Sequence[Tensor], weights: Mapping[str, Tensor]) -> dict[str, str] | None:

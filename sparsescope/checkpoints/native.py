@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparsescope.architectures import Preprocessing
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError
 from sparsescope.files import replacing
+from sparsescope.preprocessing import Preprocessing
 from sparsescope.values import is_whole
 
 __all__ = ["CHECKPOINT_FORMAT", "Details", "parse_details", "save_checkpoint"]

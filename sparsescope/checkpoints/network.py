@@ -19,17 +19,21 @@ from sparsescope.architectures import (
     record_of,
     resolve,
 )
+from sparsescope.architectures.catalogue import BUILT_IN
 from sparsescope.architectures.lookalikes import LOOK_ALIKES, untold
 from sparsescope.architectures.narrow import narrow
 from sparsescope.checkpoints.layout import Artefact, readings
+from sparsescope.checkpoints.names import like_networks
+from sparsescope.checkpoints.tied import absent_names, untied
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError
 from sparsescope.mask import head_weight
 
-__all__ = ["Network", "copied", "find_network", "fits"]
+__all__ = ["Network", "compared", "copied", "find_network", "fits"]
 
 
 _SHOWN = 4
+_FLAT = ("_flat_param", "flat_param")
 _ORDINARY = replace(IMAGENET, resize=256, interpolation="bilinear")
 
 
@@ -124,13 +128,46 @@ def find_network(artefact: Artefact, arch: str | None, dense: Classifier | None 
         ArtefactError: the weights do not fit the architecture, or none is found.
         OptionError: `arch` names nothing, or its code raises.
     """
+    try:
+        network, reading = _found(artefact, arch, dense)
+    except ArtefactError as error:
+        hint = _hint(artefact)
+        raise ArtefactError(f"{error}\n{hint}") if hint else error from error
+    return network, untied(network.module, reading)
+
+
+def _hint(artefact: Artefact) -> str:
+    """Return what may be done with weights that fit nothing, as their names tell it."""
+    if networks := like_networks(artefact.tensors):
+        return (
+            f"It holds several networks of the same shapes: choose one with --weights, such as --weights {networks[0]}."
+        )
+    if any(name.rpartition(".")[2] in _FLAT for name in artefact.tensors):
+        return "It holds flattened parameters of FSDP, which do not tell their shapes: save a full state dict."
+    if any(name.endswith("weight.original") for name in artefact.tensors):
+        return (
+            "It holds weights as they are before parametrizations, but not what these do. torch.ao's sparsifiers keep "
+            "their masks: save sparsifier.state_dict() in the same file, or call sparsifier.squash_mask() first."
+        )
+    return ""
+
+
+def _found(artefact: Artefact, arch: str | None, dense: Classifier | None) -> tuple[Network, Artefact]:
     stored = artefact.details.architecture
     if arch is not None:
         return _built(arch, artefact)
-    if stored is not None and is_known_code(stored):
+    buildable = stored is not None and (":" in stored or stored in BUILT_IN)  # else it names another artefact's network
+    if stored is not None and buildable and is_known_code(stored):
         return _built(stored, artefact)
     if dense is not None and (found := _alike(dense, artefact)) is not None:
         return found
+    if stored is not None and " " in stored:
+        raise ArtefactError(
+            f"{artefact.path} says that its network is {stored}, which is no architecture that could be built. Give it "
+            "after the artefact whose network it has (sparsescope evaluate DENSE SPARSE), or give --arch."
+        )
+    if stored is not None and not buildable:
+        return _built(stored, artefact)
     if stored is not None:
         raise ArtefactError(
             f"{artefact.path} says that its architecture is {stored}, and code that a file names is not run unasked. "
@@ -149,7 +186,7 @@ def find_network(artefact: Artefact, arch: str | None, dense: Classifier | None 
 
 def fits(dense: Classifier, artefact: Artefact) -> bool:
     """Return whether the artefact's weights have the dense network's names and shapes."""
-    return any(_comparison(dense.module, reading).fits for reading in readings(artefact))
+    return any(compared(dense.module, reading).fits for reading in readings(artefact))
 
 
 def _matched(artefact: Artefact) -> tuple[Network, Artefact]:
@@ -167,7 +204,7 @@ def _alike(dense: Classifier, artefact: Artefact) -> tuple[Network, Artefact] | 
     """Return a copy of the dense network that the weights fit, narrower where they are; None if they do not."""
     network = copied(dense)
     for reading in readings(artefact):
-        if _comparison(network.module, reading).fits:
+        if compared(network.module, reading).fits:
             return network, reading
     narrowed = _narrowed(network.module, artefact)
     return (replace(network, narrowed=narrowed), artefact) if narrowed else None
@@ -188,9 +225,9 @@ def _built(spec: str, artefact: Artefact) -> tuple[Network, Artefact]:
     for reading in readings(artefact):
         with torch.random.fork_rng(devices=[]):
             module = architecture.build(**options)
-            if not _comparison(module, reading).fits:
+            if not compared(module, reading).fits:
                 module = architecture.build(**options | fitting_options(architecture, module, reading.shapes))
-        if _comparison(module, reading).fits:
+        if compared(module, reading).fits:
             record = record_of(spec, artefact.sha256)
             return Network(module.cpu().float(), spec, architecture.preprocessing, record=record), reading
     narrowed = _narrowed(module, artefact)
@@ -204,9 +241,11 @@ def _built(spec: str, artefact: Artefact) -> tuple[Network, Artefact]:
 
 def _nearest(module: nn.Module, artefact: Artefact) -> Comparison:
     """Return the comparison with that reading of the artefact which has most in common with the network."""
-    return max((_comparison(module, reading) for reading in readings(artefact)), key=lambda found: found.common)
+    return max((compared(module, reading) for reading in readings(artefact)), key=lambda found: found.common)
 
 
-def _comparison(module: nn.Module, artefact: Artefact) -> Comparison:
-    network = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+def compared(module: nn.Module, artefact: Artefact) -> Comparison:
+    """Return the artefact's tensors beside the network's; a parameter of several names needs to be there under one."""
+    absent = absent_names(module, artefact)
+    network = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items() if name not in absent}
     return Comparison(artefact.shapes, network)

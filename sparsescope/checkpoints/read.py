@@ -10,7 +10,7 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import numpy as np
 import torch
 
 from sparsescope.archives import check_archive, is_archive, most_bytes, read_arrays
+from sparsescope.checkpoints.distributed import METADATA, read_distributed
+from sparsescope.checkpoints.folders import INDEX, parts_of, weight_file
 from sparsescope.checkpoints.pickles import check_tuples
 from sparsescope.errors import ArtefactError
 
@@ -31,9 +33,18 @@ _DEEPEST = 100
 _MOST_PARTS = 5_000_000
 _MOST_TENSORS = 100_000
 _NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]
+
+
+def _plain_dict(factory: object = None) -> dict[Any, Any]:
+    """Return what takes the place of a defaultdict, which torch does not fill: a dictionary without a default."""
+    return {}
+
+
 # Plain data that training scripts often store beside the weights. Building them runs no code of the file's.
 _PLAIN_CLASSES: list[Any] = [
     argparse.Namespace,
+    dict,
+    (_plain_dict, "collections.defaultdict"),
     np.dtype,
     *(type(np.dtype(kind)) for kind in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")),
     (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),  # its name in numpy 1
@@ -43,28 +54,54 @@ _PLAIN_CLASSES: list[Any] = [
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds.
+    """What a file holds, or a folder.
 
     Args:
-        format: `"torch"`, `"safetensors"` or `"npz"`.
+        format: `"torch"`, `"safetensors"`, `"npz"` or `"torch distributed checkpoint"`.
         value: the object in the file; for safetensors and npz a dictionary of tensors.
         metadata: safetensors' own metadata; empty otherwise.
+        files: all that was read.
     """
 
     format: str
     value: object
     metadata: dict[str, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
 
 
 def read(path: Path) -> Content:
-    """Read a file by its content, whatever its name ends in.
+    """Read a file by its content, whatever its name ends in; of a folder, the weights in it.
 
     Raises:
-        ArtefactError: there is no such file, it is a folder, empty, truncated, holds Python objects, or is no
-            checkpoint at all; the text says which and what to do.
+        ArtefactError: there is no such file, it is empty, truncated, holds Python objects, or is no checkpoint at all,
+            or a folder holds several; the text says which and what to do.
     """
     if path.is_dir():
-        raise ArtefactError(f"Expected a file, but {path} is a folder. Give the weight file in it.")
+        if (path / METADATA).is_file():
+            value, files = read_distributed(path)
+            return Content("torch distributed checkpoint", value, files=files)
+        path = weight_file(path)
+    if path.is_file() and path.name.endswith(INDEX):
+        return _read_parts(path)
+    return replace(_read_file(path), files=(path,))
+
+
+def _read_parts(index: Path) -> Content:
+    """Read the tensors that an index names from the files that it names for them."""
+    contents: list[Content] = []
+    tensors: dict[str, Any] = {}
+    for file, names in parts_of(index).items():
+        content = _read_file(file)
+        found = content.value if isinstance(content.value, dict) else {}
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise ArtefactError(f"{file} lacks {missing[0]}, which {index.name} says is there. Copy the folder again.")
+        tensors |= {name: found[name] for name in names}
+        contents.append(content)
+    return Content(contents[0].format, tensors, contents[0].metadata, (index, *parts_of(index)))
+
+
+def _read_file(path: Path) -> Content:
     if not path.is_file():
         raise ArtefactError(f"There is no file {path}.")
     with path.open("rb") as file:
@@ -76,10 +113,6 @@ def read(path: Path) -> Content:
     members = _members(path)
     if members and all(name.endswith(".npy") for name in members):
         return _read_npz(path)
-    if any(name.endswith("/constants.pkl") for name in members):
-        raise ArtefactError(f"{path} is a TorchScript archive, which holds code. {_SAVE_WEIGHTS}")
-    if any(name.endswith("/archive_format") for name in members):
-        raise ArtefactError(f"{path} is a torch.export archive, which holds a program. {_SAVE_WEIGHTS}")
     return _read_torch(path, start)
 
 
@@ -206,6 +239,9 @@ def _torch_failure(path: Path, start: bytes, error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError):
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"Python objects ({found.group(1)})" if found else "more than plain tensors"
-        return f"{path} holds {what}, and was not loaded: unpickling them could run any code. {_SAVE_WEIGHTS}"
+        return (
+            f"{path} holds {what}, and was not loaded: unpickling them could run any code. {_SAVE_WEIGHTS} If it is a "
+            "whole network, and you trust whoever made it, give --trust-pickle."
+        )
     cause = str(error).partition("\n")[0].partition(". ")[0]
     return f"{path} is a damaged or truncated torch file ({cause or type(error).__name__}). Save or copy it again."

@@ -15,6 +15,7 @@ from sparsescope.cli.parameters import (
     seed_option,
     show_warnings,
     std_option,
+    trust_option,
     weights_option,
 )
 
@@ -29,6 +30,7 @@ __all__ = ["crosscheck"]
 @spec_option("--data", help="Test images: {data}. Default: what the checkpoint names.")
 @arch_option
 @weights_option
+@trust_option
 @mean_option
 @std_option
 @resize_option
@@ -45,6 +47,7 @@ def crosscheck(
     data: str | None,
     arch: str | None,
     weights: str | None,
+    trust_pickle: bool,
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
     resize: int | None,
@@ -64,7 +67,7 @@ def crosscheck(
     from sparsescope.evaluation import DataOptions, ModelOptions, open_task
     from sparsescope.workflows.crosscheck import crosscheck as compare
 
-    options = ModelOptions(arch, mean, std, model_output, weights)
+    options = ModelOptions(arch, mean, std, model_output, weights, trust_pickle)
     task = open_task(model, (), data, models=options, images=DataOptions(resize=resize, crop=crop, classes=classes))
     checks = compare(task.dense, task.benchmark, images=images, seed=seed)
     show_warnings([task.dense])

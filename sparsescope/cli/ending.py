@@ -54,9 +54,9 @@ def exit_code(evaluation: "Evaluation", gate: str, *, all_written: bool) -> int:
     broken = [metric.name for metric in evaluation.metrics if metric.broke]
     if broken:
         echo(f"Error: {', '.join(broken)} broke; the reason stands in the table.", err=True)
-    missed = gate_missed(gate, evaluation.verdicts)
+    missed = gate_missed(gate, evaluation.deciding)
     for name in missed:
-        if not is_evaluated(evaluation.verdicts[name]):
+        if not is_evaluated(evaluation.deciding[name]):
             echo(f"--gate {gate} is not met by {name}: no metric of its verdict was evaluated.", err=True)
     if missed:
         return GATE_NOT_MET

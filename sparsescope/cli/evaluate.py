@@ -1,10 +1,12 @@
 """`sparsescope evaluate`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import rich_click as click
+from typing_extensions import override
 
 from sparsescope.cli.choices import OneOf, complete, derived_option, metric_names, spec_option
 from sparsescope.cli.ending import exit_code, write_report
@@ -23,6 +25,7 @@ from sparsescope.cli.parameters import (
     resize_option,
     seed_option,
     std_option,
+    trust_option,
     weights_option,
 )
 from sparsescope.cli.progress import progress_bar
@@ -42,12 +45,37 @@ def _gates() -> list[str]:
     return list(GATES)
 
 
-@click.command()
-@click.argument("dense")
-@click.argument("sparse", nargs=-1, required=True)
+def _until() -> list[str]:
+    from sparsescope.results.records import Until
+
+    return list(get_args(Until))
+
+
+class _Command(click.RichCommand):
+    """A command of which an option may stand without its value, which is never the argument that follows."""
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f"{each}=metrics" if each == "--until-decided" else each for each in args])
+
+
+@click.command(cls=_Command)
+@click.argument("dense", required=False)
+@click.argument("sparse", nargs=-1)
+@click.option(
+    "--pair",
+    "pairs",
+    nargs=2,
+    multiple=True,
+    metavar="DENSE SPARSE",
+    help="A dense and a sparse model of one training, instead of DENSE and SPARSE (repeatable). From 3 pairs of "
+    "different trainings on, the method that made them gets a verdict of its own, and the gate follows that one.",
+)
+@click.option("--name", metavar="NAME", help="Name of the method whose trainings the pairs are.  [default: method]")
 @spec_option("--data", help="Test images: {data}. Default: what the dense checkpoint names.")
 @arch_option
 @weights_option
+@trust_option
 @spec_option(
     "--ood",
     multiple=True,
@@ -108,6 +136,12 @@ def _gates() -> list[str]:
     metavar="FILE",
     help="TOML file (or pyproject.toml) with preset, metric options, margins and verdict.",
 )
+@click.option(
+    "--until-decided",
+    type=OneOf(_until),
+    help="Measure in growing parts and stop each metric once it is decided; with =verdict, stop everything once the "
+    "verdict is. Alone, the same as --until-decided=metrics.",
+)
 @device_option
 @batch_size_option
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
@@ -130,8 +164,15 @@ def _gates() -> list[str]:
 @click.option("--no-cache", is_flag=True, help="Disable the result cache.")
 @quiet_option
 @click.pass_context
-def evaluate(context: click.RichContext, /, dense: str, sparse: tuple[str, ...], **options: Any) -> None:
-    """Measure DENSE and every SPARSE model or mask, and say whether each matches its dense parent in every aspect."""
+def evaluate(context: click.RichContext, /, dense: str | None, sparse: tuple[str, ...], **options: Any) -> None:
+    """Measure DENSE and every SPARSE model or mask, and say whether each matches its dense parent in every aspect.
+
+    With --pair, also say whether the method that made the sparse models does, on average over trainings.
+    """
+    if bool(options["pairs"]) == bool(dense) or (dense and not sparse):
+        raise click.UsageError("Expected DENSE and at least one SPARSE, or --pair DENSE SPARSE for every training.")
+    if options["name"] is not None and not options["pairs"]:
+        raise click.UsageError("--name names the method of --pair. Without pairs it has no effect.")
     measured = "What has been measured is kept: the same command goes on from there."
     with kept("Nothing is kept, because of --no-cache." if options["no_cache"] else measured):
         code = run(dense, sparse, **options)
@@ -139,7 +180,7 @@ def evaluate(context: click.RichContext, /, dense: str, sparse: tuple[str, ...],
 
 
 def run(
-    dense: str,
+    dense: str | None,
     sparse: tuple[str, ...],
     *,
     data: str | None,
@@ -154,13 +195,20 @@ def run(
 ) -> int:
     """Evaluate, write the report, print the summary; return the exit code."""
     from sparsescope.cli.table import print_summary
-    from sparsescope.evaluation import Execution, evaluate_task, open_task
+    from sparsescope.evaluation import Execution, evaluate_task, open_paired_task, open_task
+    from sparsescope.evaluation.paired_task import METHOD
 
     settings = _settings(options)
-    _check_gate(gate, settings)
+    _check_gate(gate, settings, options["pairs"])
     make_folder(out)
     with progress_bar(quiet=quiet) as progress:
-        task = open_task(dense, sparse, data, models=_model_options(options), images=_data_options(options))
+        models, images = _model_options(options), _data_options(options)
+        if dense is None:
+            task = open_paired_task(
+                options["pairs"], data, name=options["name"] or METHOD, models=models, images=images
+            )
+        else:
+            task = open_task(dense, sparse, data, models=models, images=images)
         warn_of_unread({f"--{name}": options[name] for name in SETS}, settings, lambda: task.benchmark)
         execution = Execution(device, batch_size, workers, not no_cache, progress)
         evaluation = evaluate_task(task, settings, execution)
@@ -190,6 +238,7 @@ def _settings(options: dict[str, Any]) -> "Settings":
         metrics=options["metrics"] or None,
         skip=options["skip"],
         seed=options["seed"],
+        until_decided=options["until_decided"],
     )
     measured = {metric.name for metric in settings.metrics}
     for metric in sorted(own.keys() - measured):
@@ -197,8 +246,15 @@ def _settings(options: dict[str, Any]) -> "Settings":
     return settings
 
 
-def _check_gate(gate: str, settings: "Settings") -> None:
-    """A gate that nothing can miss would let everything pass."""
+def _check_gate(gate: str, settings: "Settings", pairs: Sequence[tuple[str, str]]) -> None:
+    """A gate that nothing can miss would let everything pass, and one that nothing can meet nothing."""
+    from sparsescope.crossed import FEWEST
+
+    if gate != "none" and 0 < len(pairs) < FEWEST:
+        raise OptionError(
+            f"--gate {gate} follows the verdict on the method, which needs {FEWEST} pairs of different trainings, but "
+            f"got {len(pairs)}."
+        )
     if gate != "none" and not settings.in_verdict:
         measured = ", ".join(metric.name for metric in settings.metrics)
         raise OptionError(
@@ -210,7 +266,8 @@ def _check_gate(gate: str, settings: "Settings") -> None:
 def _model_options(options: dict[str, Any]) -> "ModelOptions":
     from sparsescope.evaluation import ModelOptions
 
-    return ModelOptions(*(options[name] for name in ("arch", "mean", "std", "model_output", "weights")))
+    names = ("arch", "mean", "std", "model_output", "weights", "trust_pickle")
+    return ModelOptions(*(options[name] for name in names))
 
 
 def _data_options(options: dict[str, Any]) -> "DataOptions":

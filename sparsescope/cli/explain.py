@@ -19,6 +19,7 @@ from sparsescope.cli.parameters import (
     show_warnings,
     std_option,
     targets,
+    trust_option,
     weights_option,
 )
 from sparsescope.cli.progress import progress_bar
@@ -72,6 +73,7 @@ def _superpixels() -> tuple[str, ...]:
 )
 @arch_option
 @weights_option
+@trust_option
 @mean_option
 @std_option
 @resize_option
@@ -97,6 +99,7 @@ def explain(
     superpixels: str,
     arch: str | None,
     weights: str | None,
+    trust_pickle: bool,
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
     resize: int | None,
@@ -123,7 +126,7 @@ def explain(
         dense,
         sparse,
         data,
-        models=ModelOptions(arch, mean, std, model_output, weights),
+        models=ModelOptions(arch, mean, std, model_output, weights, trust_pickle),
         images=DataOptions(resize=resize, crop=crop, classes=classes),
     )
     chosen = list(indices) or first_images(task.classifiers, task.benchmark.test)

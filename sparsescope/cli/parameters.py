@@ -122,6 +122,12 @@ weights_option = click.option(
     metavar="KEY",
     help="Which weights of a file that holds several, by its keys with dots between them, such as model_ema.",
 )
+trust_option = click.option(
+    "--trust-pickle",
+    is_flag=True,
+    help="Read model files that are whole pickled networks. Such a file can run any code: only for files whose maker "
+    "you trust.",
+)
 mean_option = click.option(
     "--mean", callback=numbers, metavar="R,G,B", help="Mean of the normalization, in [0, 1] units."
 )

@@ -198,9 +198,9 @@ def _workshop(
     **settings: Any,
 ) -> tuple["Workshop", str]:
     """Return where the ticket is made, and the name of the recipe that trains it."""
-    from sparsescope.checkpoints import load_classifier
+    from sparsescope.checkpoints import kind_of, load_classifier
     from sparsescope.devices import pick_device
-    from sparsescope.errors import DataError
+    from sparsescope.errors import ArtefactError, DataError
     from sparsescope.evaluation import DataOptions
     from sparsescope.evaluation.classes import refuse_other_classes
     from sparsescope.evaluation.config import parse_assignments
@@ -222,6 +222,11 @@ def _workshop(
             "Give --rewind-epoch, such as 0, or more --epochs."
         )
     network = None
+    if dense is not None and (found := kind_of(dense)) is not None and not found[0].prunable:
+        raise ArtefactError(
+            f"{dense} is of the kind {found[0].name}, which cannot be written again. Expected weights of a known "
+            "architecture: give a state dict, and --arch."
+        )
     if dense is not None:
         network = load_classifier(
             dense, arch=arch, mean=settings["mean"], std=settings["std"], output=model_output, weights=weights

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from sparsescope.cli.console import SafeConsole
 from sparsescope.reporting.format import MINUS
-from sparsescope.reporting.notes import debiased, out_of_distribution
+from sparsescope.reporting.methods import as_one_pair
+from sparsescope.reporting.notes import debiased, out_of_distribution, until_decided
 from sparsescope.reporting.rows import Row, groups
 from sparsescope.results import Evaluation
 
@@ -41,11 +42,19 @@ def print_summary(evaluation: Evaluation, console: Console | None = None) -> Non
     for pair in evaluation.pairs:
         _print(console, Text(f"{pair.candidate} against {pair.dense}", style="bold"))
         _print_table(console, _table(console, evaluation, pair.candidate))
-    if note := debiased(evaluation):
-        _print(console, Text(note.replace(MINUS, "-"), style="dim"))
+    for name, method in evaluation.methods.items():
+        _print(console, Text(f"{name}, mean of {len(method.candidates)} pairs", style="bold"))
+        _print_table(console, _table(console, as_one_pair(evaluation, name), name))
+    for note in (debiased(evaluation), until_decided(evaluation)):
+        if note:
+            _print(console, Text(note.replace(MINUS, "-"), style="dim"))
     for candidate in evaluation.candidates:
         verdict = evaluation.verdict(candidate.name)
         _print(console, Text(verdict.statement, style=STYLES[verdict.outcome]))
+    for method in evaluation.methods.values():
+        for note in method.notes:
+            _print(console, Text(note, style="dim"))
+        _print(console, Text(method.verdict.statement, style=STYLES[method.outcome]))
 
 
 def _print(console: Console, line: Text) -> None:

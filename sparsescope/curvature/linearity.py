@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sparsescope.classifier import Classifier
 from sparsescope.curvature.derivatives import differentiable_images, gradients_in, twice_differentiable
+from sparsescope.curvature.facts import fact
 from sparsescope.differentiable import require_gradient
 from sparsescope.errors import NotEvaluated
 from sparsescope.randomness import generator, rademacher
@@ -23,6 +24,7 @@ _TOLERANCE = 1e-4
 """Largest relative change of a gradient, over a step as long as what is changed, that counts as none."""
 
 
+@fact
 def is_piecewise_linear(classifier: Classifier, shape: Sequence[int]) -> bool:
     """Return whether the logits z are piecewise linear in the image, so that ∇²_x L = Jᵀ S J exactly.
 
@@ -40,9 +42,12 @@ def is_piecewise_linear(classifier: Classifier, shape: Sequence[int]) -> bool:
         pixels, logits = differentiable_images(classifier, noise_images(shape))
         c = signs_like(logits).requires_grad_()
         (gradient,) = torch.autograd.grad(logits, pixels, c, create_graph=True)
+        classifier.passes.input_gradients += len(pixels)
+        classifier.passes.input_products += len(pixels)
         return _is_constant(classifier, gradient, pixels, signs_like(pixels), c)
 
 
+@fact
 def is_layerwise_linear(classifier: Classifier, shape: Sequence[int]) -> bool:
     """Return whether the logits z are piecewise linear in each parameter tensor while the others are held fixed.
 
@@ -63,6 +68,9 @@ def is_layerwise_linear(classifier: Classifier, shape: Sequence[int]) -> bool:
         require_gradient(classifier, logits, "its weights")
         c = signs_like(logits).requires_grad_()
         gradients = torch.autograd.grad(logits, tensors, c, create_graph=True, allow_unused=True)
+        classifier.passes.weight_gradients += len(logits)
+        # Each tensor's own product runs through what lies behind it alone: half of the network, on average.
+        classifier.passes.weight_products += len(logits) * sum(g is not None for g in gradients) / 2
         return all(
             _is_constant(classifier, gradient, tensor, signs_like(tensor) * (_root_mean_square(tensor) or 1.0), c)
             for tensor, gradient in zip(tensors, gradients, strict=True)

@@ -1,4 +1,4 @@
-"""Operations whose second derivative torch lacks, by identities that have one."""
+"""Operations whose second derivative torch lacks or computes slowly, by identities that have a fast one."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from typing_extensions import override
+
+from sparsescope.curvature.grouped import grouped_conv2d
 
 __all__ = ["ExactOperations"]
 
@@ -35,9 +37,10 @@ _IDENTITIES: Mapping[Callable[..., Any], Callable[..., Any]] = {
     functional.hardsigmoid: _hardsigmoid,
     torch._C._nn.hardsigmoid: _hardsigmoid,
     torch._C._nn.hardsigmoid_: _hardsigmoid_in_place,
+    torch.conv2d: grouped_conv2d,
     **{each: _without_cudnn(each) for each in (torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu)},
 }
-"""torch's function -> the same function with second derivatives. Recurrent layers have them outside of cuDNN alone."""
+"""torch's function -> the same with second derivatives, or faster ones. Recurrent layers have them outside of cuDNN."""
 
 
 class ExactOperations(TorchFunctionMode):

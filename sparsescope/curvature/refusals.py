@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sparsescope.classifier import Classifier
 from sparsescope.curvature.derivatives import check_finite, twice_differentiable
+from sparsescope.curvature.facts import fact
 from sparsescope.curvature.linearity import noise_images, signs_like
 from sparsescope.curvature.weights import Support
 from sparsescope.differentiable import differentiating, require_gradient
@@ -18,8 +19,9 @@ _LARGEST_SHARE = 0.9
 """Share of surviving weights without gradient beyond which a Hessian would be one of biases and normalization."""
 
 
-def refuse_straight_through(classifier: Classifier, shape: Sequence[int]) -> None:
-    """Raise NotEvaluated if the gradient does not belong to the answers: it never changes, and they are not linear.
+@fact
+def refuse_straight_through(classifier: Classifier, shape: Sequence[int]) -> bool:
+    """Return True; raise NotEvaluated if the gradient belongs to other answers: it never changes, unlike theirs.
 
     So it is where a network rounds its activations and passes gradients on as if it did not. Criterion: at two images
     of uniform noise, a random combination of the logits has one and the same gradient g, and changes by another amount
@@ -38,11 +40,12 @@ def refuse_straight_through(classifier: Classifier, shape: Sequence[int]) -> Non
         require_gradient(classifier, logits, "the images")
         answers = (logits * signs_like(logits[0])).sum(1)
         (gradient,) = torch.autograd.grad(answers.sum(), pixels)
+        classifier.passes.input_gradients += len(pixels)
     answers = answers.detach()
     first, second = gradient.double()
     size = first.norm()
     if not (size > 0 and (first - second).norm() <= 1e-6 * size):
-        return
+        return True
     start, end = pixels.detach().double()
     foretold, change = float((first * (end - start)).sum()), float(answers[1] - answers[0])
     noise = 1e-3 * float(answers.abs().max())
@@ -51,6 +54,7 @@ def refuse_straight_through(classifier: Classifier, shape: Sequence[int]) -> Non
             f"the gradient of {classifier.name} is the same for all images, but its answers are not linear in them "
             "(a straight-through estimate?)"
         )
+    return True
 
 
 def require_weight_gradient(classifier: Classifier, support: Support, images: Tensor) -> None:
@@ -71,7 +75,7 @@ def require_weight_gradient(classifier: Classifier, support: Support, images: Te
         check_finite(classifier, logits)
         parameters = list(support.parameters.values())
         gradients = torch.autograd.grad(logits, parameters, signs_like(logits), allow_unused=True)
-    classifier.passes.backward += len(images)
+    classifier.passes.weight_gradients += len(images)
     found = [(name, g) for name, g in zip(support.parameters, gradients, strict=True) if g is not None]
     sizes = {name: int(support.restricted(name, torch.ones_like(gradient)).sum()) for name, gradient in found}
     flat = [name for name, gradient in found if not bool(gradient.any())]
@@ -111,6 +115,8 @@ def refuse_hidden_second_derivatives(classifier: Classifier, support: Support, i
         c = signs_like(logits).requires_grad_()
         parameters = list(support.parameters.values())
         found = torch.autograd.grad(logits, parameters, c, create_graph=True, allow_unused=True)
+        classifier.passes.weight_gradients += len(images)
+        classifier.passes.weight_products += len(images)
         gradients = [gradient for gradient in found if gradient is not None]
         slopes = [(gradient * signs_like(gradient)).sum() for gradient in gradients]
         seen = [slope for slope in slopes if slope.requires_grad]

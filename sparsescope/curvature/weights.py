@@ -115,7 +115,7 @@ def gauss_newton_forms(
                 gradients = torch.autograd.grad(
                     logits, parameters, cotangent, retain_graph=probe < probes - 1, allow_unused=True
                 )
-            classifier.passes.backward += len(chunk)
+            classifier.passes.weight_gradients += len(chunk)
             for total, gradient in zip(sums[probe], gradients, strict=True):
                 if gradient is not None:
                     total += gradient
@@ -196,7 +196,7 @@ def _chunk_product(
         check_finite(classifier, logits)
         loss = functional.cross_entropy(logits, torch.from_numpy(labels).to(logits.device), reduction="sum")
         gradients = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
-    classifier.passes.backward += len(images)
+    classifier.passes.weight_gradients += len(images)
     used = [(k, gradient) for k, gradient in enumerate(gradients) if gradient is not None and gradient.requires_grad]
 
     def product(direction: list[Tensor]) -> list[Tensor]:
@@ -208,7 +208,7 @@ def _chunk_product(
                 retain_graph=True,
                 allow_unused=True,
             )
-        classifier.passes.backward += 2 * len(images)
+        classifier.passes.weight_products += len(images)
         return [
             torch.zeros_like(p) if change is None else change for p, change in zip(parameters, changes, strict=True)
         ]

@@ -49,6 +49,8 @@ class CurvePoint:
         interval: of the mean difference; None where it has none.
         outcomes: by reading.
         reason: why it is not evaluated or not decided.
+        of_trainings: standard error of the mean difference over trainings; None where seeds are not judged together.
+        of_images: likewise over images.
     """
 
     target: float | None
@@ -58,6 +60,8 @@ class CurvePoint:
     interval: tuple[float, float] | None
     outcomes: Mapping[Reading, Outcome]
     reason: str = ""
+    of_trainings: float | None = None
+    of_images: float | None = None
 
 
 @dataclass(frozen=True)

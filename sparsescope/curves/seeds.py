@@ -1,10 +1,11 @@
 """Several seeds combined to one point of a curve, and judged by margins and as the paper does.
 
-By margins, the question is whether the *method*, at this sparsity, matches dense on average over trainings. The mean
-difference d over S seeds has two sources of error: trainings differ (variance s² / S over seeds, Student's t with S - 1
-degrees of freedom), and the images are a sample. All seeds meet the same images, so that error does not shrink with S:
-the intervals [l_i, u_i] of the evaluations enter by the mean of their ends, as if wholly dependent, which is never too
-narrow. Both are put together by squaring and adding:
+By margins, the question is whether the *method*, at this sparsity, matches dense on average over trainings. Where all
+seeds were evaluated together as pairs, that says it (see `sparsescope.crossed`). Else the seeds' own intervals are put
+together. The mean difference d over S seeds has two sources of error: trainings differ (variance s² / S over seeds,
+Student's t with S - 1 degrees of freedom), and the images are a sample. All seeds meet the same images, so that error
+does not shrink with S: the intervals [l_i, u_i] of the evaluations enter by the mean of their ends, as if wholly
+dependent, which is never too narrow. Both are put together by squaring and adding:
 
     lower = d - sqrt((d - mean l_i)² + (t s / √S)²),    upper likewise.
 
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from scipy.special import stdtrit
 
 from sparsescope.curves.records import CurvePoint, Reading, Spread
-from sparsescope.results import Difference, MetricResult, MetricValue, Outcome, Pair
+from sparsescope.results import Difference, MethodMetric, MetricResult, MetricValue, Outcome, Pair
 from sparsescope.verdict import absolute_margin, judge, judge_as_paper
 
 __all__ = ["SeedResult", "combine_seeds", "spread"]
@@ -63,6 +64,7 @@ def combine_seeds(
     *,
     confidence: float,
     tolerance: float = 0.0,
+    together: MethodMetric | None = None,
 ) -> CurvePoint:
     """Return one metric of one method at one sparsity.
 
@@ -75,6 +77,7 @@ def combine_seeds(
         expected: seeds that should be there.
         confidence: of the intervals in the results.
         tolerance: how much worse than dense the paper's reading allows beside accuracy, in the metric's unit.
+        together: the metric of all these seeds evaluated as pairs, which then gives interval and outcome.
     """
     pairs = {seed: result for seed, result in results.items() if result.difference.value is not None}
     removed = spread([result.sparsity for result in results.values()]).mean
@@ -86,6 +89,8 @@ def combine_seeds(
     absent = [seed for seed in expected if seed not in pairs]
     interval = pooled.differences[MEAN.candidate].interval
     reason = "" if interval else "too few units for an interval"
+    if together is not None and together.outcome is not None:
+        interval, judged, reason = together.interval, together.outcome, together.reason or ""
     if absent:
         reason = f"without seed {', '.join(map(str, absent))}"
         judged = "inconclusive" if judged == "pass" else judged
@@ -97,7 +102,13 @@ def combine_seeds(
         interval=interval,
         outcomes={"margins": judged, "paper": judge_as_paper(pooled, MEAN, tolerance)},
         reason=reason,
+        of_trainings=_root(together.variance_trainings if together else None),
+        of_images=_root(together.variance_images if together else None),
     )
+
+
+def _root(variance: float | None) -> float | None:
+    return None if variance is None else math.sqrt(variance)
 
 
 def _nothing(target: float | None, sparsity: float, reason: str) -> CurvePoint:

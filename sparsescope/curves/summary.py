@@ -17,7 +17,7 @@ from sparsescope.curves.records import (
 from sparsescope.curves.seeds import SeedResult, combine_seeds, spread
 from sparsescope.curves.twin import compare_twins
 from sparsescope.errors import InputError
-from sparsescope.results import DIMENSIONS, Evaluation, MetricResult, Sweep, SweepPoint
+from sparsescope.results import DIMENSIONS, Evaluation, Method, MetricResult, Sweep, SweepPoint
 
 __all__ = ["summarise"]
 
@@ -25,13 +25,20 @@ Evaluations = Mapping[SweepPoint, Evaluation]
 Place = tuple[str, float | None]
 
 
-def summarise(sweep: Sweep, evaluations: Evaluations, *, paper_tolerance: float = 0.0) -> SweepSummary:
+def summarise(
+    sweep: Sweep,
+    evaluations: Evaluations,
+    *,
+    paper_tolerance: float = 0.0,
+    over_seeds: Mapping[str, Method] | None = None,
+) -> SweepSummary:
     """Return curves, extreme sparsities, LTH-PASS ranges and the small dense twin's comparison of a sweep.
 
     Args:
         sweep: the record of what was evaluated.
         evaluations: of every point, as `sweep.evaluations(folder)` gives them.
         paper_tolerance: how much worse than dense the paper's reading allows beside accuracy, in each metric's unit.
+        over_seeds: what all seeds of a network together say, by its name, as `sweep.over_seeds(folder)` gives it.
 
     Raises:
         InputError: nothing was evaluated yet, or a network is listed twice or missing from its evaluation.
@@ -44,7 +51,12 @@ def summarise(sweep: Sweep, evaluations: Evaluations, *, paper_tolerance: float 
 
     def combined(method: str, target: float | None, metric: str) -> CurvePoint:
         found = {seed: row[metric] for seed, row in results.get((method, target), {}).items() if metric in row}
-        return combine_seeds(target, found, grid.seeds, confidence=confidence, tolerance=paper_tolerance)
+        names = {point.model for point in grid.points.get((method, target), {}).values()}
+        known = next((over_seeds[name] for name in names if over_seeds and name in over_seeds), None)
+        together = known.metrics.get(metric) if known else None
+        return combine_seeds(
+            target, found, grid.seeds, confidence=confidence, tolerance=paper_tolerance, together=together
+        )
 
     curves = {
         method: {metric: _curve([combined(method, target, metric) for target in grid.targets]) for metric in metrics}

@@ -3,7 +3,7 @@
 Catalogue:
     dissect              one layer of a model, and a probe set -> formulas, IoUs, per-image counts
     Dissection, Unit     what it found
-    DissectionSettings   layer, fraction above the threshold, length, beam, null, held_out
+    DissectionSettings   layer, fraction above the threshold, length, search, null, held_out
     Formula, Operator    concepts joined by OR, AND, AND NOT
     store_concepts       a probe set's packed concepts, to serve several models
     portraits, Portrait  the images that units respond to most, with where they fire and where their formulas hold

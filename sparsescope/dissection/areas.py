@@ -43,8 +43,9 @@ class FormulaAreas:
 
     def __init__(self, store: ConceptStore) -> None:
         self._store = store
-        self.atoms = store.areas
+        self.atoms, self.pairs = store.areas, store.overlaps
         self._known: dict[Code, Overlaps] = {}
+        self._meetings: dict[tuple[int, ...], int] = {}
         self._most = max(64, KEPT_BYTES // (16 * len(store.concepts) + 512))
 
     def of(self, code: Code) -> Overlaps:
@@ -54,6 +55,14 @@ class FormulaAreas:
                 self._known.clear()
             self._known[code] = self._bounded(code)
         return self._known[code]
+
+    def meeting(self, labels: tuple[int, ...]) -> int:
+        """Return the pixels where all of some concepts, in ascending order, hold."""
+        if labels not in self._meetings:
+            if len(self._meetings) >= KEPT_BYTES // 256:
+                self._meetings.clear()
+            self._meetings[labels] = self._store.meeting(labels)
+        return self._meetings[labels]
 
     def exact(self, code: Code, label: int) -> int:
         """Return the overlap of a formula and a concept, counted once if the bounds do not tell."""

@@ -107,6 +107,12 @@ class ConceptStore:
             for chunk in _chunks(images)
         )
 
+    def meeting(self, labels: tuple[int, ...]) -> int:
+        """Return the pixels over the whole probe set where all of some concepts hold."""
+        images = np.flatnonzero((self.rows[list(labels)] >= 0).all(axis=0))
+        code = labels, (Operator.AND,) * (len(labels) - 1)
+        return sum(int(count(self.evaluate(code, chunk)).sum()) for chunk in _chunks(images))
+
 
 def _chunks(images: NDArray[np.int64], size: int = 256) -> Iterable[NDArray[np.int64]]:
     """Images in chunks whose masks stay in the processor's cache."""

@@ -17,7 +17,7 @@ from sparsescope.dissection.formula import Formula
 from sparsescope.dissection.held_out import HeldOut
 from sparsescope.dissection.layers import default_layer
 from sparsescope.dissection.result import Dissection, Unit
-from sparsescope.dissection.search import Found, search
+from sparsescope.dissection.searches import find
 from sparsescope.dissection.settings import DissectionSettings
 from sparsescope.dissection.unit_mask import Covered, UnitMask
 from sparsescope.randomness import generator
@@ -45,14 +45,15 @@ def dissect(
     """Explain every unit of a layer by the concepts where it fires: NetDissect and compositional formulas.
 
     A unit's mask M is where its activation exceeds its threshold (`firing`); its explanation is the formula F of the
-    largest IoU |M ∧ F| / |M ∨ F| over the probe set that a beam search finds (`search`). Memory holds one block of
-    units' activations and two int32 per image and unit; large stores of activations and concepts go to temporary files.
+    largest IoU |M ∧ F| / |M ∨ F| over the probe set (`search_exactly`), or of the largest that a beam search meets
+    (`search`). Memory holds one block of units' activations and two int32 per image and unit; large stores of
+    activations and concepts go to temporary files.
 
     Args:
         classifier: the model; left as it was.
         probe: images with labelled concepts.
         layer: name of a module; None: the settings', else the last whose output is a map.
-        settings: fraction above the threshold, length, beam, null, held_out.
+        settings: fraction above the threshold, the search and its sizes, null, held_out.
         seed: key of the shuffles behind `null_iou`.
         batch_size: images per forward pass; changes no number but for float rounding.
         store: the packed concepts of `probe`, where they are there already: they serve any number of models.
@@ -116,9 +117,9 @@ class _Bench:
         """Return a unit, and |M ∧ F| and |M ∨ F| (n,) of every image."""
         nothing = np.zeros(self.store.n_images, dtype=np.int64)
         if not len(mask.words):
-            return Unit(index, threshold, True, None, math.nan, None, math.nan, math.nan, math.nan), nothing, nothing
+            return Unit(index, threshold, True, None, math.nan, None, *[math.nan] * 4), nothing, nothing
         covered = Covered(self.store, mask)
-        found = self._search(covered)
+        found = find(self.areas, covered, self.settings)
         fires = mask.image_areas(self.store.n_images)
         unit = Unit(
             unit=index,
@@ -130,6 +131,7 @@ class _Bench:
             label_iou=found.label_iou,
             null_iou=self._null(index, mask),
             held_out_iou=math.nan if self.held_out is None else self.held_out.iou(mask),
+            gap=found.bound - found.iou,
         )
         if found.formula is None:
             return unit, nothing, fires
@@ -145,7 +147,4 @@ class _Bench:
         if not self.settings.null:
             return math.nan
         order = generator(self.seed, "dissection/null", index).permutation(self.store.n_images)
-        return self._search(Covered(self.store, mask.shuffled(order))).iou
-
-    def _search(self, covered: Covered) -> Found:
-        return search(self.areas, covered, length=self.settings.length, beam=self.settings.beam)
+        return find(self.areas, Covered(self.store, mask.shuffled(order)), self.settings).iou

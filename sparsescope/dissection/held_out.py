@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sparsescope.dissection.areas import FormulaAreas
 from sparsescope.dissection.concepts import ConceptStore
-from sparsescope.dissection.search import search
+from sparsescope.dissection.searches import find
 from sparsescope.dissection.settings import DissectionSettings
 from sparsescope.dissection.unit_mask import Covered, UnitMask
 
@@ -26,13 +26,13 @@ class HeldOut:
 
     Args:
         store: the packed concepts of all images.
-        settings: length and beam of the searches.
+        settings: those of the searches.
 
     Source: cross-validation, Stone 1974.
     """
 
     def __init__(self, store: ConceptStore, settings: DissectionSettings) -> None:
-        self._length, self._beam, self._n = settings.length, settings.beam, store.n_images
+        self._settings, self._n = settings, store.n_images
         self._stores = [(half, FormulaAreas(half)) for half in store.halves]
 
     def iou(self, mask: UnitMask) -> float:
@@ -56,7 +56,7 @@ class HeldOut:
         fires = there.covered.mask.area
         if not len(here.covered.mask.words):
             return 0, fires
-        code = search(here.areas, here.covered, length=self._length, beam=self._beam).formula
+        code = find(here.areas, here.covered, self._settings).formula
         if code is None:
             return 0, fires
         shared = there.covered.area(code)

@@ -26,6 +26,8 @@ class Unit:
         label_iou: its IoU.
         null_iou: IoU of the best formula found for the unit's masks on shuffled images; nan where not asked for.
         held_out_iou: IoU on each half of the images of the formula found on the other; nan where not asked for.
+        gap: how far the IoU of another formula may exceed `iou`: 0 where the formula found is proven to be the best;
+            nan of a beam search, which does not know.
     """
 
     unit: int
@@ -37,6 +39,7 @@ class Unit:
     label_iou: float
     null_iou: float
     held_out_iou: float
+    gap: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Dissection:
         return sum(live) / len(live) if live else math.nan
 
     def rows(self) -> list[dict[str, str | int | float | bool | None]]:
-        """Return a row per unit: unit, formula, iou, length, label, label_iou, dead; None for what is not there."""
+        """Return a row per unit: unit, formula, iou, length, label, label_iou, dead, gap; None for what is unknown."""
         return [
             {
                 "unit": unit.unit,
@@ -94,6 +97,7 @@ class Dissection:
                 "label": None if unit.label is None else unit.label.name,
                 "label_iou": None if unit.dead else unit.label_iou,
                 "dead": unit.dead,
+                "gap": None if math.isnan(unit.gap) else unit.gap,
             }
             for unit in self.units
         ]

@@ -1,6 +1,7 @@
 """Beam search for the formula that describes best where a unit fires, without evaluating most formulas."""
 
 import heapq
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -14,19 +15,24 @@ from sparsescope.dissection.formula import Operator
 from sparsescope.dissection.unit_mask import Covered
 from sparsescope.units import FloatArray
 
-__all__ = ["Found", "search"]
+__all__ = ["Found", "order", "search"]
 
 Count = TypeVar("Count", int, NDArray[np.int64])
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found: the best formula and the best single concept; None where no concept meets the unit."""
+    """What a search found: the best formula and the best single concept; None where no concept meets the unit.
+
+    `bound` is an IoU that no formula exceeds: that of the formula found where it is the best of all, nan where the
+    search does not know.
+    """
 
     formula: Code | None
     iou: float
     label: int | None
     label_iou: float
+    bound: float = math.nan
 
 
 class _Member(NamedTuple):
@@ -113,7 +119,7 @@ class _Rounds:
             labels, operators = fresh[index[0]].code
             code = (*labels, int(self._shown[index[2]])), (*operators, Operator(index[1]))
             candidates.append(_Member(float(ious[index]), code, int(shared[index])))
-        return heapq.nsmallest(self._beam, candidates, key=_order)
+        return heapq.nsmallest(self._beam, candidates, key=lambda member: order(member.iou, member.code))
 
     def _best(self, *ious: ArrayLike) -> FloatArray:
         """The `beam` largest, in any order; -1, which every IoU reaches, where there are fewer."""
@@ -163,6 +169,7 @@ def _index(flat: np.intp, array: FloatArray) -> tuple[int, int, int]:
     return int(i), int(operator), int(column)
 
 
-def _order(member: _Member) -> tuple[float, int, tuple[int, ...], tuple[Operator, ...]]:
-    labels, operators = member.code
-    return -member.iou, len(labels), labels, operators
+def order(iou: float, code: Code) -> tuple[float, int, tuple[int, ...], tuple[Operator, ...]]:
+    """Return what formulas are sorted by, the best first: IoU, length, labels from left to right, operators."""
+    labels, operators = code
+    return -iou, len(labels), labels, operators

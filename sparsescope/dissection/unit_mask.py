@@ -58,6 +58,8 @@ class Covered:
     Held as the non-empty words of M ∧ c, concept after concept, so that the intersections of a formula with all
     concepts are one pass over the words where the unit fires.
 
+    Also held place after place, so that where concepts meet is known from the few that lie at each place.
+
     Attributes:
         mask: M.
         areas: |M ∧ c| (C,) of every concept.
@@ -66,6 +68,7 @@ class Covered:
     def __init__(self, store: ConceptStore, mask: UnitMask) -> None:
         self.mask = mask
         self._size, self._width = len(store.concepts), len(mask.words)
+        self._met: dict[int, tuple[NDArray[np.int64], NDArray[np.uint8]]] = {}
         shown = np.diff(store.starts)[mask.images]
         total = int(shown.sum())
         position = np.repeat(np.arange(self._width), shown)
@@ -74,6 +77,7 @@ class Covered:
         words = store.words[rows, np.repeat(mask.places, shown)] & np.repeat(mask.words, shown)
         kept = np.flatnonzero(words)
         labels = store.ids[rows[kept]].astype(np.uint16 if self._size < 1 << 16 else np.int64)  # 16 bits: radix sort
+        self._by_place = position[kept], labels.astype(np.int64), words[kept]
         order = np.argsort(labels, kind="stable")
         kept = kept[order]
         self._labels = labels[order].astype(np.int64)
@@ -111,3 +115,36 @@ class Covered:
     def intersections(self, formula: Words) -> NDArray[np.int64]:
         """Return |M ∧ F ∧ c| (C,) for every concept, from M ∧ F."""
         return self._tally(formula[self._positions] & self._words)
+
+    def pairs(self) -> NDArray[np.int64]:
+        """Return |M ∧ c ∧ d| (C, C) for every two concepts; |M ∧ c| on the diagonal."""
+        codes, bits = self._meeting_words(2)
+        above = np.bincount(codes, weights=bits, minlength=self._size**2).astype(np.int64).reshape(self._size, -1)
+        return above + above.T + np.diag(self.areas)
+
+    def meetings(self, sets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return |M ∧ c ∧ d ∧ …| (B,) of sets (B, k) of ascending concepts."""
+        size = sets.shape[1]
+        wanted, place = np.unique(sets @ self._size ** np.arange(size - 1, -1, -1), return_inverse=True)
+        codes, bits = self._meeting_words(size)
+        found = np.searchsorted(wanted, codes)
+        there = np.flatnonzero(wanted.take(found, mode="clip") == codes)
+        areas = np.bincount(found[there], weights=bits[there], minlength=len(wanted)).astype(np.int64)
+        return areas[place]
+
+    def _meeting_words(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return every word where so many concepts meet under the unit: its set, as one number, and its pixels."""
+        if size not in self._met:
+            places, labels, words = self._by_place
+            ends = np.searchsorted(places, places, side="right")
+            last, codes = np.arange(len(words)), labels
+            for _ in range(size - 1):
+                after = ends[last] - last - 1  # the concepts that come later at the same place
+                source = np.repeat(np.arange(len(last)), after)
+                later = np.arange(len(source)) - np.repeat(np.cumsum(after) - after, after) + last[source] + 1
+                joined = words[source] & self._by_place[2][later]
+                kept = np.flatnonzero(joined)
+                last, words = later[kept], joined[kept]
+                codes = codes[source[kept]] * self._size + labels[last]
+            self._met[size] = codes, np.bitwise_count(words)
+        return self._met[size]

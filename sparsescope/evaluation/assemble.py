@@ -11,6 +11,7 @@ from sparsescope.evaluation.judged import Judged
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.plan import Plan
 from sparsescope.evaluation.settings import Settings
+from sparsescope.macs import count_macs
 from sparsescope.results import (
     BenchmarkInfo,
     ImageSetInfo,
@@ -27,10 +28,15 @@ __all__ = ["benchmark_info", "metric_results", "model_infos"]
 
 @dataclass(frozen=True)
 class Assembled:
-    """The results of all metrics, and what they warn of, by the models' names."""
+    """What is estimated of all metrics, their results, and what each warns of, by the models' names."""
 
+    judged: tuple[Judged, ...]
     metrics: tuple[MetricResult, ...]
-    warnings: Mapping[str, tuple[str, ...]]
+    noted: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    def warnings(self, model: str) -> tuple[str, ...]:
+        """Return what all metrics warn of a model."""
+        return tuple(text for texts in self.noted.values() for text in texts.get(model, ()))
 
 
 def metric_results(
@@ -49,21 +55,18 @@ def metric_results(
     found = [units_of(metric, plan, results, pairs, benchmark) for metric in settings.metrics]
     units, missing = [rows for rows, _ in found], [reasons for _, reasons in found]
     replicates = bootstrap(list(zip(settings.metrics, units, strict=True)), settings.replicates, seed, missing)
-    judged = [
+    judged = tuple(
         Judged.of(metric, settings.confidence, rows, draws, reasons)
         for metric, rows, draws, reasons in zip(settings.metrics, units, replicates, missing, strict=True)
-    ]
+    )
     metrics = tuple(each.result(settings, pairs, identical) for each in judged)
-    warnings = {
-        name: tuple(
-            text
-            for each, metric in zip(judged, metrics, strict=True)
-            if metric.values[name].value is not None
-            for text in each.models[name].warnings
-        )
-        for name in pairs.models
+    noted = {
+        metric.name: {
+            name: found.warnings for name, found in each.models.items() if metric.values[name].value is not None
+        }
+        for each, metric in zip(judged, metrics, strict=True)
     }
-    return Assembled(metrics, warnings)
+    return Assembled(judged, metrics, noted)
 
 
 def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
@@ -90,9 +93,9 @@ def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
 
 
 def model_infos(
-    classifiers: Sequence[Classifier], pairs: Pairs, warnings: Mapping[str, tuple[str, ...]]
+    classifiers: Sequence[Classifier], pairs: Pairs, assembled: Assembled, shape: tuple[int, int, int]
 ) -> tuple[ModelInfo, ...]:
-    """Describe the models, with what was noticed while reading and measuring them."""
+    """Describe the models, with what was noticed while reading and measuring them, for images of a shape (C, H, W)."""
     infos = []
     for classifier in classifiers:
         sparsity = classifier.sparsity
@@ -106,6 +109,8 @@ def model_infos(
                 architecture_guessed=classifier.origin.guessed,
                 parameters=sparsity.parameters,
                 nonzero=sparsity.nonzero,
+                bytes=classifier.origin.bytes,
+                macs=count_macs(classifier, shape),
                 normalization=NormalizationInfo(
                     mean=tuple(classifier.mean), std=tuple(classifier.std), source=classifier.origin.normalization
                 ),
@@ -114,7 +119,7 @@ def model_infos(
                     total=sparsity.total,
                     layers=tuple(LayerInfo(**asdict(layer)) for layer in sparsity.layers),
                 ),
-                warnings=(*classifier.warnings, *warnings[classifier.name]),
+                warnings=(*classifier.warnings, *assembled.warnings(classifier.name)),
             )
         )
     return tuple(infos)

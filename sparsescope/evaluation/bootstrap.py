@@ -14,6 +14,8 @@ __all__ = ["bootstrap", "estimate", "interval", "jackknife"]
 
 CHUNK_ELEMENTS = 2_000_000
 """Largest weight matrix held at once, in float64 elements (16 MB)."""
+BEYOND = 5
+"""Replicates outside of a percentile that is read off, at least: one in 400 of 2,000."""
 GROUPS = 400
 """Of units in a jackknife, at most: as many replicates."""
 
@@ -99,7 +101,9 @@ def _weights(units: Units, chunk: range, seed: int, made: dict[str, FloatArray])
 def interval(value: float, replicates: FloatArray, confidence: float, kind: IntervalKind) -> tuple[float, float] | None:
     """Return the interval: percentile (q_a, q_1-a), else normal, value ± z s (Davison & Hinkley 1997, ch. 5).
 
-    Replicates that are nan are left out; None where more than one in twenty are.
+    Percentiles of which fewer than `BEYOND` replicates lie outside are not read off but extrapolated: the last that
+    are, further away by the ratio of the normal quantiles. Replicates that are nan are left out; None where more than
+    one in twenty are.
     """
     finite = replicates[np.isfinite(replicates)]
     if len(finite) < 0.95 * len(replicates) or len(finite) < 2:
@@ -108,7 +112,9 @@ def interval(value: float, replicates: FloatArray, confidence: float, kind: Inte
     if kind != "percentile":
         reach = float(stats.norm.isf(tail) * np.std(finite, ddof=1))
         return value - reach, value + reach
-    low, high = (float(q) for q in np.quantile(finite, [tail, 1 - tail]))
+    known = max(tail, min(BEYOND / len(finite), 0.25))
+    further = float(stats.norm.isf(tail) / stats.norm.isf(known))
+    low, high = (value + further * (float(q) - value) for q in np.quantile(finite, [known, 1 - known]))
     return low, high
 
 

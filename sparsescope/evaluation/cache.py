@@ -6,6 +6,8 @@ from collections.abc import Sequence, Set
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
+
 import sparsescope
 from sparsescope.benchmark import Benchmark
 from sparsescope.errors import InputError, SparsescopeWarning
@@ -79,6 +81,18 @@ class Cache:
             return arrays
         remove(part.path)
         return None
+
+    def load_part(self, key: str, shard: Shard, piece: Shard, common: Set[str] = frozenset()) -> Arrays | None:
+        """Return the arrays of some of a shard's units from the file of the whole shard, or None."""
+        arrays = self.load(key, shard, common) if self.has(key, shard) else None
+        if arrays is None:
+            return None
+        rows = np.searchsorted(shard.rows, piece.rows)
+        return {name: array if name in common else array[rows] for name, array in arrays.items()}
+
+    def has(self, key: str, shard: Shard) -> bool:
+        """Return whether there is a file for a shard, sound or not."""
+        return self.directory is not None and Part(self.directory, key, shard.name).path.exists()
 
     def store(self, key: str, shard: Shard, arrays: Arrays) -> None:
         """Write the arrays of a shard atomically; where that fails (a full disk), warn once and go on without."""

@@ -8,7 +8,15 @@ from sparsescope.metrics.base import Metric
 from sparsescope.results import Pairs
 from sparsescope.units import Units
 
-__all__ = ["units_of"]
+__all__ = ["shared", "units_of"]
+
+
+def shared(results: Results, pairs: Pairs) -> None:
+    """Give every name of a model what was measured under its first one; what depends on dense is measured of each."""
+    for name, first in pairs.same_as.items():
+        measured, reasons = results.measured[first], results.reasons[first]
+        results.measured[name] |= {kind: arrays for kind, arrays in measured.items() if not kind.requires()}
+        results.reasons[name] |= {kind: reason for kind, reason in reasons.items() if not kind.requires()}
 
 
 def units_of(

@@ -2,18 +2,19 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier, Passes
+from sparsescope.classifier import Classifier
 from sparsescope.errors import NotEvaluated, NotFiniteError
 from sparsescope.evaluation.broken import costs
 from sparsescope.evaluation.plan import Shard
 from sparsescope.measurements.base import Measurement
+from sparsescope.passes import Passes
 from sparsescope.prepacked import PrepackedNetwork
 from sparsescope.units import Arrays
 
@@ -56,11 +57,11 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A job's result: per model its arrays, or the reason why it could not be measured; and the passes it took."""
+    """A job's result: per model its arrays, or the reason why it could not be measured, and the passes it took."""
 
     job: Job
     results: dict[str, Arrays | str]
-    passes: Passes
+    passes: dict[str, Passes] = field(default_factory=dict)
 
 
 Begun = Callable[[Job], None]
@@ -83,22 +84,22 @@ def perform(job: Job, setting: Setting) -> Answer:
     with costs("all", reasons, refusing=True):
         shown = job.measurement.prepare(setting.benchmark, job.shard.ids, setting.seed)
     if reasons:
-        return Answer(job, dict.fromkeys(job.models, reasons["all"]), Passes())
+        return Answer(job, dict.fromkeys(job.models, reasons["all"]))
     classifiers = {classifier.name: classifier for classifier in setting.classifiers}
-    total = Passes()
+    passes: dict[str, Passes] = {}
     for model in job.models:
         classifier = classifiers[model]
-        before = (classifier.passes.forward, classifier.passes.backward)
+        before = replace(classifier.passes)
         network = setting.networks.get(model) if job.measurement.forward_only else None
         with costs(model, reasons, refusing=True), classifier.answering(network):
             results[model] = _measured(job, classifier, shown, setting.batch_size)
-        total.forward += classifier.passes.forward - before[0]
-        total.backward += classifier.passes.backward - before[1]
-    return Answer(job, {**results, **reasons}, total)
+        passes[model] = classifier.passes - before
+    return Answer(job, {**results, **reasons}, passes)
 
 
 def _measured(job: Job, classifier: Classifier, shown: object, batch_size: int) -> Arrays:
     """Return a job's arrays of one model; raises TypeError unless each has a row for every unit, or is `common`."""
+    classifier.require(*job.measurement.needs)
     try:
         arrays = job.measurement.measure(classifier, shown, job.given, batch_size)
     except NotFiniteError as error:  # on these images alone: the other models' results must not be lost for it

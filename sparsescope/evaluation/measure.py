@@ -1,35 +1,38 @@
-"""Carry out a plan: cached shards are read, the others measured, all of them put together per model."""
+"""Measure shards: those that are cached are read, the others measured, all of them put together per model."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsescope.classifier import Passes
 from sparsescope.errors import SparsescopeWarning
+from sparsescope.evaluation.acquaintance import Reckoning
 from sparsescope.evaluation.broken import costs
-from sparsescope.evaluation.cache import Cache, measurement_key
+from sparsescope.evaluation.cache import Cache
 from sparsescope.evaluation.executor import Executor
-from sparsescope.evaluation.forward_only import identities_of
 from sparsescope.evaluation.jobs import Answer, Job, Setting
 from sparsescope.evaluation.plan import Plan, Shard, Task
 from sparsescope.identity import Identity
 from sparsescope.measurements.base import Measurement
+from sparsescope.passes import Passes
 from sparsescope.results.metric import BROKE
 from sparsescope.units import Arrays
 
-__all__ = ["Progress", "Results", "measure"]
+__all__ = ["Measuring", "Progress", "Results", "Step", "Track"]
 
 Progress = Callable[[float, float, str], None]
-"""Called with (work done, work in all, what is being measured); work is counted in forward passes of one image."""
+"""Called with (work done, work in all, what is being measured); work is counted in forward passes of one image through
+the dense model, into which gradients and products are converted by what they cost: see `Reckoning`."""
 
 
 @dataclass
 class Results:
     """What a plan gave, by the models' names: arrays, or the reason why there are none, and identities; and the cost.
+
+    `passes` are counted by model; `cost` is what they come to in forward passes of the dense model.
 
     The rows of all arrays are in the order of the units, whatever the order in which they were measured.
     """
@@ -37,81 +40,36 @@ class Results:
     measured: dict[str, dict[Measurement, Arrays]]
     reasons: dict[str, dict[Measurement, str]]
     identities: dict[str, Identity]
-    passes: Passes = field(default_factory=Passes)
+    passes: dict[str, Passes] = field(default_factory=dict)
+    cost: float = 0.0
     cached: int = 0
 
 
-def measure(plan: Plan, setting: Setting, cache: Cache, executor: Executor, progress: Progress | None) -> Results:
-    """Return the results of every task for every model.
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A shard of a task that is wanted of some models."""
 
-    What cannot be told apart from an older version of itself, as its code cannot be read, is not cached; a warning
-    (SparsescopeWarning) names it.
-
-    Args:
-        plan: what to measure.
-        setting: models, data, seed, batch size and device.
-        cache: where finished shards are read and written.
-        executor: what runs the jobs.
-        progress: told before and after every shard.
-    """
-    identities = {classifier.name: classifier.identity() for classifier in setting.classifiers}
-    results = Results({name: {} for name in identities}, {name: {} for name in identities}, identities)
-    keys = {task: _keys(task, setting, identities, results) for task in plan.tasks}
-    if cache.directory is not None:
-        _warn_of_uncached([key for row in keys.values() for key in row.values()])
-    with executor as running:
-        track = _Track(plan, progress)
-        for tasks in plan.stages:
-            stage = _Stage(tasks, setting, [keys[task] for task in tasks], cache, results, track)
-            for answer in running.run(stage.jobs(), track.begin):
-                stage.take(answer)
-            stage.finish()
-    return results
+    task: Task
+    shard: Shard
+    models: tuple[str, ...]
 
 
-def _keys(task: Task, setting: Setting, identities: Mapping[str, Identity], results: Results) -> dict[str, Identity]:
-    """Return the identity of the task's numbers for every model; where its code raises, the reason why there are none.
+class Track:
+    """The progress of a plan, over all models."""
 
-    Of a measurement without keys nothing is measured: its models get the reason.
-    """
-    identities = identities_of(identities, task, setting.networks)
-    read = () if task.dense is None else (identities[task.dense],)
-    missing: dict[str, str] = {}
-    with costs("all", missing, refusing=True):
-        return {
-            model: measurement_key(task.measurement, setting.benchmark, setting.seed, (identities[model], *read))
-            for model in task.models
-        }
-    for model in task.models:
-        results.reasons[model][task.measurement] = missing["all"]
-    return {}
-
-
-def _warn_of_uncached(keys: Sequence[Identity]) -> None:
-    unread = dict.fromkeys(phrase for key in keys for phrase in key.unread)
-    if unread:
-        warnings.warn(
-            f"Some results are not cached, because their code cannot be told from an edited version: "
-            f"{'; '.join(unread)}. Define it in a Python file, not in a notebook or on the command line, and start "
-            "Python anew after editing that file.",
-            SparsescopeWarning,
-            stacklevel=2,
-        )
-
-
-class _Track:
-    """The progress of a plan, counted in forward passes over all models."""
-
-    def __init__(self, plan: Plan, progress: Progress | None) -> None:
-        self._total = sum(task.cost * len(task.ids) * len(task.models) for task in plan.tasks)
-        self._done, self._progress, self._label = 0.0, progress, "reading the cache"
+    def __init__(self, plan: Plan, reckoning: Reckoning, progress: Progress | None) -> None:
+        self._unit, self._progress = reckoning.planned, progress
+        self._total = sum(self._unit[task, model] * len(task.ids) for task in plan.tasks for model in task.models)
+        self._done, self._label = 0.0, "reading the cache"
 
     def begin(self, job: Job) -> None:
+        """Tell what is being measured now."""
         self._label = job.measurement.label
         self._tell()
 
-    def advance(self, task: Task, units: int, models: int) -> None:
-        self._done += task.cost * units * models
+    def advance(self, task: Task, units: int, models: Iterable[str]) -> None:
+        """Tell that some units of a task are done for some models."""
+        self._done += units * sum(self._unit[task, model] for model in models)
         self._tell()
 
     def _tell(self) -> None:
@@ -119,91 +77,152 @@ class _Track:
             self._progress(self._done, self._total, self._label)
 
 
-class _Stage:
-    """The tasks of one stage: which shards are cached, which are jobs, and the parts that have come so far."""
+class Measuring:
+    """A plan that is carried out step by step; see `carrying_out.py`.
+
+    Args:
+        plan: what to measure.
+        setting: models, data, seed, batch size and device.
+        cache: where finished shards are read and written.
+        keys: what decides the numbers, of every task and model.
+        running: what runs the jobs.
+        results: where they are put.
+        track: told of what is done.
+    """
 
     def __init__(
         self,
-        tasks: Sequence[Task],
+        plan: Plan,
         setting: Setting,
-        keys: Sequence[Mapping[str, Identity]],
         cache: Cache,
+        keys: Mapping[Task, Mapping[str, Identity]],
+        running: Executor,
         results: Results,
-        track: _Track,
+        track: Track,
     ) -> None:
-        self._tasks, self._setting, self._keys = tasks, setting, keys
-        self._cache, self._results, self._track = cache, results, track
-        self._parts: dict[tuple[int, str], list[tuple[Shard, Arrays]]] = {}
+        self.results = results
+        self._plan, self._setting, self._cache, self._keys = plan, setting, cache, keys
+        self._running, self._track = running, track
+        self._parts: dict[tuple[Task, str], list[tuple[Shard, Arrays]]] = {}
 
-    def jobs(self) -> list[Job]:
-        """Return the jobs for everything that the cache does not have."""
-        found = []
-        for index, task in enumerate(self._tasks):
-            given = self._given(task) if self._keys[index] else None
-            if given is None:
-                self._track.advance(task, len(task.ids), len(task.models))
-                continue
-            for shard in task.shards():
-                missing = tuple(model for model in task.models if not self._take_cached(index, model, shard))
-                if len(missing) < len(task.models):
-                    self._track.advance(task, len(shard), len(task.models) - len(missing))
-                if missing:
-                    rows = {name: array[shard.rows] for name, array in given.items()}
-                    found.append(Job(index, shard, task.measurement, rows, missing))
+    def all(self) -> Results:
+        """Measure everything."""
+        for tasks in self._plan.stages:
+            self.take([Step(task, shard, task.models) for task in tasks for shard in task.shards()])
+            self.join(tasks)
+        return self.results
+
+    def take(self, steps: Sequence[Step]) -> None:
+        """Measure some shards, or read them from the cache, after all that their tasks need of the dense model."""
+        tasks = list(dict.fromkeys(step.task for step in steps))
+        jobs = [job for index, task in enumerate(tasks) for job in self._jobs(index, task, steps)]
+        for answer in self._running.run(jobs, self._track.begin):
+            self._keep(tasks[answer.job.task], answer)
+
+    def join(self, tasks: Iterable[Task]) -> None:
+        """Put together what there is of some tasks, and keep nothing but that."""
+        for task in tasks:
+            for model in task.models:
+                self._join(self.results, task, model, self._parts.pop((task, model), []))
+
+    def beginning(self, ends: Mapping[Task, int]) -> Results:
+        """Return the results of some tasks for the units before a place, of the models that have them all."""
+        found = Results({name: {} for name in self.results.measured}, self.results.reasons, self.results.identities)
+        for task, end in ends.items():
+            for model in task.models:
+                parts = [part for part in self._parts.get((task, model), []) if part[0].start < end]
+                if sum(len(shard) for shard, _ in parts) == end:
+                    self._join(found, task, model, parts)
         return found
+
+    def _join(self, results: Results, task: Task, model: str, parts: Sequence[tuple[Shard, Arrays]]) -> None:
+        missing: dict[str, str] = {}
+        if parts and task.measurement not in results.reasons[model]:
+            with costs(model, missing):
+                results.measured[model][task.measurement] = _joined(parts)
+            if missing:
+                results.reasons[model][task.measurement] = missing[model]
+
+    def _jobs(self, index: int, task: Task, steps: Sequence[Step]) -> Iterator[Job]:
+        """Yield the jobs for everything that the cache does not have."""
+        given = self._given(task) if self._keys[task] else None
+        for step in steps:
+            if step.task is not task:
+                continue
+            if given is None:
+                self._track.advance(task, len(step.shard), step.models)
+                continue
+            for shard, models in self._lacking(task, step.shard, step.models):
+                rows = {name: array[shard.rows] for name, array in given.items()}
+                yield Job(index, shard, task.measurement, rows, models)
 
     def _given(self, task: Task) -> Arrays | None:
         """Return what the task takes of the dense model's results; None where its models have a reason instead."""
-        reasons = self._results.reasons
-        dense: Mapping[Measurement, Arrays] = {} if task.dense is None else self._results.measured[task.dense]
+        reasons, wanted = self.results.reasons, task.measurement.requires()
+        dense: Mapping[Measurement, Arrays] = {} if task.dense is None else self.results.measured[task.dense]
         failed = {} if task.dense is None else reasons[task.dense]
         missing: dict[str, str] = {}
         with costs("all", missing, refusing=True):
-            needed = [failed[needed] for needed in task.measurement.requires() if needed in failed]
+            needed = [failed[needed] for needed in wanted if needed in failed]
             if not needed:
+                if task.dense is not None and not dense.keys() >= set(wanted):
+                    whole = {other: len(other.ids) for other in self._plan.tasks if other.measurement in wanted}
+                    dense = {**dense, **self.beginning(whole).measured[task.dense]}
                 return task.measurement.given(self._setting.benchmark, self._setting.seed, dense)
             missing["all"] = needed[0]
         for model in task.models:
             reasons[model].setdefault(task.measurement, missing["all"])
         return None
 
-    def _take_cached(self, index: int, model: str, shard: Shard) -> bool:
-        key = self._keys[index][model]
-        arrays = None if key.unread else self._cache.load(key.digest, shard, self._tasks[index].measurement.common)
+    def _lacking(self, task: Task, shard: Shard, models: tuple[str, ...]) -> Iterator[tuple[Shard, tuple[str, ...]]]:
+        """Yield what must be measured of a shard; where some of its pieces are cached, the others."""
+        left = self._without_cached(task, shard, models)
+        if left and any(self._is_cached(task, piece, model) for piece in task.pieces(shard) for model in left):
+            for piece in task.pieces(shard):
+                if missing := self._without_cached(task, piece, left):
+                    yield piece, missing
+        elif left:
+            yield shard, left
+
+    def _without_cached(self, task: Task, shard: Shard, models: tuple[str, ...]) -> tuple[str, ...]:
+        left = tuple(model for model in models if not self._take_cached(task, model, shard))
+        if len(left) < len(models):
+            self._track.advance(task, len(shard), [model for model in models if model not in left])
+        return left
+
+    def _is_cached(self, task: Task, shard: Shard, model: str) -> bool:
+        key = self._keys[task][model]
+        return not key.unread and self._cache.has(key.digest, shard)
+
+    def _take_cached(self, task: Task, model: str, shard: Shard) -> bool:
+        key = self._keys[task][model]
+        if key.unread:
+            return False
+        arrays = self._cache.load(key.digest, shard, task.measurement.common)
+        if arrays is None and (whole := task.shard_around(shard)) is not None:
+            arrays = self._cache.load_part(key.digest, whole, shard, task.measurement.common)
         if arrays is None:
             return False
-        self._parts.setdefault((index, model), []).append((shard, arrays))
-        self._results.cached += 1
+        self._parts.setdefault((task, model), []).append((shard, arrays))
+        self.results.cached += 1
         return True
 
-    def take(self, answer: Answer) -> None:
+    def _keep(self, task: Task, answer: Answer) -> None:
         """Keep and cache the results of one job."""
         job = answer.job
         for model, result in answer.results.items():
             if isinstance(result, str):
-                if result.startswith(BROKE) and job.measurement not in self._results.reasons[model]:
+                if result.startswith(BROKE) and job.measurement not in self.results.reasons[model]:
                     text = f"{job.measurement.label} of {model} cannot be measured: {result}"
                     warnings.warn(text, SparsescopeWarning, stacklevel=2)
-                self._results.reasons[model].setdefault(job.measurement, result)
+                self.results.reasons[model].setdefault(job.measurement, result)
             else:
-                self._parts.setdefault((job.task, model), []).append((job.shard, result))
-                if not (key := self._keys[job.task][model]).unread:
+                self._parts.setdefault((task, model), []).append((job.shard, result))
+                if not (key := self._keys[task][model]).unread:
                     self._cache.store(key.digest, job.shard, result)
-        self._results.passes.forward += answer.passes.forward
-        self._results.passes.backward += answer.passes.backward
-        self._track.advance(self._tasks[job.task], len(job.shard), len(job.models))
-
-    def finish(self) -> None:
-        """Put the shards of every task together, in the order of the units."""
-        for (index, model), parts in self._parts.items():
-            measurement, reasons = self._tasks[index].measurement, self._results.reasons[model]
-            missing: dict[str, str] = {}
-            if measurement not in reasons:
-                with costs(model, missing):
-                    self._results.measured[model][measurement] = _joined(parts)
-                if missing:
-                    reasons[measurement] = missing[model]
-        self._parts.clear()
+        for model, passes in answer.passes.items():
+            self.results.passes[model] = self.results.passes.get(model, Passes()) + passes
+        self._track.advance(task, len(job.shard), job.models)
 
 
 def _joined(parts: Sequence[tuple[Shard, Arrays]]) -> Arrays:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from torch import nn
 
-from sparsescope.checkpoints import MissingWeightsError, load_classifier
+from sparsescope.checkpoints import MissingWeightsError, kind_of, load_classifier
 from sparsescope.checkpoints.values import sparsity_warnings
 from sparsescope.classifier import Classifier
 from sparsescope.errors import ArtefactError, InputError, OptionError, raise_together
 from sparsescope.modules import measurable
+from sparsescope.results import Pair, Pairs
 from sparsescope.values import per_channel
 
-__all__ = ["Model", "ModelOptions", "open_models"]
+__all__ = ["Model", "ModelOptions", "open_models", "open_pairs"]
 
 Model = str | Path | nn.Module | Classifier
 """A model file or mask file, a network on normalised images, or a classifier."""
@@ -30,6 +31,7 @@ class ModelOptions:
         std: per-channel standard deviation, > 0.
         output: what the networks return (see `Classifier`); None: of a candidate what dense returns, of dense logits.
         weights: which of several state dicts in a file, as `load_classifier` takes it; of files that have it.
+        trust_pickle: whether files may be whole pickled networks, which can run any code when they are read.
     """
 
     arch: str | None = None
@@ -37,6 +39,7 @@ class ModelOptions:
     std: Sequence[float] | None = None
     output: str | int | None = None
     weights: str | None = None
+    trust_pickle: bool = False
 
     def __post_init__(self) -> None:
         """An iterator is read once, for several models."""
@@ -48,19 +51,22 @@ class ModelOptions:
         """Raise OptionError for an option that none of the models takes, which would be ignored in silence."""
         if (self.mean is None) != (self.std is None):
             raise OptionError("Expected mean and std together, but got only one of them.")
-        given = [item.name for item in fields(self) if getattr(self, item.name) is not None]
+        given = [item.name for item in fields(self) if getattr(self, item.name) not in (None, False)]
         if given and all(isinstance(model, Classifier) for model in models):
             raise OptionError(
                 f"Every model is a Classifier, which has its own normalization and output: leave out "
                 f"{', '.join(given)}, or set them in Classifier(module, mean, std, output=…)."
             )
+        files = [model for model in models if isinstance(model, str | Path)]
         about_files = {
-            "arch": "says how the network of a file is built",
-            "weights": "says which weights of a file are meant",
+            "arch": ("says how the network of a file of weights is built", not all(map(kind_of, files))),
+            "weights": ("says which weights of a file are meant", not all(map(kind_of, files))),
+            "trust_pickle": ("is about files that hold a pickled network", bool(files)),
         }
-        for name, meaning in about_files.items():
-            if name in given and not any(isinstance(model, str | Path) for model in models):
-                raise OptionError(f"No model is a file: leave out {name} ({getattr(self, name)!r}), which {meaning}.")
+        for name, (meaning, used) in about_files.items():
+            if name in given and not used:
+                what = "is a file" if not files else "is a file of weights"
+                raise OptionError(f"No model {what}: leave out {name} ({getattr(self, name)!r}), which {meaning}.")
 
 
 def open_models(dense: Model, candidates: Sequence[Model], options: ModelOptions | None = None) -> list[Classifier]:
@@ -76,18 +82,62 @@ def open_models(dense: Model, candidates: Sequence[Model], options: ModelOptions
         ArtefactError: a file that cannot be used (see `checkpoints.load_classifier`), no file that has the weights
             asked for, or a mask that is not applied. Of several candidates all that cannot be used are named at once.
     """
-    options = options or ModelOptions()
-    options.check_used_by([dense, *candidates])
+    return _open_all([dense], [(candidate, 0) for candidate in candidates], options or ModelOptions())
+
+
+def open_pairs(
+    pairs: Sequence[tuple[Model, Model]], options: ModelOptions | None = None
+) -> tuple[list[Classifier], Pairs]:
+    """Return classifiers, the dense ones first, and the pairs that they form; see `open_models`.
+
+    A dense model of several pairs has one name, a candidate has one in each of its pairs.
+
+    Args:
+        pairs: dense model and candidate of each.
+        options: what files and modules do not say of themselves.
+
+    Raises:
+        OptionError: no pair, something else than pairs, or a pair that is given twice; or as `open_models`.
+        ArtefactError: as `open_models`.
+    """
+    if not pairs or any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):
+        raise OptionError(f"Expected pairs of a dense model and a candidate, but got {list(pairs)!r:.60}.")
+    known = [(_place(dense), _place(candidate)) for dense, candidate in pairs]
+    for number, pair in enumerate(known, start=1):
+        if (first := known.index(pair) + 1) < number:
+            raise OptionError(f"Expected pairs of different trainings, but pair {number} is pair {first} once more.")
+    parents = {place: dense for (place, _), (dense, _) in zip(known, pairs, strict=True)}
+    places = [list(parents).index(place) for place, _ in known]
+    candidates = [candidate for _, candidate in pairs]
+    classifiers = _open_all(
+        list(parents.values()), list(zip(candidates, places, strict=True)), options or ModelOptions()
+    )
+    names = [classifier.name for classifier in classifiers]
+    named = zip(names[len(parents) :], places, strict=True)
+    return classifiers, Pairs(tuple(names), tuple(Pair(dense=names[place], candidate=name) for name, place in named))
+
+
+def _place(model: Model) -> object:
+    """Return what tells whether two models are one: where its file is, or which object it is."""
+    return Path(model).resolve() if isinstance(model, str | Path) else id(model)
+
+
+def _open_all(
+    dense: Sequence[Model], candidates: Sequence[tuple[Model, int]], options: ModelOptions
+) -> list[Classifier]:
+    """Return the classifiers of dense models and of candidates, each of which goes with one of them, by its place."""
+    given = [*dense, *(candidate for candidate, _ in candidates)]
+    options.check_used_by(given)
     absent: list[MissingWeightsError] = []
-    parent = _open(dense, "dense", options, None, absent)
-    models, refused = [parent], []
-    for candidate in candidates:
+    parents = [_open(model, "dense", options, None, absent) for model in dense]
+    models, refused = list(parents), []
+    for candidate, place in candidates:
         try:
-            models.append(_open(candidate, "sparse", options, parent, absent))
+            models.append(_open(candidate, "sparse", options, parents[place], absent))
         except InputError as error:
             refused.append(error)
     raise_together(refused, len(candidates), "candidates")
-    if absent and len(absent) == sum(isinstance(model, str | Path) for model in (dense, *candidates)):
+    if absent and len(absent) == sum(isinstance(model, str | Path) for model in given):
         raise absent[0]
     return _named_uniquely(models)
 
@@ -136,7 +186,14 @@ def _load(
     path: str | Path, options: ModelOptions, dense: Classifier | None, absent: list[MissingWeightsError]
 ) -> Classifier:
     load = functools.partial(
-        load_classifier, path, arch=options.arch, mean=options.mean, std=options.std, output=options.output, dense=dense
+        load_classifier,
+        path,
+        arch=options.arch,
+        mean=options.mean,
+        std=options.std,
+        output=options.output,
+        dense=dense,
+        trust_pickle=options.trust_pickle,
     )
     try:
         return load(weights=options.weights)

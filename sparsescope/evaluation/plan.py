@@ -2,8 +2,11 @@
 
 import contextlib
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,7 @@ from sparsescope.evaluation.order import fair_order
 from sparsescope.measurements.base import Measurement
 from sparsescope.metrics.base import Metric
 from sparsescope.results import Pairs
+from sparsescope.sequential import SHARES
 
 __all__ = ["Plan", "Shard", "Task", "make_plan", "sets_read"]
 
@@ -68,12 +72,38 @@ class Task:
     dense: str | None = None
     shard_cost: float = SHARD_COST
 
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """Places where the nested blocks end after which one may look; an indivisible task has no blocks."""
+        n = len(self.ids)
+        return tuple(n if self.measurement.indivisible else math.ceil(n * share) for share in SHARES)
+
+    @property
+    def _size(self) -> int:
+        return max(1, len(self.ids) if self.measurement.indivisible else int(self.shard_cost / self.cost))
+
     def shards(self) -> list[Shard]:
         """Return the shards of the units; they depend on sizes, options and seed. An indivisible task is one."""
-        n = len(self.ids)
-        size = n if self.measurement.indivisible else max(1, int(self.shard_cost / self.cost))
-        slices = [np.sort(self.order[start : start + size]) for start in range(0, n, size)]
-        return [Shard(number * size, rows, self.ids[rows]) for number, rows in enumerate(slices)]
+        return self._cut(0, len(self.ids), range(0, len(self.ids), self._size))
+
+    def pieces(self, shard: Shard) -> list[Shard]:
+        """Return a shard cut where blocks end."""
+        return self._cut(shard.start, shard.start + len(shard), self.ends)
+
+    def pieces_between(self, start: int, end: int) -> list[Shard]:
+        """Return pieces of all shards from the end of one block, or 0, to that of another."""
+        return self._cut(start, end, (*range(0, len(self.ids), self._size), *self.ends))
+
+    def shard_around(self, piece: Shard) -> Shard | None:
+        """Return the shard of which something is a piece; None where it is a whole one."""
+        start = piece.start // self._size * self._size
+        (shard,) = self._cut(start, min(start + self._size, len(self.ids)), ())
+        return None if len(shard) == len(piece) else shard
+
+    def _cut(self, start: int, end: int, places: Iterable[int]) -> list[Shard]:
+        bounds = [start, *sorted({place for place in places if start < place < end}), end]
+        slices = [(first, np.sort(self.order[first:last])) for first, last in pairwise(bounds)]
+        return [Shard(first, rows, self.ids[rows]) for first, rows in slices if len(rows)]
 
 
 @dataclass(frozen=True)
@@ -98,8 +128,10 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs:
     """Return what must be measured of the models of some pairs.
 
     Equal measurements are planned once, however many metrics and pairs share them. One that reads the dense model's
-    results is a task for each dense model.
+    results is a task for each dense model. What reads none is measured once of a model that stands in several pairs,
+    under its first name.
     """
+    first = {model: pairs.same_as.get(model, model) for model in pairs.models}
     needed: dict[tuple[Measurement, str | None], set[str]] = {}
     outlines: dict[Measurement, _Outline] = {}
     reasons: dict[str, str] = {}
@@ -114,11 +146,13 @@ def make_plan(metrics: Sequence[Metric], benchmark: Benchmark, seed: int, pairs:
         if metric.name in reasons:
             continue
         for model in pairs.models:
-            dense = pairs.dense_of(model)
-            for measurement in wanted:
-                needed.setdefault((measurement, dense if measurement.requires() else None), set()).add(model)
-            for measurement in required:
-                needed.setdefault((measurement, dense if measurement.requires() else None), set()).add(dense)
+            dense = first[pairs.dense_of(model)]
+            for measured, measurements in ((model, wanted), (dense, required)):
+                for measurement in measurements:
+                    if measurement.requires():
+                        needed.setdefault((measurement, dense), set()).add(measured)
+                    else:
+                        needed.setdefault((measurement, None), set()).add(first[measured])
     stages: dict[int, list[Task]] = {}
     for (measurement, read), which in needed.items():
         outline = outlines[measurement]

@@ -13,23 +13,28 @@ from sparsescope.datasets import ClassesBy
 from sparsescope.devices import pick_device
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.assemble import benchmark_info, metric_results, model_infos
-from sparsescope.evaluation.checks import Noticed, check_results, check_task
-from sparsescope.evaluation.checks.base import images_to_show
+from sparsescope.evaluation.carrying_out import carrying_out
+from sparsescope.evaluation.checks import Noticed, check_results, check_task, doubted, images_to_show
 from sparsescope.evaluation.execution import Execution, environment, pick_batch_size
 from sparsescope.evaluation.executor import open_executor
 from sparsescope.evaluation.forward_only import prepacked_networks
+from sparsescope.evaluation.gather import shared
 from sparsescope.evaluation.jobs import Setting
 from sparsescope.evaluation.judged import options_of
-from sparsescope.evaluation.measure import Progress, measure
+from sparsescope.evaluation.measure import Progress, Results
 from sparsescope.evaluation.models import Model, ModelOptions
 from sparsescope.evaluation.plain_data import data_warnings
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import Settings, resolve
 from sparsescope.evaluation.task import DataOptions, Task, open_task
+from sparsescope.evaluation.trainings import repeated
+from sparsescope.evaluation.until_decided import Doubted, UntilDecided
+from sparsescope.evaluation.verdicts import Judges
 from sparsescope.metrics.base import Metric
-from sparsescope.results import Cost, Evaluation, MetricResult, Pair, Pairs, Verdict
+from sparsescope.passes import Passes
+from sparsescope.results import Cost, Evaluation, Pairs
 from sparsescope.results.radar import normalise
-from sparsescope.verdict import decide
+from sparsescope.results.records import Until
 
 __all__ = ["evaluate", "evaluate_task"]
 
@@ -44,6 +49,7 @@ def evaluate(
     std: Sequence[float] | None = None,
     output: str | int | None = None,
     weights: str | None = None,
+    trust_pickle: bool = False,
     ood: str | Sequence[str] = (),
     corrupted: str | None = None,
     train: str | None = None,
@@ -64,6 +70,7 @@ def evaluate(
     workers: int = 1,
     cache: bool | str | Path = True,
     progress: Progress | None = None,
+    until_decided: Until | None = None,
 ) -> Evaluation:
     """Measure dense and sparse models on one benchmark and judge every sparse one against its dense parent.
 
@@ -80,6 +87,7 @@ def evaluate(
         std: per-channel standard deviation for models without their own.
         output: what files and modules return (see `Classifier`); default: candidates what dense does, dense logits.
         weights: which of several state dicts in a model file, such as `"model_ema"`; of the files that have it.
+        trust_pickle: whether model files may be whole pickled networks, which can run any code when they are read.
         ood: specs of out-of-distribution sets; default: the data set's own, else noise and textures. A Benchmark has
             the sets it holds.
         corrupted: spec of stored corrupted test images, such as `"cifar-c:CIFAR-10-C"`; default: the benchmark's own,
@@ -105,6 +113,8 @@ def evaluate(
         workers: worker processes; changes no number beyond float rounding.
         cache: whether (or in which folder) finished parts are kept, so that a rerun resumes.
         progress: called with (work done, work in all, what is measured).
+        until_decided: measure in growing parts of the units, and stop each metric once it is decided (`metrics`), or
+            everything once the verdict is (`verdict`: a FAIL ends it); None: measure all.
 
     Returns:
         the Evaluation; `evaluation.verdict(name)` and `evaluation["ece"].difference(name)` read it.
@@ -134,6 +144,7 @@ def evaluate(
         confidence=confidence,
         replicates=replicates,
         seed=seed,
+        until_decided=until_decided,
     )
     execution = Execution(device, batch_size, workers, cache, progress)
     candidates = sparse if isinstance(sparse, Sequence) and not isinstance(sparse, str) else [sparse]
@@ -144,7 +155,7 @@ def evaluate(
         dense,
         candidates,
         benchmark,
-        models=ModelOptions(arch, mean, std, output, weights),
+        models=ModelOptions(arch, mean, std, output, weights, trust_pickle),
         images=DataOptions(sets, corrupted, train, probe, resize, crop, classes),
     )
     return evaluate_task(task, settings, execution)
@@ -165,21 +176,39 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
     device = pick_device(execution.device)
     batch_size = pick_batch_size(execution.batch_size, task.benchmark.test.shape, device)
     setting = Setting(task.classifiers, task.benchmark, settings.seed, batch_size, device)
+    if settings.until_decided is not None and task.method is not None:
+        raise OptionError(
+            "Expected no until_decided (--until-decided) with pairs of a method, but got both: the verdict on a method "
+            "rests on all units. Leave it out."
+        )
     for metric in settings.metrics:
         options_of(metric)
     noticed = check_task(task, device, settings.metrics)
     task.dense.warnings += data_warnings(task.benchmark)
-    pairs = Pairs.of_one_dense([classifier.name for classifier in task.classifiers])
+    pairs = task.pairs if task.method is None else replace(task.pairs, same_as=repeated(task.classifiers))
     plan = make_plan(settings.metrics, task.benchmark, settings.seed, pairs)
     for classifier in task.classifiers:
         plan.check(classifier)
     networks = prepacked_networks(task.classifiers, plan.tasks, images_to_show(task.benchmark.test), device)
     setting = replace(setting, networks=networks)
     executor = open_executor(setting, execution.workers)
-    results = measure(plan, setting, execution.open_cache(), executor, execution.progress)
+    named = {classifier.name: classifier for classifier in task.classifiers}
+    identical = [pair.candidate for pair in pairs if named[pair.candidate].is_same_function(named[pair.dense])]
+    until: dict[str, Any] = {}
+    with carrying_out(plan, setting, execution.open_cache(), executor, execution.progress) as measuring:
+        if settings.until_decided is None:
+            results = measuring.all()
+            shared(results, pairs)
+            judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
+        else:
+            doubts = _doubted(task, settings, noticed, pairs)
+            stopped = UntilDecided(settings, plan, measuring, pairs, task.benchmark, identical, doubts).run()
+            results, judged, until = measuring.results, stopped.judged, stopped.cost()
     check_results(task, results, noticed)
-    identical = [model.name for model in task.classifiers[1:] if model.is_same_function(task.dense)]
-    judged = metric_results(settings, plan, results, pairs, task.benchmark, settings.seed, identical)
+    passes = Passes.total(results.passes.values())
+    lacking = {classifier.name: set(classifier.lacks.values()) for classifier in task.classifiers}
+    judges = Judges(settings, pairs, noticed, identical, lacking)
+    verdicts = {pair.candidate: judges.of_pair(pair, judged.metrics) for pair in pairs}
     return Evaluation(
         version=sparsescope.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -188,39 +217,28 @@ def evaluate_task(task: Task, settings: Settings, execution: Execution | None = 
         confidence=settings.confidence,
         environment=environment(device),
         benchmark=benchmark_info(task.benchmark),
-        models=model_infos(task.classifiers, pairs, judged.warnings),
+        models=model_infos(task.classifiers, pairs, judged, task.benchmark.test.shape),
         pairs=pairs.pairs,
         metrics=judged.metrics,
-        verdicts={pair.candidate: _verdict(settings, judged.metrics, pair, noticed, identical) for pair in pairs},
+        verdicts=verdicts,
+        methods=judges.of_method(task.method, judged),
         radar=normalise(judged.metrics, pairs),
         cost=Cost(
             seconds=time.perf_counter() - started,
-            forward_passes=results.passes.forward,
-            backward_passes=results.passes.backward,
+            forward_passes=round(passes.forward),
+            backward_passes=round(passes.backward),
             cached=results.cached,
+            forward_equivalents=results.cost,
+            **until,
         ),
     )
 
 
-def _verdict(
-    settings: Settings,
-    judged: Sequence[MetricResult],
-    pair: Pair,
-    noticed: Mapping[str, Noticed],
-    identical: Sequence[str],
-) -> Verdict:
-    return decide(
-        judged,
-        pair,
-        confidence=settings.confidence,
-        complete=settings.complete,
-        policy="margins (customised)" if settings.customised else "margins",
-        paper_tolerance=settings.paper_tolerance,
-        constant=noticed[pair.candidate].constant,
-        identical=pair.candidate in identical,
-        doubts={
-            metric: f"{name} {reason}"
-            for name in (pair.candidate, pair.dense)
-            for metric, reason in noticed[name].doubted(settings.metrics).items()
-        },
-    )
+def _doubted(task: Task, settings: Settings, noticed: Mapping[str, Noticed], pairs: Pairs) -> Doubted:
+    """Return what tells, by candidate, which metrics the results up to now let nobody judge of it or of dense."""
+
+    def found(results: Results) -> dict[str, set[str]]:
+        of_model = doubted(task, results, noticed, settings.metrics)
+        return {pair.candidate: of_model[pair.candidate] | of_model[pair.dense] for pair in pairs}
+
+    return found

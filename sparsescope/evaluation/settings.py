@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sparsescope.errors import OptionError
 from sparsescope.evaluation.config import Document, parse_document, read_config, read_preset
 from sparsescope.metrics import CATALOGUE, create, metric_class
 from sparsescope.metrics.base import Metric
+from sparsescope.results.records import Until
 from sparsescope.values import is_number, is_whole
 
 __all__ = ["Margin", "Settings", "resolve"]
@@ -43,6 +44,7 @@ class Settings:
         paper_tolerance: what the paper's reading allows beside accuracy.
         customised: whether margins, or which metrics count, differ from the preset's.
         seed: random seed of everything that is drawn.
+        until_decided: whether to stop each metric once it is decided (`metrics`), or everything once the verdict is.
     """
 
     preset: str
@@ -55,6 +57,7 @@ class Settings:
     paper_tolerance: float = 0.0
     customised: bool = False
     seed: int = 0
+    until_decided: Until | None = None
 
 
 def resolve(
@@ -67,6 +70,7 @@ def resolve(
     confidence: float | None = None,
     replicates: int | None = None,
     seed: int = 0,
+    until_decided: Until | None = None,
 ) -> Settings:
     """Return the settings; later arguments win over `config`, `config` wins over the preset.
 
@@ -81,6 +85,8 @@ def resolve(
         confidence: level of the intervals, between 0.5 and 1.
         replicates: bootstrap replicates, 100 to 1,000,000.
         seed: random seed, from 0 to 2**64 - 1.
+        until_decided: measure in growing parts, and stop each metric once it is decided (`metrics`), or everything once
+            the verdict is (`verdict`); None: measure all.
 
     Raises:
         OptionError: an unknown preset, metric or option, a value outside its range, or two metrics of one name.
@@ -89,6 +95,8 @@ def resolve(
         raise OptionError(f"Expected a whole number 0 <= seed < 2**64, but got seed={seed!r}.")
     if options and not (isinstance(options, Mapping) and all(isinstance(each, Mapping) for each in options.values())):
         raise OptionError(f'Expected options such as {{"ece": {{"n_bins": 10}}}}, but got {options!r}.')
+    if until_decided not in (None, *get_args(Until)):
+        raise OptionError(f"Expected until_decided to be 'metrics', 'verdict' or None, but got {until_decided!r}.")
     content = read_config(config) if isinstance(config, str | Path) else config
     user = parse_document(content or {}, "the configuration")
     name = preset if preset is not None else user.preset or "standard"
@@ -114,6 +122,7 @@ def resolve(
         complete=default_verdict <= (counted & present),
         customised=bool(margins) or verdict is not None,
         seed=int(seed),
+        until_decided=until_decided,
     )
     return _with_numbers(settings, base, user, confidence, replicates)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, get_args
 
-from sparsescope.architectures import Published, record_of
 from sparsescope.benchmark import Benchmark, ImageSet
 from sparsescope.checkpoints import stored_size, stored_task
 from sparsescope.classifier import Classifier
@@ -15,8 +14,9 @@ from sparsescope.datasets.resizing import Interpolation
 from sparsescope.errors import ArtefactError, DataError, OptionError
 from sparsescope.evaluation.classes import match_classes
 from sparsescope.evaluation.models import Model, ModelOptions, open_models
+from sparsescope.results import Pairs
 
-__all__ = ["DataOptions", "Task", "data_spec", "images_of", "open_data", "open_task", "stored_data"]
+__all__ = ["DataOptions", "Task", "data_spec", "images_of", "open_data", "open_task", "stored_data", "with_data"]
 
 
 _USUAL = (256, 224, "bilinear")
@@ -82,14 +82,23 @@ class Task:
     Args:
         classifiers: the models, dense first, under different names, cut to the outputs that the data is about.
         benchmark: the data.
+        method: name of the method whose trainings the pairs are; None where no method is judged.
+        paired: who is compared with whom; None: the first model, which is dense, with all others.
     """
 
     classifiers: tuple[Classifier, ...]
     benchmark: Benchmark
+    method: str | None = None
+    paired: Pairs | None = None
+
+    @property
+    def pairs(self) -> Pairs:
+        """Who is compared with whom."""
+        return self.paired or Pairs.of_one_dense([classifier.name for classifier in self.classifiers])
 
     @property
     def dense(self) -> Classifier:
-        """The dense model."""
+        """The dense model; of several, the first."""
         return self.classifiers[0]
 
     @property
@@ -121,12 +130,19 @@ def open_task(
         OptionError: an option that would have no effect, or no data.
         InputError: a model or data that cannot be used; the text names the file and the cause.
     """
-    classifiers = open_models(dense, candidates, models)
+    return with_data(open_models(dense, candidates, models), [dense], data, images)
+
+
+def with_data(
+    classifiers: Sequence[Classifier], dense: Sequence[Model], data: str | Benchmark | None, images: DataOptions | None
+) -> Task:
+    """Return the models with their data; `dense`: the dense models as they were handed over."""
     if data is None:
-        benchmark = _own_data(dense, classifiers[0], images)
+        benchmark = _own_data(dense[0], classifiers[0], images)
     else:
         benchmark = open_data(data, classifiers[0], _sized_as_published(images, classifiers[0], data))
-    _warn_of_other_size(classifiers[0], dense, benchmark)
+    for classifier, model in zip(classifiers, dense, strict=False):
+        _warn_of_other_size(classifier, model, benchmark)
     if benchmark.outputs is not None:
         classifiers = [replace(classifier, outputs=benchmark.outputs) for classifier in classifiers]
     matched = tuple(classifiers)
@@ -149,30 +165,27 @@ def _sized_as_published(
 ) -> DataOptions | None:
     """Return the options with the sizes that the publisher of the weights states, for photographs of all sizes."""
     asked = options or DataOptions()
-    record = _record(classifier)
+    record = classifier.origin.stated
     if record is None or asked.resize is not None or asked.crop is not None or not isinstance(data, str):
         return options
-    usual, stated = _USUAL, (record.preprocessing.resize, record.preprocessing.size, record.preprocessing.interpolation)
+    usual, stated = _USUAL, (record.resize, record.size, record.interpolation)
     if usual_recipe(data) != "imagenet" or stated == usual:
         return options
     resize, crop, interpolation = stated
     how = "bilinear" if interpolation not in get_args(Interpolation) else interpolation
     other = "" if how == interpolation else f", with {how} interpolation where it states {interpolation}"
+    publisher = classifier.origin.publisher
     classifier.warnings += (
-        f"images are resized to {resize} px ({how}) and cropped to {crop} px, as {record.name} states{other}",
+        f"images are resized to {resize} px ({how}) and cropped to {crop} px, as {publisher} states{other}",
     )
     return replace(asked, resize=resize, crop=crop, interpolation=cast(Interpolation, how))
-
-
-def _record(classifier: Classifier) -> Published | None:
-    return record_of(classifier.origin.architecture, classifier.origin.sha256)
 
 
 def _warn_of_other_size(classifier: Classifier, dense: Model, benchmark: Benchmark) -> None:
     """Many networks take images of any size, and answer worse where it is not the one they were trained on."""
     size = stored_size(dense) if isinstance(dense, str | Path) else None
-    if size is None and (record := _record(classifier)) is not None:
-        size = record.preprocessing.size
+    if size is None and classifier.origin.stated is not None:
+        size = classifier.origin.stated.size
     if size is not None and size != benchmark.test.shape[1]:
         classifier.warnings += (
             f"was trained on images of {size} px, but these have {benchmark.test.shape[1]} px: give --resize and "

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 
-from sparsescope.classifier import Passes
 from sparsescope.errors import InputError, OptionError, SparsescopeWarning
 from sparsescope.evaluation.jobs import Answer, Begun, Job, Setting, one_blas_thread, perform
 from sparsescope.identity import Fingerprint
@@ -107,17 +106,18 @@ class WorkerExecutor:
 
     def __init__(self, setting: Setting, workers: int) -> None:
         self._setting, self._workers = setting, workers
-        try:
-            pickled = pickle.dumps(setting)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise OptionError(
-                f"With --workers {workers} the models and data are sent to other processes, but that failed: {error}. "
-                "Use --workers 1, or define the network's classes and hooks at the top level of a module."
-            ) from error
-        threads = max(1, torch.get_num_threads() // workers)
-        self._arguments: tuple[Any, ...] = (__name__, make_ready.__name__, imported_files(), pickled, threads)
+        self._arguments: tuple[Any, ...] = ()
 
     def __enter__(self) -> "WorkerExecutor":
+        try:
+            pickled = pickle.dumps(self._setting)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise OptionError(
+                f"With --workers {self._workers} the models and data are sent to other processes, but that failed: "
+                f"{error}. Use --workers 1, or define the network's classes and hooks at the top level of a module."
+            ) from error
+        threads = max(1, torch.get_num_threads() // self._workers)
+        self._arguments = (__name__, make_ready.__name__, imported_files(), pickled, threads)
         self._open(self._workers)
         return self
 
@@ -179,7 +179,7 @@ class WorkerExecutor:
                 how = _how_it_died(self._pool)
                 self._reopen(1)
                 reason = f"{BROKE}its worker process {how}, twice, the second time alone"
-                yield Answer(job, dict.fromkeys(job.models, reason), Passes())
+                yield Answer(job, dict.fromkeys(job.models, reason))
         self._reopen(self._workers)
 
     def _reopen(self, workers: int) -> None:
@@ -203,7 +203,7 @@ def _without_what_fails(jobs: Sequence[Job], answer: Answer) -> tuple[list[Job],
     for job in jobs:
         failing = {m: reasons[m] for m in job.models if m in reasons and job.measurement == answer.job.measurement}
         if failing:
-            given_up.append(Answer(replace(job, models=tuple(failing)), dict(failing), Passes()))
+            given_up.append(Answer(replace(job, models=tuple(failing)), dict(failing)))
         if models := tuple(model for model in job.models if model not in failing):
             left.append(replace(job, models=models))
     return left, given_up

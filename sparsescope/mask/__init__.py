@@ -13,7 +13,7 @@ from sparsescope.mask.folding import fold_computed_weights, refuse_computed_weig
 from sparsescope.mask.head_layers import head_weight, head_weights
 from sparsescope.mask.kernels import standardization_notes, standardized_weights
 from sparsescope.mask.mask import MASK_FORMAT, Mask
-from sparsescope.mask.sparsity import LayerSparsity, Sparsity, account
+from sparsescope.mask.sparsity import LayerSparsity, Sparsity, account, account_by_names
 from sparsescope.mask.weights import every_weight, passed_over, prunable_weights, removable_weights, weight_tensors
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Mask",
     "Sparsity",
     "account",
+    "account_by_names",
     "every_weight",
     "fold_computed_weights",
     "head_weight",

@@ -1,13 +1,17 @@
 """How much of a network is removed, by layer and in all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from sparsescope.mask.mask import Mask
 from sparsescope.mask.weights import prunable_weights, removable_weights
 
-__all__ = ["LayerSparsity", "Sparsity", "account"]
+__all__ = ["LayerSparsity", "Sparsity", "account", "account_by_names"]
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,11 @@ class LayerSparsity:
     name: str
     shape: tuple[int, ...]
     sparsity: float
+
+    @classmethod
+    def of(cls, name: str, kept: Tensor) -> "LayerSparsity":
+        """Return that of a weight of which the entries that are True are kept."""
+        return cls(name, tuple(kept.shape), int((~kept).sum()) / kept.numel() if kept.numel() else 0.0)
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,36 @@ def account(module: nn.Module, mask: Mask | None = None) -> Sparsity:
         total=gone / parameters if parameters else 0.0,
         layers=tuple(
             LayerSparsity(name, tuple(weight.shape), removed.get(name, 0) / weight.numel())
+            for name, weight in counted.items()
+        ),
+    )
+
+
+def account_by_names(tensors: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None = None) -> Sparsity:
+    """Return the sparsity of a state dict by names and shapes alone, as `account` does it by the layers' types.
+
+    Weights are the tensors of two or more axes whose names end in `weight`; the last of them is taken for the head.
+
+    Args:
+        tensors: the state dict, without masks.
+        mask: True where a weight is kept, by its name; None: zeros are removed.
+    """
+    parameters = {name: tensor for name, tensor in tensors.items() if not name.endswith(_STATISTICS)}
+    weights = {name: tensor for name, tensor in parameters.items() if tensor.ndim >= 2 and name.endswith("weight")}
+    kept = dict(mask) if mask is not None else {name: tensor != 0 for name, tensor in weights.items()}
+    removed = {name: int((~entries).sum()) for name, entries in kept.items()}
+    head = list(weights)[-1] if len(weights) > 1 else None
+    counted = {name: tensor for name, tensor in weights.items() if name != head or removed.get(name, 0)}
+    size = sum(tensor.numel() for tensor in parameters.values())
+    prunable = sum(weight.numel() for weight in counted.values())
+    gone = sum(removed.values())
+    return Sparsity(
+        parameters=size,
+        nonzero=size - gone,
+        prunable=sum(removed.get(name, 0) for name in counted) / prunable if prunable else 0.0,
+        total=gone / size if size else 0.0,
+        layers=tuple(
+            LayerSparsity.of(name, kept.get(name, torch.ones(weight.shape, dtype=torch.bool)))
             for name, weight in counted.items()
         ),
     )

@@ -18,6 +18,7 @@ from sparsescope.curvature import refuse_straight_through
 from sparsescope.differentiable import has_gradient
 from sparsescope.measurements.attacked_images import AttackedImages, Shown
 from sparsescope.measurements.predictions import predict
+from sparsescope.passes import Passes
 from sparsescope.units import Arrays
 
 __all__ = ["Adversarial"]
@@ -44,6 +45,7 @@ class Adversarial(AttackedImages):
 
     label: ClassVar[str] = "FGSM attack"
     version: ClassVar[int] = 2
+    facts: ClassVar[tuple[str, ...]] = ("refuse_straight_through",)
 
     epsilon: float = 8 / 255
     images: int | None = None
@@ -62,6 +64,12 @@ class Adversarial(AttackedImages):
         """One forward and two backward passes for a gradient, a forward pass for every perturbed image."""
         sizes = len(self.grid)
         return 4.5 * sizes + 1 if self.random_start else sizes + 3.5
+
+    @override
+    def planned_passes(self, benchmark: Benchmark, classifier: Classifier, batch_size: int) -> Passes:
+        starts = len(self.grid) if self.random_start else 1
+        moved = sum(epsilon > 0 for epsilon in self.grid) + (self.epsilon > 0)
+        return Passes(forward=starts + moved, tracked=starts, input_gradients=len(_LOSSES) * starts)
 
     @override
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:

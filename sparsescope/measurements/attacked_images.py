@@ -1,6 +1,7 @@
 """What the measurements of attacks share: they run on the test images of the clean predictions, with labels and ids."""
 
 import abc
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
+from sparsescope.classifier import Capability
 from sparsescope.measurements.base import Measurement
 from sparsescope.measurements.predictions import Predictions
 
@@ -24,6 +26,7 @@ class AttackedImages(Measurement, abc.ABC):
         images: how many test images, drawn stratified by class; None means all.
     """
 
+    needs: ClassVar[frozenset[Capability]] = frozenset({"gradients"})
     images: int | None
 
     @property

@@ -35,6 +35,7 @@ class AutoAttack(AttackedImages):
 
     label: ClassVar[str] = "AutoAttack"
     version: ClassVar[int] = 2
+    facts: ClassVar[tuple[str, ...]] = ("refuse_straight_through",)
 
     epsilon: float = 8 / 255
     images: int | None = None

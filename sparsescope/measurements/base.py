@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier
+from sparsescope.classifier import Capability, Classifier
+from sparsescope.passes import Passes
 from sparsescope.units import Arrays
 
 __all__ = ["Measured", "Measurement", "run"]
@@ -38,9 +39,13 @@ class Measurement(abc.ABC):
     common: ClassVar[frozenset[str]] = frozenset()
     """Names of arrays that are of the model as a whole, not per unit; only an indivisible measurement may have any."""
 
+    facts: ClassVar[tuple[str, ...]] = ()
+    """What it asks of a model beside its units, by names of `curvature.facts.FACTS`: found out once for each model."""
     forward_only: ClassVar[bool] = False
     """True where `measure` asks for nothing but logits, without gradients: a prepacked network may then answer in the
     model's place (see `evaluation.forward_only`)."""
+    needs: ClassVar[frozenset[Capability]] = frozenset()
+    """What it does with a network beside asking for its answers; a model that lacks any of it is not measured."""
 
     @property
     @abc.abstractmethod
@@ -53,7 +58,17 @@ class Measurement(abc.ABC):
 
     @abc.abstractmethod
     def cost(self, benchmark: Benchmark) -> float:
-        """Return roughly how many forward passes of one image a unit takes: sizes shards and the progress bar."""
+        """Return roughly how many forward passes of one image a unit takes: it sizes the shards, so by a rule alone."""
+
+    def planned_passes(self, benchmark: Benchmark, classifier: Classifier, batch_size: int) -> Passes:
+        """Return about which passes of one image a unit takes of one model: what the progress bar goes by.
+
+        Args:
+            benchmark: the data.
+            classifier: the model, whose `facts` are known.
+            batch_size: as in `measure`.
+        """
+        return Passes(forward=self.cost(benchmark))
 
     def strata(self, benchmark: Benchmark, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the class (n,) of each unit, so that units are measured in an order whose every part has all classes.
@@ -121,5 +136,6 @@ def run(
     """
     ids = measurement.unit_ids(benchmark, seed)
     given = measurement.given(benchmark, seed, dense or {})
+    classifier.require(*measurement.needs)
     with classifier.prepared():
         return measurement.measure(classifier, measurement.prepare(benchmark, ids, seed), given, batch_size)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark, ProbeSet
-from sparsescope.classifier import Classifier
+from sparsescope.classifier import Capability, Classifier
 from sparsescope.dissection import ConceptStore, Dissection, DissectionSettings, Unit, dissect, store_concepts
 from sparsescope.dissection.layers import find_layer
 from sparsescope.errors import NotEvaluated
@@ -17,8 +17,8 @@ from sparsescope.units import Arrays
 
 __all__ = ["IOUS", "ConceptOverlap", "overlap_arrays"]
 
-IOUS = ("iou", "label_iou", "null_iou", "held_out_iou")
-"""What is known of every layer unit as an IoU."""
+IOUS = ("iou", "label_iou", "null_iou", "held_out_iou", "gap")
+"""What is known of every layer unit as an IoU, or a difference of two."""
 
 
 class _ShownProbe(NamedTuple):
@@ -36,11 +36,12 @@ class ConceptOverlap(DissectionSettings, Measurement):
 
     Common arrays: `layer`, its name; and (K,) of each layer unit: `formula`, `label` (the best single concept) and
     `category` (the label's), str, empty where there is none; `length` int64; `dead` bool; `iou`, `label_iou`,
-    `null_iou` and `held_out_iou` float64.
+    `null_iou`, `held_out_iou` and `gap` float64.
     """
 
     label: ClassVar[str] = "compositional neurons"
     indivisible: ClassVar[bool] = True
+    needs: ClassVar[frozenset[Capability]] = frozenset({"activations"})
     common: ClassVar[frozenset[str]] = frozenset({"layer", "formula", "label", "category", "length", "dead", *IOUS})
 
     @override

@@ -12,6 +12,7 @@ from sparsescope.benchmark import Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.curvature import refuse_straight_through
 from sparsescope.measurements.attacked_images import AttackedImages, Shown
+from sparsescope.passes import Passes
 from sparsescope.units import Arrays
 
 __all__ = ["PgdAttack"]
@@ -36,6 +37,7 @@ class PgdAttack(AttackedImages):
 
     label: ClassVar[str] = "PGD attack"
     version: ClassVar[int] = 2
+    facts: ClassVar[tuple[str, ...]] = ("refuse_straight_through",)
 
     epsilon: float = 8 / 255
     images: int | None = None
@@ -49,6 +51,11 @@ class PgdAttack(AttackedImages):
     def cost(self, benchmark: Benchmark) -> float:
         """A forward and a backward pass for every step; most networks fall to the first few, and then it stops."""
         return 2 + 2.25 * self.steps * self.restarts
+
+    @override
+    def planned_passes(self, benchmark: Benchmark, classifier: Classifier, batch_size: int) -> Passes:
+        steps = self.steps * self.restarts
+        return Passes(forward=2 + steps, tracked=steps, input_gradients=steps)
 
     @override
     def measure(self, classifier: Classifier, shown: Shown, given: Arrays, batch_size: int) -> Arrays:

@@ -1,5 +1,6 @@
 """Curvature of the loss in the surviving weights, per micro-batch of images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
-from sparsescope.classifier import Classifier
+from sparsescope.classifier import Capability, Classifier
 from sparsescope.curvature import (
     Support,
     gauss_newton_forms,
@@ -23,6 +24,7 @@ from sparsescope.curvature import (
 )
 from sparsescope.measurements.base import Measurement
 from sparsescope.measurements.predictions import Predictions
+from sparsescope.passes import Passes
 from sparsescope.randomness import generator, rademacher
 from sparsescope.units import Arrays, FloatArray
 
@@ -30,6 +32,8 @@ __all__ = ["LAYER", "MicroBatch", "WeightCurvature", "WeightSpectrum"]
 
 LAYER = "layer:"
 """Prefix of the arrays that hold one parameter tensor's share of the trace."""
+_PRODUCTS = 8
+"""About so many Hessian-vector products find an eigenvalue."""
 _LOOKED_AT = 4
 """Images of each shard that show whether there is a gradient in the weights."""
 
@@ -53,6 +57,8 @@ class _MicroBatches(Measurement):
         images: how many images, drawn stratified by class; None means all.
         images_per_unit: size of a micro-batch; the last one may be smaller.
     """
+
+    needs: ClassVar[frozenset[Capability]] = frozenset({"gradients", "second derivatives"})
 
     image_set: str = "train"
     images: int | None = 4000
@@ -101,6 +107,7 @@ class WeightCurvature(_MicroBatches):
     """
 
     label: ClassVar[str] = "weight Hessian trace"
+    facts: ClassVar[tuple[str, ...]] = ("is_layerwise_linear",)
 
     probes: int = 2
     method: Literal["auto", "hutchinson"] = "auto"
@@ -111,8 +118,18 @@ class WeightCurvature(_MicroBatches):
         return self.images_per_unit * (1.0 + 2.0 * self.probes)
 
     @override
+    def planned_passes(self, benchmark: Benchmark, classifier: Classifier, batch_size: int) -> Passes:
+        kind = "weight_gradients" if self._is_cheap(classifier, benchmark.test.shape) else "weight_products"
+        samples = Passes(**{kind: self.probes})
+        built = Passes(forward=1, tracked=1, weight_gradients=kind == "weight_products")
+        return (built + samples) * self.images_per_unit
+
+    def _is_cheap(self, classifier: Classifier, shape: Sequence[int]) -> bool:
+        return is_layerwise_linear(classifier, shape) and self.method == "auto"
+
+    @override
     def measure(self, classifier: Classifier, shown: list[MicroBatch], given: Arrays, batch_size: int) -> Arrays:
-        cheap = is_layerwise_linear(classifier, shown[0].images.shape[1:]) and self.method == "auto"
+        cheap = self._is_cheap(classifier, shown[0].images.shape[1:])
         with surviving_weights(classifier) as support:
             require_weight_gradient(classifier, support, shown[0].images[:_LOOKED_AT])
             sample = self._gauss_newton if cheap else self._hutchinson
@@ -168,6 +185,13 @@ class WeightSpectrum(_MicroBatches):
     def cost(self, benchmark: Benchmark) -> float:
         """About eight Hessian-vector products of eleven forward passes each."""
         return self.images_per_unit * 88.0
+
+    @override
+    def planned_passes(self, benchmark: Benchmark, classifier: Classifier, batch_size: int) -> Passes:
+        built = Passes(forward=1, tracked=1, weight_gradients=1) * (
+            1 if self.images_per_unit <= batch_size else _PRODUCTS
+        )
+        return (built + Passes(weight_products=_PRODUCTS)) * self.images_per_unit
 
     @override
     def measure(self, classifier: Classifier, shown: list[MicroBatch], given: Arrays, batch_size: int) -> Arrays:

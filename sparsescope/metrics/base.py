@@ -105,6 +105,13 @@ class Metric(abc.ABC):
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
         """Return what must be measured on every model; raises NotEvaluated with the reason if it cannot be."""
 
+    def by_index(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
+        """Return those of the measurements whose rows `units` looks up by image index, and which it must have whole.
+
+        Of the others it may get the first part of the units only, of each measurement in the same proportion.
+        """
+        return ()
+
     def check(self, benchmark: Benchmark) -> None:
         """Raise NotEvaluated, with the reason, where data that are there would give a number that says nothing."""
         return
@@ -112,12 +119,14 @@ class Metric(abc.ABC):
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:
         """Return one model's units, from its own results and, for relative metrics, the dense model's.
 
-        The default serves metrics of a single measurement: its arrays, as they are. Raises NotEvaluated with the
-        reason where what was measured says nothing.
+        The default serves metrics whose measurements have the same units: their arrays, as they are, which must have
+        different names. Raises NotEvaluated with the reason where what was measured says nothing.
         """
-        (measurement,) = self.measurements(benchmark)
-        arrays = own[measurement]
-        return Units({measurement.population: len(next(iter(arrays.values())))}, arrays)
+        measurements = self.measurements(benchmark)
+        arrays = {name: array for measurement in measurements for name, array in own[measurement].items()}
+        if len(arrays) < sum(len(own[measurement]) for measurement in measurements):
+            raise TypeError(f"Expected the measurements of {self.name} to give arrays of different names.")
+        return Units({measurements[0].population: len(next(iter(arrays.values())))}, arrays)
 
     @abc.abstractmethod
     def reduce(self, units: Units, weights: FloatArray) -> FloatArray | float:

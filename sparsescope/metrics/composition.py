@@ -4,11 +4,12 @@ from collections import Counter
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from typing_extensions import override
 
 from sparsescope.benchmark import Benchmark
+from sparsescope.dissection.settings import Search
 from sparsescope.errors import NotEvaluated
 from sparsescope.measurements.base import Measured
 from sparsescope.measurements.concept_overlap import IOUS, ConceptOverlap
@@ -31,17 +32,20 @@ class Composition(Metric):
     I_k and U_k are the pixels of M_k ∧ F_k and M_k ∨ F_k in each probe image; the formulas F_k, of at most `length`
     concepts, were found on all probe images and are held fixed under resampling. Dead units, which never fire, are
     counted and left out. A unit's held-out IoU is that of formulas found on one half of the images and judged on the
-    other; its null is the IoU of a search with its masks on shuffled images.
+    other; its null is the IoU of a search with its masks on shuffled images. Its gap is how much better than the
+    formula found another could be: 0 where an exact search has proven it the best.
 
     Args:
         layer: name of a module of the networks; None: the last whose output is a map.
         fraction: of a unit's activations that exceed its threshold.
         length: concepts in a formula, at most.
-        beam: formulas kept in each round of the search.
+        beam: formulas kept in each round of a beam search.
         null: whether the permutation null is computed.
         held_out: whether the held-out IoU is computed.
+        search: `exact`, for the best of all formulas; `beam`, for the best that the source's search finds.
+        nodes: sets of three and more concepts that an exact search bounds for each unit, at most.
 
-    Source: Mu & Andreas 2020; Bau et al. 2017.
+    Source: Mu & Andreas 2020; Bau et al. 2017; for the exact search La Rosa & Gilpin 2026.
     """
 
     name: ClassVar[str] = "composition"
@@ -67,6 +71,22 @@ class Composition(Metric):
     beam: Annotated[int, Field(ge=1)] = 5
     null: bool = True
     held_out: bool = True
+    search: Search = "exact"
+    nodes: Annotated[int, Field(ge=1)] = 500_000
+
+    @model_validator(mode="after")
+    def _options_are_used(self) -> "Composition":
+        unused = "beam" if self.search == "exact" else "nodes"
+        usual = getattr(type(self), unused)
+        if getattr(self, unused) != usual:
+            raise ValueError(f"Expected {unused} = {usual} with search = {self.search}, which does not read it.")
+        self._measurement()
+        return self
+
+    def _measurement(self) -> ConceptOverlap:
+        return ConceptOverlap(
+            self.layer, self.fraction, self.length, self.beam, self.null, self.held_out, self.search, self.nodes
+        )
 
     @override
     @property
@@ -77,7 +97,7 @@ class Composition(Metric):
     def measurements(self, benchmark: Benchmark) -> tuple[ConceptOverlap, ...]:
         if benchmark.probe is None:
             raise NotEvaluated("no probe set")
-        return (ConceptOverlap(self.layer, self.fraction, self.length, self.beam, self.null, self.held_out),)
+        return (self._measurement(),)
 
     @override
     def units(self, own: Measured, dense: Measured, benchmark: Benchmark) -> Units:

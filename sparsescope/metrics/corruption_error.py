@@ -77,6 +77,11 @@ class CorruptionError(Metric):
     def measurements(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
         return self._corrupted, Predictions("test")
 
+    @override
+    def by_index(self, benchmark: Benchmark) -> tuple[Measurement, ...]:
+        """Clean predictions, where only some of the images are corrupted; else they are of the same images."""
+        return () if self.images is None else (Predictions("test"),)
+
     @property
     def _corrupted(self) -> CorruptedPredictions:
         return CorruptedPredictions(self.corruptions, self.severities, self.images, self.cells_per_image)
@@ -89,6 +94,7 @@ class CorruptionError(Metric):
         `CorruptedPredictions`.
         """
         arrays, parent = own[self._corrupted], dense[self._corrupted]
+        rows = slice(None) if self.images is None else arrays["image"]
         return Units(
             {self._corrupted.population: len(arrays["image"])},
             {
@@ -98,9 +104,9 @@ class CorruptionError(Metric):
                 "confidence": arrays["confidence"],
                 "nll": arrays["nll"],
                 **{name: arrays[name] for name in ("probabilities",) if name in arrays},
-                "label": own[Predictions("test")]["label"][arrays["image"]],
-                "clean_error": _clean_errors(own)[arrays["image"]],
-                "dense_clean_error": _clean_errors(dense)[arrays["image"]],
+                "label": own[Predictions("test")]["label"][rows],
+                "clean_error": _clean_errors(own)[rows],
+                "dense_clean_error": _clean_errors(dense)[rows],
             },
         )
 

@@ -235,7 +235,7 @@ class Subject:
 
 def _counter(classifier: Classifier) -> Callable[[int], None]:
     def count(images: int) -> None:
-        classifier.passes.backward += images
+        classifier.passes.weight_gradients += images
 
     return count
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sparsescope.reporting.figures import neuron_figures
 from sparsescope.reporting.format import MINUS, count, percent
+from sparsescope.reporting.incomplete import Failures
 from sparsescope.reporting.neurons import indices, neuron_facts, pick_units, unit_facts
 from sparsescope.reporting.pictures import Picture, embedded, outlined
 from sparsescope.reporting.rendering import html_environment
@@ -38,7 +39,13 @@ class ModelNeurons:
 
 
 def dissection_page(
-    models: Sequence[ModelNeurons], facts: Mapping[str, str], *, top: int, confidence: float, version: str
+    models: Sequence[ModelNeurons],
+    facts: Mapping[str, str],
+    *,
+    top: int,
+    confidence: float,
+    version: str,
+    failures: Failures,
 ) -> str:
     """Return the page: one file, no script, nothing fetched, the same text for the same dissections.
 
@@ -48,6 +55,7 @@ def dissection_page(
         top: how many of each model's best units are shown.
         confidence: level of the intervals.
         version: of sparsescope.
+        failures: what the page lacks, and where to put a figure that could not be drawn.
     """
     details = {model.name: model.details for model in models}
     means = {model.name: (model.mean.value, model.mean.interval) for model in models if model.mean is not None}
@@ -57,6 +65,9 @@ def dissection_page(
         blank = {"text": "", "small": ""}
         cells = [_difference(model.difference) if pairs.is_candidate(model.name) else blank for model in models]
         rows.insert(3, {"what": "… difference to dense", "cells": cells})
+    figures = {}
+    with failures.of("The figure of neurons"):
+        figures = neuron_figures(details, "n")
     return (
         html_environment()
         .get_template("dissection.html.j2")
@@ -65,7 +76,8 @@ def dissection_page(
             models=[_model(number, model, models, top) for number, model in enumerate(models, start=1)],
             rows=rows,
             facts=facts,
-            figures=neuron_figures(details, "n"),
+            figures=figures,
+            notes=failures.notes(),
             confidence=percent(confidence).replace(".0 %", " %"),
         )
     )

@@ -14,6 +14,7 @@ from sparsescope.plots.style import top_figure
 from sparsescope.plots.under_shift import SHIFTED, shift_table
 from sparsescope.reporting.incomplete import Failures
 from sparsescope.reporting.inline import inline
+from sparsescope.reporting.methods import as_one_pair
 from sparsescope.reporting.neurons import category_shares_of, ious_of, neuron_details
 from sparsescope.reporting.view import radar_stem
 from sparsescope.results import Evaluation
@@ -58,6 +59,10 @@ def _radar(evaluation: Evaluation) -> Drawn:
 
 
 def _differences(evaluation: Evaluation) -> Drawn:
+    for index, name in enumerate(evaluation.methods):
+        if evaluation.methods[name].verdict.metrics:
+            figure = top_figure(plots.differences(as_one_pair(evaluation, name), name))
+            yield f"method-{index}", figure, f"Mean differences of {name} to dense in multiples of the margins"
     for index, model in enumerate(evaluation.candidates):
         if evaluation.verdict(model.name).metrics:
             figure = top_figure(plots.differences(evaluation, model.name))

@@ -3,6 +3,7 @@
 import re
 from xml.etree import ElementTree
 
+from sparsescope.reporting.methods import as_one_pair
 from sparsescope.reporting.rows import Row, groups
 from sparsescope.results import Evaluation
 
@@ -13,7 +14,9 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def junit(evaluations: list[Evaluation]) -> bytes:
-    """Return one test suite for each candidate, one test case for each metric in its verdict.
+    """Return one test suite for each verdict that a gate follows, one test case for each metric in it.
+
+    That is the verdict on the method where one is judged, else that on each candidate.
 
     FAIL is a failure; INCONCLUSIVE and NOT EVALUATED are skipped, with the reason as message.
     """
@@ -21,8 +24,9 @@ def junit(evaluations: list[Evaluation]) -> bytes:
     totals = dict.fromkeys(("tests", "failures", "skipped"), 0)
     for number, evaluation in enumerate(evaluations, start=1):
         prefix = f"{number}." if len(evaluations) > 1 else ""
-        for candidate in evaluation.candidates:
-            suite = _suite(evaluation, candidate.name, f"{prefix}{candidate.name}")
+        for name in evaluation.deciding:
+            shown = as_one_pair(evaluation, name) if name in evaluation.methods else evaluation
+            suite = _suite(shown, name, f"{prefix}{name}")
             root.append(suite)
             for key in totals:
                 totals[key] += int(suite.get(key, 0))

@@ -74,6 +74,7 @@ def neuron_facts(
         ("Layer", [(own.layer, "") for own in models]),
         ("Units", [(_alive(own), "") for own in models]),
         ("Mean IoU of the best formulas", [_mean(means.get(name, (None, None))) for name in details]),
+        *([("… proven to be the best", [_proven(own) for own in models])] if any(map(_knows, models)) else []),
         ("… on held-out images", [(_iou(own.held_out_iou), "") for own in models]),
         ("… on shuffled images", [(_iou(own.null_iou), "") for own in models]),
         ("Mean IoU of the best single concepts", [(_iou(own.label_iou), "") for own in models]),
@@ -94,6 +95,19 @@ def _alive(own: CompositionDetails) -> str:
 def _mean(found: tuple[float | None, Interval]) -> tuple[str, str]:
     value, interval = found
     return _iou(value), f"[{interval[0]:.4f}, {interval[1]:.4f}]" if interval else ""
+
+
+def _knows(own: CompositionDetails) -> bool:
+    """Whether the search knows how far from the best its formulas are."""
+    return any(row.gap is not None for row in own.units)
+
+
+def _proven(own: CompositionDetails) -> tuple[str, str]:
+    if not _knows(own):
+        return "–", ""
+    live = own.layer_units - own.dead
+    others = f"the IoU of others up to {max(own.gaps):.4f} larger" if own.gaps else ""
+    return f"{count(live - len(own.gaps))} of {count(live)}", others
 
 
 def _iou(value: float | None) -> str:
@@ -127,6 +141,7 @@ def unit_facts(row: LayerUnit) -> dict[str, str]:
         "label": row.label or "–",
         "category": row.category or "–",
         "label_iou": _iou(row.label_iou),
+        "gap": f"{row.gap:.4f}" if row.gap else "",
     }
 
 

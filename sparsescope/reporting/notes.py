@@ -17,6 +17,7 @@ __all__ = [
     "out_of_distribution",
     "out_of_distribution_sets",
     "scale_free",
+    "until_decided",
     "warnings",
 ]
 
@@ -62,6 +63,19 @@ def debiased(evaluation: Evaluation) -> str:
     return (
         f"{', '.join(labels)}: values are too large on few images, and not by the same for both models; the "
         "interval of the difference is corrected for that, so it does not lie evenly around sparse − dense."
+    )
+
+
+def until_decided(evaluation: Evaluation) -> str:
+    """Return what was saved where measuring went on until it was decided, and what its intervals are; else nothing."""
+    cost = evaluation.cost
+    if cost.until_decided is None or cost.used_passes is None or not cost.planned_passes:
+        return ""
+    what = "the verdict was" if cost.until_decided == "verdict" else "each metric was"
+    return (
+        f"Measured until {what} decided: {count(cost.used_passes)} of {count(cost.planned_passes)} planned passes "
+        f"({cost.used_passes / cost.planned_passes:.0%}). Intervals are the wider the earlier a metric was stopped, so "
+        f"that all looks at the data together keep the confidence of {100 * evaluation.confidence:g} %."
     )
 
 

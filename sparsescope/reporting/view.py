@@ -5,6 +5,7 @@ from typing import Any
 
 from sparsescope.reporting.attacks import attack_table
 from sparsescope.reporting.format import count, duration, percent
+from sparsescope.reporting.methods import as_one_pair, method_headline, uncertainty
 from sparsescope.reporting.neurons import neuron_section
 from sparsescope.reporting.notes import (
     any_fails,
@@ -15,6 +16,7 @@ from sparsescope.reporting.notes import (
     out_of_distribution,
     out_of_distribution_sets,
     scale_free,
+    until_decided,
     warnings,
 )
 from sparsescope.reporting.reading import how_to_read
@@ -36,10 +38,15 @@ def evaluation_view(evaluation: Evaluation, number: int) -> dict[str, Any]:
         "number": number,
         "prefix": f"e{number}",
         "radar": f"{radar_stem(number)}.svg" if evaluation.radar.axes else "",
-        "candidates": [_candidate(evaluation, model) for model in evaluation.candidates],
+        "methods": [_method(evaluation, name, index) for index, name in enumerate(evaluation.methods)],
+        "candidates": [
+            _candidate(evaluation, model) | {"figure": f"differences-{index}"}
+            for index, model in enumerate(evaluation.candidates)
+        ],
         "warnings": warnings(evaluation),
         "not_evaluated": not_evaluated(evaluation),
         "debiased": debiased(evaluation),
+        "until_decided": until_decided(evaluation),
         "scale_free": scale_free(evaluation),
         "ood": out_of_distribution(evaluation),
         "ood_sets": out_of_distribution_sets(evaluation),
@@ -59,9 +66,9 @@ def evaluation_view(evaluation: Evaluation, number: int) -> dict[str, Any]:
 def comparison_view(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     """Return the table of all candidates of several evaluations, and why numbers may not be comparable."""
     columns = [
-        (number, evaluation, candidate.name)
+        (number, evaluation, name)
         for number, evaluation in enumerate(evaluations, start=1)
-        for candidate in evaluation.candidates
+        for name in (*evaluation.methods, *(candidate.name for candidate in evaluation.candidates))
     ]
     labels = {
         metric.name: metric.label for evaluation in evaluations for metric in ordered(evaluation) if metric.in_verdict
@@ -114,6 +121,22 @@ def _candidate(evaluation: Evaluation, model: ModelInfo) -> dict[str, Any]:
         "groups": groups(evaluation, model.name),
         "sides": changed_sides(evaluation, model.name),
         "sparsity": percent(model.sparsity.prunable),
+        "pairs": (),
+        "notes": (),
+        "uncertainty": (),
+    }
+
+
+def _method(evaluation: Evaluation, name: str, index: int) -> dict[str, Any]:
+    """Return a method as one candidate, of means, and what is said of its trainings beside."""
+    one, method = as_one_pair(evaluation, name), evaluation.methods[name]
+    return {
+        **_candidate(one, one.candidates[0]),
+        "figure": f"method-{index}",
+        "headline": method_headline(name, method),
+        "notes": method.notes,
+        "pairs": [f"{candidate} against {evaluation.pair(candidate).dense}" for candidate in method.candidates],
+        "uncertainty": uncertainty(evaluation, name),
     }
 
 
@@ -164,6 +187,8 @@ def _option(value: Any) -> str:
 def _facts(evaluation: Evaluation) -> dict[str, str]:
     cost, benchmark = evaluation.cost, evaluation.benchmark
     passes = f"{count(cost.forward_passes)} forward, {count(cost.backward_passes)} backward"
+    if cost.forward_equivalents is not None:
+        passes += f", as long as {count(round(cost.forward_equivalents))} forward passes of dense"
     classes = f", {len(benchmark.classes)} classes" if benchmark.classes else ""
     return {
         "Benchmark": f"{benchmark.name}{classes} (fingerprint {benchmark.fingerprint})",

@@ -3,6 +3,7 @@ verdict, plots, report — reads these and nothing else. No torch.
 
 evaluation  Evaluation: models, metrics with intervals, verdicts; evaluation.json and its schema
 metric      one metric: facts, values, differences, details
+methods     Method: what several pairs say of the method that made them
 records     what else it is made of
 pairs       Pair, Pairs: which candidate is compared with which dense model
 sweep       Sweep: which tickets of a sweep were evaluated, and where; sweep.json
@@ -16,6 +17,7 @@ agreement   whether the parts of an evaluation belong together
 from sparsescope.results.base import Interval, plain
 from sparsescope.results.details import Details, ScaleFree
 from sparsescope.results.evaluation import SCHEMA, Evaluation, json_schema
+from sparsescope.results.methods import MEAN_DENSE, Method, MethodMetric
 from sparsescope.results.metric import Difference, MetricResult, MetricValue
 from sparsescope.results.pairs import Pair, Pairs
 from sparsescope.results.records import (
@@ -25,6 +27,7 @@ from sparsescope.results.records import (
     Dimension,
     ImageSetInfo,
     LayerInfo,
+    LookTaken,
     MetricVerdict,
     ModelInfo,
     NormalizationInfo,
@@ -38,6 +41,7 @@ from sparsescope.results.sweep import SWEEP_SCHEMA, Sweep, SweepPoint, Trained
 
 __all__ = [
     "DIMENSIONS",
+    "MEAN_DENSE",
     "SCHEMA",
     "SWEEP_SCHEMA",
     "BenchmarkInfo",
@@ -49,6 +53,9 @@ __all__ = [
     "ImageSetInfo",
     "Interval",
     "LayerInfo",
+    "LookTaken",
+    "Method",
+    "MethodMetric",
     "MetricResult",
     "MetricValue",
     "MetricVerdict",

@@ -10,6 +10,7 @@ from sparsescope.files import write_atomically
 from sparsescope.results.agreement import check_agreement
 from sparsescope.results.base import Record
 from sparsescope.results.details import Details
+from sparsescope.results.methods import Method
 from sparsescope.results.metric import MetricResult
 from sparsescope.results.pairs import Pair, Pairs
 from sparsescope.results.reading import read_record
@@ -23,7 +24,7 @@ SCHEMA: Literal["sparsescope.evaluation/1"] = "sparsescope.evaluation/1"
 
 
 class Evaluation(Record):
-    """The result of `evaluate`: models, metrics with intervals, verdicts.
+    """The result of `evaluate`: models, metrics with intervals, verdicts; of `evaluate_pairs`, the method's too.
 
     Example:
         >>> import copy
@@ -52,12 +53,13 @@ class Evaluation(Record):
     pairs: tuple[Pair, ...] = ()
     metrics: tuple[MetricResult, ...]
     verdicts: dict[str, Verdict]
+    methods: dict[str, Method] = Field(default={})
     radar: Radar
     cost: Cost
 
     @model_validator(mode="after")
     def _parts_belong_together(self) -> Self:
-        pairs = check_agreement(self.models, self.pairs, self.metrics, self.verdicts, self.radar)
+        pairs = check_agreement(self.models, self.pairs, self.metrics, self.verdicts, self.methods, self.radar)
         object.__setattr__(self, "pairs", pairs)
         return self
 
@@ -69,7 +71,7 @@ class Evaluation(Record):
 
     @property
     def dense(self) -> ModelInfo:
-        """The dense model."""
+        """The dense model; of several, the first."""
         return next(model for model in self.models if model.role == "dense")
 
     @property
@@ -77,15 +79,25 @@ class Evaluation(Record):
         """The candidates, in the order given."""
         return tuple(model for model in self.models if model.role == "candidate")
 
+    def sha256(self, model: str) -> str | None:
+        """Return the digest of a model's file, by its name; None where it has none."""
+        return next((each.sha256 for each in self.models if each.name == model), None)
+
     def pair(self, candidate: str) -> Pair:
         """Return what a candidate is compared with, by its name."""
         return Pairs(tuple(model.name for model in self.models), self.pairs).of(candidate)
 
     def verdict(self, candidate: str) -> Verdict:
-        """Return the verdict of one candidate, by its name."""
-        if candidate not in self.verdicts:
-            raise OptionError(f"Expected one of {list(self.verdicts)}, but got {candidate!r}.")
-        return self.verdicts[candidate]
+        """Return the verdict of one candidate, or of a method, by its name."""
+        known = {**self.verdicts, **self.deciding}
+        if candidate not in known:
+            raise OptionError(f"Expected one of {list(known)}, but got {candidate!r}.")
+        return known[candidate]
+
+    @property
+    def deciding(self) -> dict[str, Verdict]:
+        """The verdicts that a gate follows: on the method, where one is judged, else on every candidate."""
+        return {name: method.verdict for name, method in self.methods.items()} or self.verdicts
 
     def details(self, kind: type[D]) -> dict[str, D]:
         """Return the details of the metric of `kind`, by model, dense first; empty where it was not measured."""

@@ -19,7 +19,7 @@ from sparsescope.results.base import (
 )
 from sparsescope.results.details import READABLE, Details, ScaleFree
 from sparsescope.results.reading import explained
-from sparsescope.results.records import Dimension, MarginKind
+from sparsescope.results.records import Dimension, LookTaken, MarginKind
 from sparsescope.units import Estimate
 
 __all__ = ["BROKE", "Difference", "MetricResult", "MetricValue"]
@@ -65,6 +65,8 @@ class Difference(Record):
     (dense + m |dense|) where lower is; None in older files. Nothing where `undecided` says why the intervals decide
     nothing. `lost` and `gained` count the units that only dense, and only the candidate, gets right, where the value is
     a share of units; the interval follows from them and n.
+
+    `look` where measuring went on until this was decided: at which look its intervals were made, and with which level.
     """
 
     value: OptionalFloat = None
@@ -75,6 +77,7 @@ class Difference(Record):
     lost: Count | None = None
     gained: Count | None = None
     undecided: str | None = None
+    look: LookTaken | None = None
 
     @property
     def estimate(self) -> float | None:

@@ -14,8 +14,9 @@ __all__ = ["normalise", "ratio_to_dense"]
 def normalise(metrics: Sequence[MetricResult], pairs: Pairs) -> Radar:
     """Return the radar of all verdict metrics that were measured on every model.
 
-    With three or more models, min-max over the models (the paper's way: worst 0, best 1; all equal: 1). With two it
-    could only say 0 or 1, so it is the ratio to dense: value / dense where higher is better, dense / value where lower
+    With three or more models of one dense parent, min-max over the models (the paper's way: worst 0, best 1; all equal:
+    1). With two it could only say 0 or 1, and of several parents it compares what is no pair, so it is the ratio to the
+    own dense model: value / dense where higher is better, dense / value where lower
     is; dense lies on the unit circle. A ratio with a negative value or a divisor of 0 is undefined (None).
 
     Args:
@@ -24,7 +25,7 @@ def normalise(metrics: Sequence[MetricResult], pairs: Pairs) -> Radar:
     """
     models = pairs.models
     axes = [m for m in metrics if m.in_verdict and all(m.values[name].value is not None for name in models)]
-    minmax = len(models) > 2
+    minmax = len(models) > 2 and len(pairs.dense) == 1
     values: dict[str, list[float | None]] = {name: [] for name in models}
     bands: dict[str, list[tuple[float, float] | None]] = {name: [] for name in models}
     for metric in axes:

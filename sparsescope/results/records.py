@@ -13,6 +13,7 @@ __all__ = [
     "Dimension",
     "ImageSetInfo",
     "LayerInfo",
+    "LookTaken",
     "MarginKind",
     "MetricVerdict",
     "ModelInfo",
@@ -21,6 +22,7 @@ __all__ = [
     "PaperVerdict",
     "Radar",
     "SparsityInfo",
+    "Until",
     "Verdict",
 ]
 
@@ -30,6 +32,8 @@ DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 """In the order of tables and plots."""
 Outcome = Literal["pass", "fail", "inconclusive", "not evaluated"]
 MarginKind = Literal["absolute", "relative"]
+Until = Literal["metrics", "verdict"]
+"""What is to be decided where an evaluation stops once it is: each metric, or the verdict."""
 
 
 class ImageSetInfo(Record):
@@ -77,7 +81,8 @@ class NormalizationInfo(Record):
 class ModelInfo(Record):
     """One evaluated model.
 
-    `architecture_guessed` where nothing but names and shapes of its weights says what its architecture is.
+    `architecture_guessed` where nothing but names and shapes of its weights says what its architecture is. `bytes` of
+    the files that hold it, and `macs`, multiply-accumulate operations for one image, are None where they are unknown.
     """
 
     name: str
@@ -88,6 +93,8 @@ class ModelInfo(Record):
     architecture_guessed: bool = False
     parameters: Count
     nonzero: Count
+    bytes: Count | None = None
+    macs: Count | None = None
     normalization: NormalizationInfo | None = None
     sparsity: SparsityInfo
     warnings: tuple[str, ...] = ()
@@ -97,6 +104,21 @@ class ModelInfo(Record):
         if self.nonzero > self.parameters:
             raise ValueError(f"expected nonzero <= parameters, but got {self.nonzero} and {self.parameters}")
         return self
+
+
+class LookTaken(Record):
+    """When measuring goes on until it is decided: the look at which a candidate's numbers of one metric were taken.
+
+    `number` of `of` looks; `level` is the confidence level of the intervals made there, and `spent` what of the error
+    1 - confidence may have been used up by then, so that all looks together keep it. `used` of `planned` units.
+    """
+
+    number: Count
+    of: Count
+    level: Share
+    spent: Share
+    used: Count
+    planned: Count
 
 
 class MetricVerdict(Record):
@@ -168,9 +190,21 @@ class Radar(Record):
 
 
 class Cost(Record):
-    """What the evaluation took: images forward and backward, and how many jobs came from the cache."""
+    """What the evaluation took: images forward and backward, and how many jobs came from the cache.
+
+    `forward_equivalents`: all passes by what they take, in forward passes of one image through the dense model; None in
+    files of earlier versions. A backward pass is one gradient, or half of a product with a Hessian.
+
+    Where measuring went on until it was decided: how often there was a look at the numbers, and how many passes what
+    was used takes, cached or not, of how many planned ones. Both are estimates, in forward passes of one image.
+    """
 
     seconds: Annotated[Finite, Field(ge=0)]
     forward_passes: Count
     backward_passes: Count
     cached: Count
+    forward_equivalents: OptionalFloat = None
+    until_decided: Until | None = None
+    looks: Count | None = None
+    used_passes: Count | None = None
+    planned_passes: Count | None = None

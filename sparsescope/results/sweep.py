@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from sparsescope.errors import InputError
 from sparsescope.files import is_inside, write_atomically
 from sparsescope.results.base import PlainDict, Share
 from sparsescope.results.evaluation import Evaluation
+from sparsescope.results.methods import Method
 from sparsescope.results.reading import read_record
 
-__all__ = ["SWEEP_SCHEMA", "Sweep", "SweepPoint", "Trained"]
+__all__ = ["SWEEP_SCHEMA", "Sweep", "SweepPoint", "Trained", "over_seeds_file"]
 
 SWEEP_SCHEMA: Literal["sparsescope.sweep/1"] = "sparsescope.sweep/1"
 
@@ -23,6 +25,11 @@ def _inside(name: str) -> str:
 
 Inside = Annotated[str, AfterValidator(_inside)]
 """A path relative to the sweep's folder, which does not lead out of it."""
+
+
+def over_seeds_file(name: str) -> str:
+    """Return where the evaluation of all seeds of a network is, by its name, relative to the sweep's folder."""
+    return f"over-seeds/{name}.json"
 
 
 class SweepPoint(BaseModel):
@@ -104,3 +111,22 @@ class Sweep(BaseModel):
     def evaluations(self, folder: str | Path) -> dict[SweepPoint, Evaluation]:
         """Return the evaluation of every point; raises InputError, naming the file, for one that cannot be read."""
         return {point: Evaluation.load(Path(folder) / point.evaluation) for point in self.points}
+
+    def over_seeds(self, folder: str | Path) -> dict[str, Method]:
+        """Return, by the networks' name, what all its seeds together say of a method at one sparsity.
+
+        Left out where there is no such evaluation, or where it is not of exactly the networks that were evaluated.
+        """
+        found: dict[str, Method] = {}
+        for name in dict.fromkeys(point.model for point in self.points):
+            points = [point for point in self.points if point.model == name]
+            try:
+                together = Evaluation.load(Path(folder) / over_seeds_file(name))
+                alone = [Evaluation.load(Path(folder) / point.evaluation) for point in points]
+            except InputError:
+                continue
+            networks = {(together.sha256(pair.dense), together.sha256(pair.candidate)) for pair in together.pairs}
+            expected = {(each.sha256(each.pairs[0].dense), each.sha256(name)) for each in alone}
+            if networks == expected and name in together.methods:
+                found[name] = together.methods[name]
+        return found

@@ -30,7 +30,7 @@ def check_networks(recipe: SweepRecipe, benchmark: Benchmark, workshop: Workshop
         if spec is not None:
             classifier = replace(replace(workshop, architecture=spec).initial(), name=spec)
             shown = check_models([classifier], images_to_show(benchmark.test), None, reads=())
-            benchmark.check_labels(shown[spec].outputs)
+            benchmark.check_labels(shown[spec].logits.shape[1])
             plan.check(classifier)
 
 

@@ -7,6 +7,7 @@
     OUT/seed-0/lth-0.488/checkpoint.pt      a ticket; LTH's rounds off the grid too
     OUT/seed-0/lth-0.488/ticket.json        how it was pruned
     OUT/seed-0/evaluations/lth-0.488.json   an evaluation against the dense network of the same seed
+    OUT/over-seeds/lth-0.488.json           the same of all seeds, as pairs: from three seeds on
 
 A training run goes on after its last whole epoch. An evaluation that was interrupted finds finished parts in the cache,
 and a finished one is kept as long as it is of the two networks that lie there.
@@ -25,6 +26,7 @@ from sparsescope.evaluation.task import open_data as open_benchmark
 from sparsescope.results import Sweep
 from sparsescope.sweeps.checks import check_networks, make_folder
 from sparsescope.sweeps.contents import Contents, contents_of, recorded
+from sparsescope.sweeps.over_seeds import judge_over_seeds
 from sparsescope.sweeps.plan import Point, points
 from sparsescope.sweeps.recipe import SweepRecipe
 from sparsescope.sweeps.record import (
@@ -181,7 +183,9 @@ def run_sweep(
             failures += _Bench(recipe, contents, benchmark, folder, seed, resources, told).make_all(pending)
             tried.update(pending)
     save_failures(folder, failures, tried)
-    return Outcome(Sweep.load(folder), tuple(failures), tuple(busy))
+    record = Sweep.load(folder)
+    judge_over_seeds(whole, record, folder, benchmark, resources, told)
+    return Outcome(record, tuple(failures), tuple(busy))
 
 
 @dataclass

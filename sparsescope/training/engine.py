@@ -16,6 +16,7 @@ from sparsescope.devices import Precision
 from sparsescope.errors import DataError, InputError, SparsescopeWarning
 from sparsescope.mask import Mask, account
 from sparsescope.outputs.forms import are_probabilities
+from sparsescope.passes import Passes
 from sparsescope.training.batches import Batch
 from sparsescope.training.distributed import Ranks
 from sparsescope.training.hooks import StepHook
@@ -84,7 +85,7 @@ class Engine:
         with torch.no_grad():
             for buffer, before in buffers:
                 buffer.copy_(before)
-        self.classifier.passes.forward -= 2
+        self.classifier.passes -= Passes(forward=2, tracked=2)
         return any(gradient is None for gradient in gradients)
 
     def step(self, batch: Batch, step: int, learning_rate: float) -> Tensor:
@@ -97,7 +98,7 @@ class Engine:
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self._smoothing)
         self.optimiser.zero_grad()
         self._scaler.scale(loss * batch.factor).backward()  # type: ignore[no-untyped-call]
-        self.classifier.passes.backward += batch.count
+        self.classifier.passes.weight_gradients += batch.count
         if self._may_step(step):
             self._scaler.step(self.optimiser)
         self._scaler.update()

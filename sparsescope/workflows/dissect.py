@@ -1,6 +1,6 @@
 """What the units of a layer respond to, for several models side by side: dissections, tables and a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from sparsescope.files import csv_table, write_atomically
 from sparsescope.measurements.concept_overlap import overlap_arrays
 from sparsescope.metrics.composition import Composition, overlap_units
 from sparsescope.reporting.dissection import ModelNeurons, dissection_page
+from sparsescope.reporting.incomplete import Failures
 from sparsescope.reporting.neurons import pick_units
 from sparsescope.reporting.pictures import Picture
 from sparsescope.results.details import CompositionDetails
@@ -26,7 +27,7 @@ from sparsescope.units import Estimate, FloatArray, Units
 
 __all__ = ["dissect_side_by_side", "input_shape", "write_dissections"]
 
-COLUMNS = ("unit", "formula", "iou", "length", "label", "label_iou", "dead")
+COLUMNS = ("unit", "formula", "iou", "length", "label", "label_iou", "dead", "gap")
 PICTURES = 4
 """Images shown of a unit."""
 CONFIDENCE, REPLICATES = 0.95, 2000
@@ -125,8 +126,9 @@ def write_dissections(
     seed: int = 0,
     batch_size: int = 32,
     device: str | None = None,
+    failures: dict[str, Exception] | None = None,
 ) -> dict[str, Path]:
-    """Write a table of all units for each model, and a page of the best ones; all of it is made before any is written.
+    """Write a table of all units for each model, then a page of the best ones.
 
     Args:
         found: what `dissect_side_by_side` returned.
@@ -138,30 +140,61 @@ def write_dissections(
         seed: key of the bootstrap over the probe images.
         batch_size: images per forward pass, for the pictures.
         device: where the networks compute, for the pictures; None: where they are.
+        failures: where to put what of the page could not be made, by its name: the rest is written, and the page says
+            what it lacks. None: the first of them is raised once everything else is written.
 
     Returns:
         file name -> path: `units.csv` (`units-MODEL.csv` of several models), `dissection.html`.
     """
-    metric = Composition(None, settings.fraction, settings.length, settings.beam, settings.null, settings.held_out)
+    names = {result.model: f"units-{result.model}.csv" if len(found) > 1 else "units.csv" for result in found}
+    paths = {names[result.model]: directory / names[result.model] for result in found}
+    for result in found:
+        write_atomically(paths[names[result.model]], _table(result))
+    lost, page = Failures(), directory / "dissection.html"
+    page.unlink(missing_ok=True)  # of another dissection: these tables are not its own
+    with lost.of("The page"):
+        models = _neurons(found, classifiers, probe, settings, names, top, seed, batch_size, device, lost)
+        facts = _facts(probe, settings)
+        text = dissection_page(
+            models, facts, top=top, confidence=CONFIDENCE, version=sparsescope.__version__, failures=lost
+        )
+        write_atomically(page, text.encode())
+        paths[page.name] = page
+    if failures is None:
+        for error in lost.values():
+            raise error
+    else:
+        failures.update(lost)
+    return paths
+
+
+def _neurons(
+    found: Sequence[Dissection],
+    classifiers: Sequence[Classifier],
+    probe: ProbeSet,
+    settings: DissectionSettings,
+    tables: Mapping[str, str],
+    top: int,
+    seed: int,
+    batch_size: int,
+    device: str | None,
+    failures: Failures,
+) -> list[ModelNeurons]:
+    """What the page shows of every model; pictures that cannot be made cost only themselves."""
+    metric = Composition(**asdict(settings) | {"layer": None})
     units = {result.model: overlap_units(overlap_arrays(result)) for result in found}
     means, differences = _estimates(metric, units, seed)
-    names = {result.model: f"units-{result.model}.csv" if len(found) > 1 else "units.csv" for result in found}
     models = []
     for result, classifier in zip(found, classifiers, strict=True):
         details = CompositionDetails.model_validate(metric.details(units[result.model]))
         shown = [unit for group in pick_units(details, top).values() for unit in group]
-        with classifier.prepared(device):
+        pictures: dict[int, list[Picture]] = {}
+        with failures.of(f"The pictures of {result.model}"), classifier.prepared(device):
             drawn = portraits(classifier, probe, result, shown, PICTURES, batch_size=batch_size)
-        pictures = {unit: [_picture(item) for item in row] for unit, row in drawn.items()}
+            pictures = {unit: [_picture(item) for item in row] for unit, row in drawn.items()}
         mean, difference = means.get(result.model), differences.get(result.model)
-        models.append(ModelNeurons(result.model, names[result.model], details, mean, difference, pictures))
-    page = dissection_page(
-        models, _facts(probe, settings), top=top, confidence=CONFIDENCE, version=sparsescope.__version__
-    )
-    contents = {names[result.model]: _table(result) for result in found} | {"dissection.html": page.encode()}
-    for name, content in contents.items():
-        write_atomically(directory / name, content)
-    return {name: directory / name for name in contents}
+        models.append(ModelNeurons(result.model, tables[result.model], details, mean, difference, pictures))
+    return models
 
 
 def _picture(portrait: Portrait) -> Picture:

@@ -1,20 +1,15 @@
-"""LIME's cost as a ratio to the bare forward passes of as many images: `python tests/benchmarks/bench_lime.py`.
+"""LIME's cost as a ratio to the bare forward passes of as many images, and beside its peers.
 
-ResNet-20 on 32 px images, one thread, process CPU time, all interleaved, median of the repeats. Target: <= 1.15. Beside
-it the peers on the same images and superpixels, each once as it is called by default (lime: batches of 10; captum: one
-perturbation per forward pass) and once with batches as large as ours. lime gets what its users hand over: the image
-(H, W, 3) and a function of a batch (n, H, W, 3), whose transposed view is what the network sees: channels last, which
-this network likes and wide ones do not (decision 4). Both give one explanation, ours also its stability. Targets with
-their defaults: 1.15 and 4 times as fast. As measured (torch 2.14, a busy server): 0.75 to 0.88, so that lime is faster
-here, and 2.8 to 3.3.
+ResNet-20 on 32 px images, one thread. The peers get the same images and superpixels, each once as it is called by
+default (lime: batches of 10; captum: one perturbation per forward pass) and once with batches as large as ours. lime
+gets what its users hand over: the image (H, W, 3) and a function of a batch (n, H, W, 3), whose transposed view is what
+the network sees: channels last, which this network likes and wide ones do not (decision 4). Both give one explanation,
+ours also its stability.
 """
 
-import argparse
 import contextlib
 import io
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -27,6 +22,9 @@ from sparsescope.benchmark import ArrayImages, Benchmark
 from sparsescope.classifier import Classifier
 from sparsescope.lime import Shown
 from sparsescope.measurements.explanations import Explanations
+from tests.benchmarks.harness import Options, Row, interleaved
+
+_IMAGES, _SAMPLES, _BATCH = 3, 1000, 16
 
 
 def images(n: int) -> np.ndarray:
@@ -34,13 +32,6 @@ def images(n: int) -> np.ndarray:
     coarse = torch.rand(n, 3, 5, 5, generator=torch.Generator().manual_seed(0))
     fine = torch.nn.functional.interpolate(coarse, size=32, mode="bicubic").clamp(0, 1)
     return (fine * 255).byte().numpy().transpose(0, 2, 3, 1)
-
-
-def seconds(action: Callable[[], object]) -> float:
-    """Return the process CPU time of one call."""
-    start = time.process_time()
-    action()
-    return time.process_time() - start
 
 
 def by_lime(classifier: Classifier, shown: Sequence[Shown], samples: int, size: int) -> None:
@@ -72,62 +63,39 @@ def by_captum(classifier: Classifier, shown: Sequence[Shown], samples: int, size
         )
 
 
-def main() -> None:
-    """Print, for each batch size, milliseconds per image and the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[16])
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    benchmark = Benchmark("smooth", ArrayImages(images(arguments.images), np.arange(arguments.images) % 10))
-    measurement = Explanations(samples=arguments.samples, images=None, target="own")
+def rows(options: Options) -> Iterator[Row]:
+    """Yield LIME beside bare passes, and each peer beside LIME."""
+    benchmark = Benchmark("smooth", ArrayImages(images(_IMAGES), np.arange(_IMAGES) % 10))
+    measurement = Explanations(samples=_SAMPLES, images=None, target="own")
     ids = measurement.unit_ids(benchmark, 0)
     shown = measurement.prepare(benchmark, ids, 0)
-    total = arguments.images * arguments.samples
-    print(f"superpixels {[item.superpixels for item in shown.images]}, {total} forward passes")
+    batch = torch.rand(_BATCH, 3, 32, 32)
+
+    def bare() -> None:
+        with torch.inference_mode():
+            for start in range(0, _IMAGES * _SAMPLES, _BATCH):
+                classifier(batch[: _IMAGES * _SAMPLES - start])
 
     model = Classifier(resnet20s(), mean=(0.5,) * 3, std=(0.25,) * 3)
     # scikit-learn's threads would be counted against lime
     with threadpool_limits(1), model.prepared() as classifier:
-        for size in arguments.batch_sizes:
-            batch = torch.rand(size, 3, 32, 32)
-
-            def bare(batch: torch.Tensor = batch) -> None:
-                with torch.inference_mode():
-                    for start in range(0, total, len(batch)):
-                        classifier(batch[: total - start])
-
-            peers: dict[str, Callable[[], None]] = {
-                f"{name}, batches of {each}": lambda peer=peer, each=each: peer(
-                    classifier, shown.images, arguments.samples, each
-                )
-                for name, peer, default in (("lime's package", by_lime, 10), ("captum", by_captum, 1))
-                for each in dict.fromkeys((default, size))
-            }
-            actions: dict[str, Callable[[], object]] = {
-                "segments": lambda: measurement.prepare(benchmark, ids, 0),
-                "bare": bare,
-                **peers,
-                "lime": lambda size=size: measurement.measure(classifier, shown, {}, size),
-            }
-            times: dict[str, list[float]] = {name: [] for name in actions}
-            for repeat in range(arguments.repeats + 1):
-                for name, action in actions.items():
-                    elapsed = seconds(action)
-                    if repeat:  # the first round warms up
-                        times[name].append(elapsed)
-            each = {name: 1000 * statistics.median(values) / arguments.images for name, values in times.items()}
-            ratios = [(s + m) / b for s, b, m in zip(times["segments"], times["bare"], times["lime"], strict=True)]
-            print(
-                f"batch {size:4d}: bare {each['bare']:.0f} ms, segments {each['segments']:.1f} ms, "
-                f"lime {each['lime']:.0f} ms per image; (segments + lime) / bare = {statistics.median(ratios):.3f}"
-            )
-            for name in peers:
-                pairs = zip(times[name], times["lime"], strict=True)
-                print(f"    {name:28s} {statistics.median(theirs / ours for theirs, ours in pairs):6.2f} times as long")
-
-
-if __name__ == "__main__":
-    main()
+        peers = {
+            f"{name}, batches of {size}": (by, size, target)
+            for name, by, default, target in (("lime's package", by_lime, 10, 1.0), ("captum", by_captum, 1, 4.0))
+            for size in (default, _BATCH)
+        }
+        actions: dict[str, Callable[[], object]] = {
+            "segments": lambda: measurement.prepare(benchmark, ids, 0),
+            "bare": bare,
+            "lime": lambda: measurement.measure(classifier, shown, {}, _BATCH),
+            **{
+                name: lambda by=by, size=size: by(classifier, shown.images, _SAMPLES, size)
+                for name, (by, size, _) in peers.items()
+            },
+        }
+        median = interleaved(actions, options.repeats)
+    whole = median["segments"] + median["lime"]
+    yield Row("LIME: fidelity and stability", "bare forward passes", whole / median["bare"], "<=", 1.15)
+    for name, (_, size, target) in peers.items():
+        relation = None if size == _BATCH else ">="
+        yield Row("LIME", f"{name}, times as long", median[name] / median["lime"], relation, target)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from html_page import Page
 from PIL import Image
 from torch import nn
 
@@ -117,3 +118,74 @@ def test_a_failed_run_keeps_what_was_there(folder: Path) -> None:
     damage("truncated map")
     assert run("--probe", "probe:set", "--out", "out").exit_code == 2
     assert {path: path.read_bytes() for path in Path("out").iterdir()} == before
+
+
+def units_of(folder: str) -> list[dict[str, str]]:
+    with Path(folder, "units.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_search_is_exact_unless_a_beam_is_asked_for(folder: Path) -> None:
+    for number, options in enumerate([[], ["--search", "exact"], ["--search", "beam"], ["--beam", "5"]]):
+        assert run("--probe", "probe:set", "--out", f"{number}", "--quiet", *options).exit_code == 0
+    exact, also_exact, beam, also_beam = (units_of(f"{number}") for number in range(4))
+    assert exact == also_exact and beam == also_beam
+    assert {row["gap"] for row in exact} == {"0.0"} and {row["gap"] for row in beam} == {""}
+    assert all(float(row["iou"]) >= float(other["iou"]) for row, other in zip(exact, beam, strict=True))
+    assert "proven to be the best 5 of 5" in Page(Path("0/dissection.html").read_text()).text
+    assert "proven to be the best" not in Path("2/dissection.html").read_text()
+
+
+def test_few_nodes_are_told_of(folder: Path) -> None:
+    result = run("--out", "out", "--nodes", "1", size="8")
+    gaps = [float(row["gap"]) for row in units_of("out") if float(row["gap"]) > 0]
+    assert result.exit_code == 0 and gaps
+    assert f"{len(gaps)} not proven to be the best, by up to {max(gaps):.4f}, on held-out" in result.stdout
+    text = Page(Path("out/dissection.html").read_text()).text
+    assert f"{5 - len(gaps)} of 5 the IoU of others up to {max(gaps):.4f} larger" in text
+    assert f"(of the best formula up to {gaps[0]:.4f} larger)" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--search", "exact", "--beam", "3"], "Expected no --beam with --search exact"),
+        (["--beam", "3", "--nodes", "3"], "Expected no --nodes with --search beam"),
+        (["--length", "5"], "Choose a beam search"),
+        (["--search", "best"], "'best' is not one of"),
+    ],
+)
+def test_options_of_the_other_search(folder: Path, options: list[str], text: str) -> None:
+    result = run("--out", "out", *options)
+    assert result.exit_code == 2 and text in result.stderr and not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("broken", "part"),
+    [
+        ("sparsescope.plots.iou_distribution", "The figure of neurons"),
+        ("sparsescope.workflows.dissect.portraits", "The pictures of dense"),
+        ("sparsescope.reporting.dissection.neuron_facts", "The page"),
+    ],
+)
+def test_what_cannot_be_drawn_costs_itself_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, broken: str, part: str
+) -> None:
+    assert run("--probe", "probe:set", "--out", "out", "--quiet").exit_code == 0
+    tables = Path("out/units.csv").read_bytes()
+    Path("out/units.csv").unlink()
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr(broken, fail)
+    result = run("--probe", "probe:set", "--out", "out", "--quiet")
+    assert result.exit_code == 3
+    assert f"Error: {part} failed: RuntimeError: no font" in result.stderr
+    assert "dense: layer 1" in result.stdout and "Written: out/units.csv" in result.stdout
+    assert Path("out/units.csv").read_bytes() == tables
+    page = Path("out/dissection.html")
+    if part == "The page":
+        assert not page.exists()
+    else:
+        assert f"{part} could not be made: RuntimeError: no font" in Page(page.read_text()).text

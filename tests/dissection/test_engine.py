@@ -5,12 +5,13 @@ import pytest
 import torch
 from array_probe import ArrayProbe
 from PIL import Image
-from reference_compositional import explain, held_out
+from reference_compositional import best_of_all, explain, held_out
 from torch import nn
 
 from sparsescope.classifier import Classifier
 from sparsescope.dissection import DissectionSettings, dissect, engine, store_concepts
 from sparsescope.dissection import packing as packing_module
+from sparsescope.dissection.settings import SEARCHES
 from sparsescope.errors import NotEvaluated, OptionError
 
 
@@ -37,8 +38,12 @@ def same(one, two):
     np.testing.assert_array_equal(one.union, two.union)
 
 
-def test_equals_the_literal_road(small_classifier, probe):
-    result = dissect(small_classifier, probe, "1", settings=OPTIONS)
+LITERALLY = {"beam": lambda *case: explain(*case, 2)[0], "exact": lambda *case: best_of_all(*case, 2)[0]}
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_equals_the_literal_road(small_classifier, probe, search):
+    result = dissect(small_classifier, probe, "1", settings=DissectionSettings(fraction=0.05, length=2, search=search))
     with torch.no_grad(), small_classifier.prepared():
         images = (probe.read(range(30)) - torch.tensor([0.5, 0.4, 0.3])[:, None, None]) / torch.tensor(
             [0.2, 0.25, 0.3]
@@ -50,12 +55,15 @@ def test_equals_the_literal_road(small_classifier, probe):
         assert unit.threshold == pytest.approx(threshold, rel=1e-5)
         resized = [np.asarray(Image.fromarray(m).resize((16, 16), Image.Resampling.BILINEAR)) for m in maps[:, k]]
         mask = np.stack(resized) > unit.threshold
-        (labels, operators), iou, ((label,), _), label_iou = explain(mask, probe.masks)
+        labels, operators = LITERALLY[search](mask, probe.masks)
+        _, _, ((label,), _), label_iou = explain(mask, probe.masks)
         assert unit.formula.concepts == tuple(probe.concepts[i] for i in labels)
         assert tuple(map(str, unit.formula.operators)) == operators
-        assert (unit.label, unit.iou, unit.label_iou) == (probe.concepts[label], iou, label_iou)
-        assert unit.held_out_iou == held_out(mask, probe.masks)
+        assert (unit.label, unit.label_iou) == (probe.concepts[label], label_iou)
+        assert unit.held_out_iou == held_out(mask, probe.masks, LITERALLY[search])
+        np.testing.assert_equal(unit.gap, 0 if search == "exact" else np.nan)
         holds = unit.formula.evaluate(dict(zip(probe.concepts, probe.masks, strict=True)))
+        assert unit.iou == (mask & holds).sum() / (mask | holds).sum()
         np.testing.assert_array_equal(result.intersection[:, k], (mask & holds).sum(axis=(1, 2)))
         np.testing.assert_array_equal(result.union[:, k], (mask | holds).sum(axis=(1, 2)))
 
@@ -98,8 +106,8 @@ def test_dead_units_are_counted_not_averaged(small_classifier, probe):
     ratio = result.intersection.sum(axis=0)[live] / result.union.sum(axis=0)[live]
     np.testing.assert_array_equal(ratio, [unit.iou for unit in result.units if not unit.dead])
     rows = result.rows()
-    assert list(rows[0]) == ["unit", "formula", "iou", "length", "label", "label_iou", "dead"]
-    assert list(rows[0].values()) == [0, None, None, 0, None, None, True]
+    assert list(rows[0]) == ["unit", "formula", "iou", "length", "label", "label_iou", "dead", "gap"]
+    assert list(rows[0].values()) == [0, None, None, 0, None, None, True, None]
     assert rows[3]["formula"] == str(result.units[3].formula) and rows[3]["label"] == result.units[3].label.name
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from array_probe import probe_of, random_masks, random_unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_compositional import held_out
+from reference_compositional import best_of_all, explain, held_out
 
 from sparsescope.dissection import DissectionSettings, store_concepts
 from sparsescope.dissection.areas import FormulaAreas
@@ -27,7 +27,11 @@ def test_equals_the_literal_rewrite(seed, length, beam):
     masks = random_masks(rng, concepts, images, *map(int, rng.integers(1, 11, 2)))
     unit = random_unit(rng, masks)
     if unit.any():
-        assert found(masks, unit, length=length, beam=beam) == held_out(unit, masks, length, beam)
+        by_beam = held_out(unit, masks, lambda *half: explain(*half, length, beam)[0])
+        assert found(masks, unit, length=length, beam=beam, search="beam") == by_beam
+        if length * concepts <= 12:
+            exactly = held_out(unit, masks, lambda *half: best_of_all(*half, length)[0])
+            assert found(masks, unit, length=length) == exactly
 
 
 def test_by_hand():

@@ -11,7 +11,12 @@ from reference_compositional import explain
 
 from sparsescope.architectures.cifar_resnet import resnet20s
 from sparsescope.classifier import Classifier
-from sparsescope.dissection import DissectionSettings, dissect
+from sparsescope.dissection import DissectionSettings, dissect, store_concepts
+from sparsescope.dissection.areas import FormulaAreas
+from sparsescope.dissection.exact import search_exactly
+from sparsescope.dissection.packing import pack
+from sparsescope.dissection.search import search
+from sparsescope.dissection.unit_mask import Covered, UnitMask
 
 UNITS = (0, 6, 8, 25)
 
@@ -43,17 +48,22 @@ def test_resnet20_layer3_on_real_masks(probe, shared_data):
     network = resnet20s()
     network.load_state_dict({name.removeprefix("module."): value for name, value in stored["state_dict"].items()})
     classifier = Classifier(network, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    result = dissect(classifier, probe, settings=DissectionSettings(null=False))
+    result = dissect(classifier, probe, settings=DissectionSettings(null=False, search="beam"))
     assert result.layer == "layer3" and len(result.units) == 64
     outputs = []
     network.layer3.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     with classifier.prepared(), torch.no_grad():
         classifier(probe.read(range(len(probe))))
     maps = outputs[0].numpy()
+    store = store_concepts(probe)
     for k in UNITS:
         unit = result.units[k]
         resized = np.stack([Image.fromarray(m).resize((112, 112), Image.Resampling.BILINEAR) for m in maps[:, k]])
         mask = resized > unit.threshold
+        covered = Covered(store, UnitMask.from_images(np.arange(len(mask)), pack(mask)))
+        if k == UNITS[0]:  # a beam as wide as there are formulas of two concepts leaves nothing out
+            best, wide = search_exactly(FormulaAreas(store), covered), search(FormulaAreas(store), covered, beam=5000)
+            assert (best.formula, best.iou, best.bound) == (wide.formula, wide.iou, wide.iou)
         (labels, operators), iou, ((label,), _), label_iou = explain(mask, probe.masks)
         # Pillow and torch round differently at a pixel or two; which formula is best does not hang on them.
         assert unit.formula.concepts == tuple(probe.concepts[i] for i in labels)

@@ -11,7 +11,7 @@ from sparsescope.metrics import metric_class, names
 ROOT = Path(__file__).parents[2]
 BIBLIOGRAPHY = ROOT / "docs" / "references.bib"
 
-NAME = r"(?:(?:van|von|de|der|den|di) )*(?:O'|Mc|Mac|De|La|Le)?[A-Z][a-zà-öø-ÿ]+(?:-[A-Z][a-zà-öø-ÿ]+)*"
+NAME = r"(?:(?:van|von|de|der|den|di|La) )*(?:O'|Mc|Mac|De|La|Le)?[A-Z][a-zà-öø-ÿ]+(?:-[A-Z][a-zà-öø-ÿ]+)*"
 AUTHORS = rf"(?P<names>{NAME}(?: et al\.|(?:, {NAME})*,? (?:&|and) {NAME})?)"
 VENUE = r"(?:, “[^”]*”)?(?:, [A-Z][A-Za-z]+)?"
 CITATION = re.compile(rf"(?<![\w-]){AUTHORS}(?:'s)?{VENUE} \(?(?P<year>(?:19|20)\d\d[a-z]?)(?!\w)")
@@ -135,6 +135,7 @@ def test_the_source_of_a_metric_cites(name: str) -> None:
         ("DeGroot & McNeil 1983", Citation("DeGroot", "1983", ("DeGroot", "McNeil"))),
         ("(Schucany, Gray & Owen 1971)", Citation("Schucany", "1971", ("Schucany", "Gray", "Owen"))),
         ("by van de Weijer et al. 2009", Citation("van de Weijer", "2009", None)),
+        ("by La Rosa & Gilpin 2026.", Citation("La Rosa", "2026", ("La Rosa", "Gilpin"))),
         ("# after Tol 2021; dark", Citation("Tol", "2021", ("Tol",))),
         ("Newcombe 1998 (method 10)", Citation("Newcombe", "1998", ("Newcombe",))),
         ("Efron's 1979.", Citation("Efron", "1979", ("Efron",))),

@@ -17,9 +17,9 @@ from sparsescope.classifier import Classifier
 from sparsescope.evaluation import evaluate, plan, run
 from sparsescope.evaluation.assemble import metric_results
 from sparsescope.evaluation.cache import Cache
+from sparsescope.evaluation.carrying_out import carrying_out
 from sparsescope.evaluation.jobs import Answer, Begun, Job, Setting
 from sparsescope.evaluation.local import LocalExecutor
-from sparsescope.evaluation.measure import measure
 from sparsescope.evaluation.plan import make_plan
 from sparsescope.evaluation.settings import resolve
 from sparsescope.measurements.explanations import Explanations
@@ -104,7 +104,8 @@ def test_two_pairs_together_have_the_numbers_of_each_alone(
     resolved = resolve(options=options, metrics=names, replicates=200)
     setting = Setting(models, benchmark, 0, 16, "cpu")
     planned = make_plan(resolved.metrics, benchmark, 0, two_denses())
-    results = measure(planned, setting, Cache(None), LocalExecutor(setting), None)
+    with carrying_out(planned, setting, Cache(None), LocalExecutor(setting), None) as measuring:
+        results = measuring.all()
     together = metric_results(resolved, planned, results, two_denses(), benchmark, 0).metrics
     keywords = settings | {"metrics": names, "options": options}
     for first, second in (models[::2], models[1::2]):

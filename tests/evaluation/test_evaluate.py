@@ -222,6 +222,10 @@ def test_models_are_left_as_they_were_by_what_they_raise(
 
 CHECKED = 2 * (1 + 16) + 2 + 2
 """Images that check a model: a grey one and 16 test images, twice; two alone; two that are looked into."""
+TRIED = 11 * 16
+"""Images of a candidate that answers otherwise than dense, prepared in other ways."""
+COUNTED = 1
+"""Images that are shown to count operations."""
 
 
 def test_each_model_sees_each_image_set_once(
@@ -240,9 +244,9 @@ def test_each_model_sees_each_image_set_once(
         classifier.module.register_forward_hook(counter(classifier.name))
     metrics = ["accuracy", "generalization_gap", "ece", "sce", "nll", "ood_auroc"]
     evaluation = evaluate(dense, sparse, benchmark, metrics=metrics, **settings)
-    images = CHECKED + 40 + 24 + 30 + 20
-    assert seen == {"dense": images, "sparse": images}
-    assert evaluation.cost.forward_passes == 2 * (images - CHECKED)
+    images = 40 + 24 + 30 + 20
+    assert seen == {"dense": CHECKED + images + COUNTED, "sparse": CHECKED + TRIED + images + COUNTED}
+    assert evaluation.cost.forward_passes == 2 * images
 
 
 def test_no_model_is_shown_an_image_twice_for_accuracy_and_calibration_clean_and_corrupted(
@@ -260,8 +264,8 @@ def test_no_model_is_shown_an_image_twice_for_accuracy_and_calibration_clean_and
         classifier.module.register_forward_hook(keeper(classifier.name))
     metrics = ["accuracy", "ece", "sce", "nll", "corruption_error"]
     evaluation = evaluate(dense, sparse, benchmark, metrics=metrics, **settings)
-    for images in shown.values():
-        measured = images[CHECKED:]
+    for name, images in shown.items():
+        measured = images[CHECKED + (TRIED if name == "sparse" else 0) : -COUNTED]
         assert len(measured) == len(set(measured)) == 40 + 40 * 5  # clean; cells
     for name in ("dense", "sparse"):
         table = evaluation["corruption_error"].details[name]["corruptions"]
@@ -316,7 +320,8 @@ def test_progress_reaches_the_total_in_plain_words(
     evaluate(dense, sparse, benchmark, progress=lambda *step: told.append(step), **settings)
     assert told[-1][0] == pytest.approx(told[-1][1])
     assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
-    assert told[0][0] == 0 and told[0][2] == "clean images", "what is under way, not what is done"
+    assert told[0][0] == 0 and told[0][2] == "getting to know the models"
+    assert told[1][0] == 0 and told[1][2] == "clean images", "what is under way, not what is done"
     labels = {label for _, _, label in told}
     assert {"corruptions", "LIME", "compositional neurons", "weight Hessian trace", "input Hessian"} <= labels
     assert not labels & {measurement.__name__ for measurement in Measurement.__subclasses__()}

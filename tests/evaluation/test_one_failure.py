@@ -231,7 +231,7 @@ def test_shards_that_do_not_fit_together(undisturbed: Evaluation, monkeypatch: p
 
 
 def test_options_that_no_file_can_hold_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sparsescope.evaluation.run.measure", boom)
+    monkeypatch.setattr("sparsescope.evaluation.run.carrying_out", boom)
     with pytest.raises(OptionError, match=r"The metric shade has options that an evaluation cannot hold: exp"):
         run(Shade(extra=object()), cache=False)
 

@@ -28,6 +28,7 @@ def units(intersection, union, **common):
         "label_iou": np.full(width, 0.05),
         "null_iou": np.full(width, 0.01),
         "held_out_iou": np.full(width, 0.02),
+        "gap": np.zeros(width),
     }
     arrays = {"intersection": np.array(intersection, dtype=np.int32), "union": union}
     return Units({"probe": len(union)}, arrays, {**defaults, **common})
@@ -131,7 +132,19 @@ def test_details_of_dead_units_and_of_units_without_a_formula():
     assert details["held_out_iou"] is None and [row["held_out_iou"] for row in details["units"]] == [None] * 3
 
 
-@pytest.mark.parametrize("options", [{"fraction": 0}, {"fraction": 1}, {"length": 0}, {"beam": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fraction": 0},
+        {"fraction": 1},
+        {"length": 0},
+        {"beam": 0},
+        {"search": "best"},
+        {"length": 5},
+        {"beam": 6},
+        {"search": "beam", "nodes": 7},
+    ],
+)
 def test_options_outside_their_range(options):
     with pytest.raises(OptionError, match="Metric composition: Expected"):
         create("composition", **options)

@@ -7,6 +7,7 @@ from torch import nn
 from sparsescope.classifier import Classifier
 from sparsescope.metrics.input_top_eigenvalue import InputTopEigenvalue
 from sparsescope.metrics.input_trace import InputTrace
+from sparsescope.passes import Passes
 from sparsescope.units import Units
 
 
@@ -30,9 +31,9 @@ def test_reduction_by_hand():
 
 
 def test_shares_its_measurement_with_the_trace(small_benchmark):
-    assert InputTopEigenvalue(images=9).measurements(small_benchmark) == InputTrace(images=9).measurements(
-        small_benchmark
-    )
+    curvature, spectrum = InputTopEigenvalue(images=9).measurements(small_benchmark)
+    assert InputTrace(images=9).measurements(small_benchmark) == (curvature,)
+    assert spectrum.population == curvature.population
     assert (InputTopEigenvalue.in_verdict, InputTrace.in_verdict) == (False, True)
     assert InputTopEigenvalue.margin == InputTrace.margin == 0.10
 
@@ -44,6 +45,13 @@ def test_agrees_with_the_full_hessian(small_benchmark, activation):
     classifier, metric = Classifier(network, (0.5,), (0.1,)), InputTopEigenvalue(images=None, probes=1)
     expected = mean_top_eigenvalue(classifier, small_benchmark.train.read(range(24)), small_benchmark.train.labels)
     assert metric.value(metric.measure(classifier, small_benchmark)) == pytest.approx(expected, rel=2e-3)
+
+
+def test_an_eigenvalue_that_came_with_the_trace_takes_no_more_passes(small_classifier, small_benchmark):
+    measurements = InputTopEigenvalue(images=None).measurements(small_benchmark)
+    with small_classifier.prepared():
+        planned = [each.planned_passes(small_benchmark, small_classifier, 16) for each in measurements]
+    assert planned == [Passes(forward=1, tracked=1, input_gradients=3), Passes()]
 
 
 def test_of_the_batch_mean_by_hand():

@@ -38,4 +38,5 @@ def _row(unit: int, iou: float | None, formula: str) -> dict[str, Any]:
         "label_iou": None if iou is None else iou / 2,
         "null_iou": None if iou is None else 0.01,
         "held_out_iou": None if iou is None else iou / 4,
+        "gap": None if iou is None else 0.0,
     }

@@ -1,4 +1,4 @@
-"""NetDissect and the beam search of Mu & Andreas 2020, literally: every formula is evaluated on whole boolean masks.
+"""NetDissect, the beam search of Mu & Andreas 2020 and the search of all formulas, literally: on whole boolean masks.
 
 Ties are broken by IoU, then length, then label order (indices from left to right, then OR < AND < AND NOT).
 """
@@ -17,12 +17,14 @@ def evaluate(formula, concepts):
     labels, operators = formula
     mask = concepts[labels[0]]
     for operator, label in zip(operators, labels[1:], strict=True):
-        other = concepts[label]
-        if operator == "AND NOT":
-            mask = np.logical_and(mask, np.logical_not(other))
-        else:
-            mask = np.logical_or(mask, other) if operator == "OR" else np.logical_and(mask, other)
+        mask = extended(mask, operator, concepts[label])
     return mask
+
+
+def extended(mask, operator, other):
+    if operator == "AND NOT":
+        return np.logical_and(mask, np.logical_not(other))
+    return np.logical_or(mask, other) if operator == "OR" else np.logical_and(mask, other)
 
 
 def order(item):
@@ -54,11 +56,30 @@ def explain(unit, concepts, length=3, beam=5):
     return *best, *best_atom
 
 
-def held_out(unit, concepts, length=3, beam=5):
-    """IoU of formulas found on every second image and judged on the others, both ways, counts added up."""
+def best_of_all(unit, concepts, length=3):
+    """Best of all formulas that the beam search could build, with its IoU; None where none meets the unit."""
+    there = [label for label in range(len(concepts)) if concepts[label].any()]
+    level = {((label,), ()): concepts[label] for label in there}
+    best = None, 0.0
+    for _ in range(length):
+        for formula, mask in level.items():
+            value = iou(unit, mask)
+            if value > 0 and (best[0] is None or order((formula, value)) < order(best)):
+                best = formula, value
+        level = {
+            ((*labels, label), (*operators, operator)): extended(mask, operator, concepts[label])
+            for (labels, operators), mask in level.items()
+            for label in there
+            for operator in OPERATORS
+        }
+    return best
+
+
+def held_out(unit, concepts, find):
+    """IoU of formulas that `find` finds on every second image, judged on the others, both ways, counts added up."""
     shared = union = 0
     for start in (0, 1):
-        formula, *_ = explain(unit[start::2], concepts[:, start::2], length, beam)
+        formula = find(unit[start::2], concepts[:, start::2])
         there = unit[1 - start :: 2]
         holds = np.zeros_like(there) if formula is None else evaluate(formula, concepts[:, 1 - start :: 2])
         shared += int(np.logical_and(there, holds).sum())

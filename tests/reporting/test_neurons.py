@@ -33,6 +33,7 @@ def test_facts() -> None:
         "Layer": [("layer3", ""), ("layer3", "")],
         "Units": [("4 live, 1 dead", ""), ("4 live, 1 dead", "")],
         "Mean IoU of the best formulas": [("0.0450", "[0.0400, 0.0512]"), ("0.0450", "")],
+        "… proven to be the best": [("4 of 4", "")] * 2,
         "… on held-out images": [(f"{own['held_out_iou']:.4f}", "") for own in (DENSE, SPARSE)],
         "… on shuffled images": [("0.0100", ""), ("0.0100", "")],
         "Mean IoU of the best single concepts": [("0.0225", ""), ("0.0225", "")],
@@ -40,6 +41,26 @@ def test_facts() -> None:
         "Different formulas": [("3", ""), ("3", "")],
         "Same formula as dense": [("", ""), ("1", "of 5")],
     }
+
+
+def test_units_that_are_not_proven_and_searches_that_prove_nothing() -> None:
+    unproven, beam, older = (neuron_details([0.1, None, 0.03]) for _ in range(3))
+    unproven["units"][2]["gap"] = 0.0123
+    for row in beam["units"]:
+        row["gap"] = None
+    for row in older["units"]:
+        del row["gap"]
+    models = {
+        name: CompositionDetails.model_validate(own) for name, own in zip("ubo", (unproven, beam, older), strict=True)
+    }
+    facts = texts(neuron_facts(models, {}, ()))["… proven to be the best"]
+    assert facts == [("1 of 2", "the IoU of others up to 0.0123 larger"), ("–", ""), ("–", "")]
+    assert "… proven to be the best" not in texts(neuron_facts({"b": models["b"]}, {}, ()))
+    assert [unit_facts(row)["gap"] for row in models["u"].units] == ["", "", "0.0123"]
+    assert models["u"].notes()[1] == (
+        "units whose search ended at its limit of nodes: 1; the IoU of their best formulas may be up to 0.0123 larger"
+    )
+    assert len(models["b"].notes()) == len(models["o"].notes()) == 1
 
 
 def test_facts_of_one_model_of_dead_units_and_of_other_layers() -> None:

@@ -221,7 +221,7 @@ def huge_value(content: dict[str, Any]) -> None:
         (add_weights, "expected nonzero <= parameters, but got "),
         (negative_count, "values.resnet20_dense.n: Input should be greater than or equal to 0"),
         (huge_value, r"values.resnet20_dense.value: expected a number within .*1e.100, but got 1e.200"),
-        (swap_roles, "expected one dense model, then the candidates"),
+        (swap_roles, "expected the dense models first, at least one, then the candidates"),
         (drop_verdicts, "expected verdicts for"),
         (rename_model, "expected every candidate paired with"),
         (rename_value, "expected values of accuracy for"),

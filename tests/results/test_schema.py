@@ -21,7 +21,7 @@ def test_it_is_a_schema_with_the_names_others_rely_on() -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     assert set(schema["properties"]) == {
         *("schema", "version", "created", "preset", "seed", "confidence", "environment", "benchmark", "models"),
-        *("pairs", "metrics", "verdicts", "radar", "cost"),
+        *("pairs", "metrics", "verdicts", "methods", "radar", "cost"),
     }
     definitions = schema["$defs"]
     assert set(definitions["ModelInfo"]["properties"]) >= {

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 from scipy.optimize import brentq
+from typing_extensions import override
 
 from sparsescope.metrics import create
 from sparsescope.metrics.base import Metric
@@ -138,12 +140,61 @@ def sce(gap: float, classes: int, dense_scale: float, rng: np.random.Generator) 
     return Population(metric, "test", dense, side(own), {})
 
 
+def ece(gap: float, tie: float, rng: np.random.Generator) -> Population:
+    """Confidences that are five points too high, the candidate's more so."""
+    size = 200_000
+    confidence = 0.3 + 0.65 * rng.beta(3, 0.7, size)
+    luck = _tied(rng, tie, size)
+    right = [stats.norm.cdf(each) < confidence - 0.05 for each in luck]
+
+    def side(shift: float, correct: np.ndarray) -> Arrays:
+        return {"confidence": confidence + shift, "correct": correct, "brier": np.zeros(size)}
+
+    metric = create("ece")
+
+    def excess(shift: float) -> float:
+        own, dense = (metric.value(Units({"test": size}, each)) for each in (side(shift, right[1]), side(0, right[0])))
+        return own - dense - gap
+
+    return Population(metric, "test", side(0, right[0]), side(float(brentq(excess, -0.04, 0.04)), right[1]), {})
+
+
+class Ranked(Population):
+    """A population of pairs of a test image and one from elsewhere; each model's scores are independent in a pair."""
+
+    @override
+    def units(self, rows: np.ndarray) -> tuple[Units, Units]:
+        group = np.repeat(["", "far"], len(rows))
+        dense, own = (
+            Units(
+                {"test": len(rows), "ood:far": len(rows)},
+                {"max_softmax": np.concatenate([side["inside"][rows], side["outside"][rows]]), "group": group},
+            )
+            for side in (self.dense, self.own)
+        )
+        return dense, own
+
+
+def auroc(gap: float, tie: float, rng: np.random.Generator) -> Population:
+    """Confidence of test images, one and a half standard deviations above that of others."""
+    inside, outside = _tied(rng, tie, SIZE), _tied(rng, tie, SIZE)
+    sides = [{"inside": high + 1.5, "outside": low} for high, low in zip(inside, outside, strict=True)]
+
+    def population(shift: float) -> Ranked:
+        own = {**sides[1], "inside": sides[1]["inside"] - shift}
+        return Ranked(create("ood_auroc"), "test", sides[0], own, {})
+
+    return population(float(brentq(lambda shift: population(shift).difference + gap, -1, 1, xtol=1e-6)))
+
+
 POPULATIONS: dict[str, Callable[[float, float, np.random.Generator], Population]] = {
     "nll": nll,
     "fidelity": fidelity,
     "input_trace": trace,
     "composition": composition,
     "corruption_error": corruption_error,
+    "ece": ece,
+    "ood_auroc": auroc,
 }
 """Metric -> its population by gap and tie."""
 

@@ -33,19 +33,19 @@ def sampled_rates(
     held, outcomes = 0, list[Outcome]()
     kind = type(population.metric)
     with contextlib.ExitStack() as patches:
-        patches.enter_context(mock.patch.object(resampling, "resampling_weights", _Drawn()))
+        patches.enter_context(mock.patch.object(resampling, "resampling_weights", Drawn()))
         if before:
             patches.enter_context(mock.patch.object(kind, "interval", "percentile"))
             patches.enter_context(mock.patch.object(kind, "debiased", kind.reduce))
         for sample in range(samples):
             dense, own = population.units(rng.integers(0, population.size, n))
-            found, covers = _judged(population, dense, own, truth, replicates, sample % SEEDS, before)
+            found, covers = judged(population, dense, own, truth, replicates, sample % SEEDS, before)
             outcomes.append(found)
             held += covers
     return Rates(held / samples, outcomes.count("pass") / samples, outcomes.count("fail") / samples)
 
 
-class _Drawn:
+class Drawn:
     """`resampling_weights` that are drawn once."""
 
     def __init__(self) -> None:
@@ -58,8 +58,15 @@ class _Drawn:
         return self._known[key]
 
 
-def _judged(
-    population: Population, dense: Units, own: Units, truth: float, replicates: int, seed: int, before: bool
+def judged(
+    population: Population,
+    dense: Units,
+    own: Units,
+    truth: float,
+    replicates: int,
+    seed: int,
+    before: bool,
+    level: float = LEVEL,
 ) -> tuple[Outcome, bool]:
     metric, units = population.metric, {"dense": dense, "own": own}
     (draws,) = bootstrap([(metric, units)], replicates, seed)
@@ -68,7 +75,7 @@ def _judged(
         return "not evaluated", True
     margin = metric.default_margin(dense)
     found = difference(
-        metric, sides["own"], sides["dense"], margin=margin, margin_kind=metric.margin_kind, confidence=LEVEL
+        metric, sides["own"], sides["dense"], margin=margin, margin_kind=metric.margin_kind, confidence=level
     )
     if before:
         found = found.model_copy(update={"from_margin": None, "undecided": None})
@@ -82,4 +89,4 @@ def _judged(
     )
     interval = found.interval or (-np.inf, np.inf)
     covers = found.undecided is not None or interval[0] <= truth <= interval[1]
-    return judge(result, PAIR, LEVEL).outcome, covers
+    return judge(result, PAIR, level).outcome, covers

@@ -6,11 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sparsescope.sequential import looks
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.simulations.paired import newcombe, percentile, rates, tango
-from tests.simulations.populations import composition, corruption_error, nll, sce
+from tests.simulations.populations import composition, corruption_error, fidelity, nll, sce
 from tests.simulations.sampled import sampled_rates
+from tests.simulations.stopping import NAIVE, of_population, of_shares
+from tests.simulations.trainings import IMAGES, METHODS, TRAININGS, method_rates
+from tests.simulations.trainings import nll as nll_of_trainings
 
 
 @pytest.mark.parametrize("n", [20, 100, 400, 1000])
@@ -56,6 +61,45 @@ def test_intervals_of_few_images_hold() -> None:
         assert found.passes < 0.063
 
 
+@pytest.mark.parametrize(("name", "pairs", "spread"), [("nll", 3, 3.0), ("nll", 5, 0.0), ("accuracy", 3, 1.0)])
+def test_intervals_of_methods_cover_new_trainings_and_new_images(name: str, pairs: int, spread: float) -> None:
+    """200 samples each: three standard errors below 95 % are 90.4 %, and above the 2.5 % of false passes 5.8 %."""
+    make, margin = METHODS[name]
+    found = method_rates(make(0.5, spread, 200, margin), pairs, 200, 200, replicates=100)
+    assert found.coverage > 0.904
+    assert found.passes < 0.058
+
+
+def test_one_training_says_too_little_of_a_method() -> None:
+    """What the images alone leave open misses the truth where trainings differ."""
+    population = nll_of_trainings(0.5, 3.0, 200, 0.0)
+    held = 0
+    for sample in range(60):
+        rng = np.random.default_rng(sample)
+        dense, own = population.pairs[rng.integers(0, TRAININGS)]
+        rows = rng.integers(0, IMAGES, 200)
+        differences = own["nll"][rows] - dense["nll"][rows]
+        reach = 2 * differences.std() / 200**0.5
+        held += abs(differences.mean() - population.truth) <= reach
+    assert held / 60 < 0.7
+
+
 def test_too_few_images_per_class_decide_nothing() -> None:
     found = sampled_rates(sce(0.02, 10, 1.0, np.random.default_rng(1)), 500, 10, replicates=100)
     assert (found.passes, found.fails) == (0, 0)
+
+
+def test_stopping_errs_as_rarely_as_measuring_all_and_uses_half_where_it_is_clear() -> None:
+    """4,000 test sets of 10,000 images: a standard error of 0.25 points at 2.5 %."""
+    at, equal, naive = (
+        of_shares(10_000, 0.05, gap, 4000, taken)
+        for gap, taken in ((-0.01, looks(0.95)), (0.0, looks(0.95)), (-0.01, NAIVE))
+    )
+    assert max(at.passes, at.fails) < 0.0325
+    assert min(naive.passes, naive.fails) > 0.07
+    assert equal.passes > 0.98 and equal.used <= 0.5
+
+
+def test_a_clear_failure_of_a_skewed_metric_takes_half_of_the_units() -> None:
+    found = of_population(fidelity(0.4, 0.9, np.random.default_rng(1)), 300, 30)
+    assert found.fails > 0.9 and found.used <= 0.5

@@ -61,7 +61,7 @@ def test_tables_have_every_unit_and_the_page_the_numbers_of_the_dissections(writ
     for result in found:
         with paths[f"units-{result.model}.csv"].open() as file:
             rows = list(csv.DictReader(file))
-        assert list(rows[0]) == ["unit", "formula", "iou", "length", "label", "label_iou", "dead"]
+        assert list(rows[0]) == ["unit", "formula", "iou", "length", "label", "label_iou", "dead", "gap"]
         assert len(rows) == 8
         for row, unit in zip(rows, result.units, strict=True):
             assert row["dead"] == str(unit.dead).lower() and row["length"] == str(len(unit.formula or ()))
@@ -188,3 +188,11 @@ def test_shape_of_the_images(tmp_path, monkeypatch):
     assert input_shape("plain.pt", dataclasses.replace(classifier, origin=origin)) == (3, 224, 224)
     flat = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)), (0.1, 0.2, 0.3), (1, 1, 1))
     assert input_shape("plain.pt", flat, size=1) == (3, 1, 1)
+
+
+def test_a_failure_nobody_takes_is_raised_after_everything_is_written(models, probe, tmp_path, monkeypatch):
+    found = dissect_side_by_side(models[:1], probe, SETTINGS, seed=4)
+    monkeypatch.setattr("sparsescope.plots.iou_distribution", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_dissections(found, models[:1], probe, tmp_path, SETTINGS)
+    assert {path.name for path in tmp_path.iterdir()} == {"units.csv", "dissection.html"}

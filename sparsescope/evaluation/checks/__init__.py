@@ -20,12 +20,14 @@ from sparsescope.evaluation.checks.gradients import TrueGradients
 from sparsescope.evaluation.checks.images import TakesImages
 from sparsescope.evaluation.checks.labels import AboveChance, SameOrder
 from sparsescope.evaluation.checks.outputs import AreLogits
+from sparsescope.evaluation.checks.prepared import PreparedAlike
 from sparsescope.evaluation.checks.weights import NoNan, WeightsCount, ZerosCount
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
 from sparsescope.metrics.base import Metric, RestsOn
+from sparsescope.units import FloatArray
 
-__all__ = ["CHECKS", "Check", "Noticed", "check_models", "check_results", "check_task", "images_to_show"]
+__all__ = ["CHECKS", "Check", "Noticed", "check_models", "check_results", "check_task", "doubted", "images_to_show"]
 
 CHECKS: tuple[Check, ...] = (
     NoNan(),
@@ -38,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     WeightsCount(),
     TrueGradients(),
     SameOutputs(),
+    PreparedAlike(),
     AsManyClasses(),
     SameOrder(),
     AboveChance(),
@@ -51,12 +54,12 @@ class Noticed:
     """What was found on one model, beside its warnings.
 
     Args:
-        outputs: the number of its outputs.
+        logits: those (n, K) of the images that it was shown.
         constant: whether it gives every image the same answer.
         doubts: why some of its metrics are not judged.
     """
 
-    outputs: int
+    logits: FloatArray
     constant: bool = False
     doubts: list[Doubt] = field(default_factory=list)
 
@@ -93,7 +96,7 @@ def check_models(
                 shown = Shown(classifier, images, frozenset(reads))
                 try:
                     findings = [check.of_model(shown) for check in CHECKS]
-                    noticed[classifier.name] = Noticed(shown.logits.shape[1])
+                    noticed[classifier.name] = Noticed(shown.logits)
                 finally:
                     shown.before.restore()
         except InputError as error:
@@ -109,9 +112,9 @@ def check_task(task: Task, device: str, metrics: Sequence[Metric]) -> dict[str, 
     """Check the models of a task, and whether models and data fit; see `check_models`."""
     reads = {part for metric in metrics for part in metric.rests_on}
     noticed = check_models(task.classifiers, images_to_show(task.benchmark.test), device, reads)
-    outputs = {name: found.outputs for name, found in noticed.items()}
+    logits = {name: found.logits for name, found in noticed.items()}
     for check in CHECKS:
-        _note_all(task, check.of_task(task, outputs), noticed)
+        _note_all(task, check.of_task(task, logits), noticed)
     return noticed
 
 
@@ -119,6 +122,17 @@ def check_results(task: Task, results: Results, noticed: Mapping[str, Noticed]) 
     """Add to the models' warnings, and to what was noticed, what all measurements together show."""
     for check in CHECKS:
         _note_all(task, check.of_results(task, results), noticed)
+
+
+def doubted(
+    task: Task, results: Results, noticed: Mapping[str, Noticed], metrics: Sequence[Metric]
+) -> dict[str, set[str]]:
+    """Return by model the metrics that are not judged, by what was noticed and what results show; nothing is noted."""
+    found = {name: Noticed(each.logits, each.constant, [*each.doubts]) for name, each in noticed.items()}
+    for check in CHECKS:
+        for name, finding in check.of_results(task, results).items():
+            found[name].doubts += [] if finding.doubt is None else [finding.doubt]
+    return {name: set(each.doubted(metrics)) for name, each in found.items()}
 
 
 def _note_all(task: Task, findings: Mapping[str, Finding], noticed: Mapping[str, Noticed]) -> None:

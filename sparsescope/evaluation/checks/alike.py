@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from sparsescope.classifier import Classifier
 from sparsescope.evaluation.checks.base import Check, Finding
 from sparsescope.evaluation.measure import Results
 from sparsescope.evaluation.task import Task
@@ -26,9 +27,16 @@ class AreDifferent(Check):
         for place, classifier in enumerate(task.classifiers):
             own = results.identities[classifier.name]
             for earlier in task.classifiers[:place]:
+                if task.method is not None and _given_twice(classifier, earlier):
+                    break  # it stands in several pairs
                 same_file = classifier.origin.sha256 is not None and classifier.origin.sha256 == earlier.origin.sha256
                 if same_file or (own == results.identities[earlier.name] and not own.unread):
                     what = "is the same file as" if same_file else "has the same weights, mask and code as"
                     found[classifier.name] = Finding((f"{what} {earlier.name}. Was another model meant?",))
                     break
         return found
+
+
+def _given_twice(one: Classifier, other: Classifier) -> bool:
+    """Return whether two models were handed over as the same file, or the same object."""
+    return one.module is other.module or (one.origin.path is not None and one.origin.path == other.origin.path)

@@ -79,8 +79,13 @@ class Check(abc.ABC):
         """Return what one model's answers to a few images show."""
         return Finding()
 
-    def of_task(self, task: Task, outputs: Mapping[str, int]) -> Mapping[str, Finding]:
-        """Return what the models and the data show together, by model; `outputs`: model -> number of its outputs."""
+    def of_task(self, task: Task, logits: Mapping[str, FloatArray]) -> Mapping[str, Finding]:
+        """Return what the models and the data show together, by model.
+
+        Args:
+            task: models and data.
+            logits: by model, those (n, K) of `images_to_show` of the test images.
+        """
         return {}
 
     def of_results(self, task: Task, results: Results) -> Mapping[str, Finding]:

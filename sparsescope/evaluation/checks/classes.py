@@ -8,6 +8,7 @@ from typing_extensions import override
 from sparsescope.errors import ArtefactError, DataError
 from sparsescope.evaluation.checks.base import Check, Finding, Shown
 from sparsescope.evaluation.task import Task
+from sparsescope.units import FloatArray
 
 __all__ = ["AsManyClasses", "SameOutputs"]
 
@@ -24,7 +25,8 @@ class SameOutputs(Check):
     cost: ClassVar[str] = "nothing"
 
     @override
-    def of_task(self, task: Task, outputs: Mapping[str, int]) -> Mapping[str, Finding]:
+    def of_task(self, task: Task, logits: Mapping[str, FloatArray]) -> Mapping[str, Finding]:
+        outputs = {name: each.shape[1] for name, each in logits.items()}
         if len(set(outputs.values())) > 1:
             raise DataError(
                 "Expected all models to have the same number of outputs, but got "
@@ -59,8 +61,8 @@ class AsManyClasses(Check):
         return Finding()
 
     @override
-    def of_task(self, task: Task, outputs: Mapping[str, int]) -> Mapping[str, Finding]:
-        width = outputs[task.dense.name]
+    def of_task(self, task: Task, logits: Mapping[str, FloatArray]) -> Mapping[str, Finding]:
+        width = logits[task.dense.name].shape[1]
         benchmark = task.benchmark
         benchmark.check_labels(width)
         labels = benchmark.test.required_labels()

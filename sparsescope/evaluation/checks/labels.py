@@ -72,7 +72,7 @@ class AboveChance(Check):
                 seen = f"accuracy {accuracy:.1%} is at the level of chance for {outputs} classes"
                 warning = f"{seen}: a collapsed network, or wrong --mean/--std or --arch, or labels in another order."
                 doubt = Doubt(_LABELS, f"is no better than chance ({accuracy:.1%} of {outputs} classes are right)")
-                found[name] = Finding((warning,), doubt if name == task.dense.name and n >= ENOUGH else None)
+                found[name] = Finding((warning,), doubt if name in task.pairs.dense and n >= ENOUGH else None)
         return found
 
 

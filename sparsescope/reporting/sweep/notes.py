@@ -92,7 +92,9 @@ def sweep_reading(summary: SweepSummary) -> list[tuple[str, str]]:
             "By margins",
             f"The difference to the dense parent of the same seed, averaged over seeds, passes if its {confidence} "
             "interval is no worse than minus the metric’s margin, fails if it lies below, and is not decided in "
-            "between. The interval covers the draw of the test images and, with several seeds, the chance of training. "
+            "between. The interval covers the draw of the test images and, with several seeds, the chance of training; "
+            "with three seeds or more they are evaluated together, and the standard errors (s.e.) say how much of it "
+            "either causes: more seeds lower both, more images only the second. "
             f"{corrected}A missing seed decides nothing for the method.",
         ),
         (

@@ -12,7 +12,8 @@ __all__ = ["sweep_tables"]
 
 CURVES = (
     "method", "metric", "dimension", "unit", "higher_is_better", "target", "sparsity", "mean", "sd", "seeds",
-    "dense_mean", "dense_sd", "dense_seeds", "difference", "difference_sd", "lower", "upper", "margin", "margin_kind",
+    "dense_mean", "dense_sd", "dense_seeds", "difference", "difference_sd", "lower", "upper",
+    "error_of_trainings", "error_of_images", "margin", "margin_kind",
     "outcome", "outcome_paper", "region", "region_paper", "reason", "trained_by", "epochs", "first_epoch",
 )  # fmt: skip
 EXTREMES = ("reading", "method", "metric", "extreme_sparsity", "next_outcome", "passes_again")
@@ -52,7 +53,7 @@ def _point(summary: SweepSummary, method: str, metric: str, point: CurvePoint, r
     return (
         method, metric, result.dimension, result.unit, str(result.higher_is_better).lower(), point.target,
         point.sparsity, value.mean, value.sd, value.n, dense.mean, dense.sd, dense.n, difference.mean, difference.sd,
-        *(point.interval or (None, None)), result.margin, result.margin_kind,
+        *(point.interval or (None, None)), point.of_trainings, point.of_images, result.margin, result.margin_kind,
         *(point.outcomes[reading] if result.in_verdict else _aside(point.outcomes[reading]) for reading in READINGS),
         *regions, point.reason, *_trained(summary, method),
     )  # fmt: skip

@@ -117,7 +117,15 @@ def _cell(written: NumberFormat, point: CurvePoint, judged: bool) -> dict[str, s
         "outcome": point.outcomes["margins"].replace(" ", "-") if judged else "none",
         "word": _letters(point) if judged and point.value.n else "",
         "reason": point.reason,
+        "errors": _errors(written, point) if judged else "",
     }
+
+
+def _errors(written: NumberFormat, point: CurvePoint) -> str:
+    """Return the standard errors of the mean difference by what causes them; empty where they are not known."""
+    if point.of_trainings is None or point.of_images is None:
+        return ""
+    return f"s.e. {written.number(point.of_trainings)} of trainings, {written.number(point.of_images)} of images"
 
 
 def _letters(point: CurvePoint) -> str:

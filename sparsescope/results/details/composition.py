@@ -15,7 +15,10 @@ DETECTOR = 0.04
 
 
 class LayerUnit(BaseModel):
-    """One unit of a layer: its best formula and single concept (`label`), and how well they fit; None if unknown."""
+    """One unit of a layer: its best formula and single concept (`label`), and how well they fit; None if unknown.
+
+    `gap` is how far the IoU of another formula may exceed `iou`: 0 where the search proved that none does.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +32,7 @@ class LayerUnit(BaseModel):
     label_iou: RoundedShare | None = None
     null_iou: RoundedShare | None = None
     held_out_iou: RoundedShare | None = None
+    gap: RoundedShare | None = None
 
 
 class CompositionDetails(Details):
@@ -62,4 +66,15 @@ class CompositionDetails(Details):
 
     @override
     def notes(self) -> list[str]:
-        return [f"units that never fire, left out of the mean: {self.dead}"] if self.dead else []
+        notes = [f"units that never fire, left out of the mean: {self.dead}"] if self.dead else []
+        if gaps := self.gaps:
+            notes.append(
+                f"units whose search ended at its limit of nodes: {len(gaps)}; the IoU of their best formulas may be "
+                f"up to {max(gaps):.4f} larger"
+            )
+        return notes
+
+    @property
+    def gaps(self) -> list[float]:
+        """The gap of every unit whose search did not prove that its formula is the best."""
+        return [row.gap for row in self.units if row.gap]

@@ -159,4 +159,4 @@ def test_a_softmax_inside_one_of_the_models_is_no_pass(
 def test_the_whole_batch_is_looked_at_before_outputs_are_cut(dense: Classifier, benchmark: Benchmark) -> None:
     model = ending(dense, lambda z: z.softmax(1))
     model.outputs = (0, 2)
-    assert checked(model, benchmark).doubts and checked(model, benchmark).outputs == 2
+    assert checked(model, benchmark).doubts and checked(model, benchmark).logits.shape[1] == 2
