@@ -5,8 +5,8 @@
 ResNet-20 on 32 px images and EfficientNet-Lite0 on 224 px images (random weights: they decide no time), end to end:
 clean predictions, corruptions and LIME as `evaluate` measures them, corrupting and regressions included. Each way has a
 process of its own, since memory is kept for good; they take turns, one thread each, process CPU time. Target: >= 1.5 in
-all, logits to 1e-5 of their spread. As measured (torch 2.14, a busy server): 1.28 to 1.29 and 1.80 to 2.16. Building takes
-0.4 and 0.9 s, and the first in a process 1.4 s more, as torch's exporter is imported.
+all, logits to 1e-5 of their spread. As measured (torch 2.14, a busy server): 1.26 to 1.29 and 1.80 to 2.16. Building
+takes 0.4 and 0.9 s, and the first in a process 1.4 s more, as torch's exporter is imported.
 
 Keeping memory alone gave 1.0 and, as the heap happened to lie, 1.0 or 1.19: a fresh process that only forwards batches
 was up to 1.65 times as slow without it in some runs, with 4,500 page faults an image, and as fast in others.
