@@ -93,9 +93,16 @@ def benchmark_info(benchmark: Benchmark) -> BenchmarkInfo:
 
 
 def model_infos(
-    classifiers: Sequence[Classifier], pairs: Pairs, assembled: Assembled, shape: tuple[int, int, int]
+    classifiers: Sequence[Classifier],
+    pairs: Pairs,
+    assembled: Assembled,
+    shape: tuple[int, int, int],
+    prepacked: Collection[str] = (),
 ) -> tuple[ModelInfo, ...]:
-    """Describe the models, with what was noticed while reading and measuring them, for images of a shape (C, H, W)."""
+    """Describe the models, with what was noticed while reading and measuring them, for images of a shape (C, H, W).
+
+    `prepacked`: names of those that a prepacked network answered for.
+    """
     infos = []
     for classifier in classifiers:
         sparsity = classifier.sparsity
@@ -111,6 +118,7 @@ def model_infos(
                 nonzero=sparsity.nonzero,
                 bytes=classifier.origin.bytes,
                 macs=count_macs(classifier, shape),
+                forward_only="prepacked" if classifier.name in prepacked else "network",
                 normalization=NormalizationInfo(
                     mean=tuple(classifier.mean), std=tuple(classifier.std), source=classifier.origin.normalization
                 ),

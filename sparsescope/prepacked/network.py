@@ -30,7 +30,7 @@ def is_candidate(module: nn.Module) -> bool:
         and sum(isinstance(child, nn.Conv2d) for child in children) >= FEWEST
         and not any(isinstance(child, torch.jit.ScriptModule) for child in children)
         and not any(child._forward_hooks or child._forward_pre_hooks for child in children)
-        and all(tensor.device.type == "cpu" for tensor in tensors)
+        and all(tensor.device.type == "cpu" and not tensor.is_inference() for tensor in tensors)
         and {tensor.dtype for tensor in tensors if tensor.is_floating_point()} == {torch.float32}
     )
 

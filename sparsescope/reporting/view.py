@@ -210,6 +210,9 @@ def _normalization(info: NormalizationInfo | None) -> str:
     return f"mean ({mean}), std ({std}){f', from {info.source}' if info.source else ''}"
 
 
+_PREPACKED = "on the prepacked network (BatchNorm folded into convolutions), whose logits agree to 1e-5 of their spread"
+
+
 def _model(model: ModelInfo) -> dict[str, Any]:
     return {
         "name": model.name,
@@ -223,5 +226,6 @@ def _model(model: ModelInfo) -> dict[str, Any]:
             "Non-zero": f"{count(model.nonzero)} ({percent(model.nonzero / max(model.parameters, 1))})",
             "Sparsity": f"{percent(model.sparsity.prunable)} of prunable weights, "
             f"{percent(model.sparsity.total)} of all parameters",
+            **({"Forward-only work": _PREPACKED} if model.forward_only == "prepacked" else {}),
         },
     }

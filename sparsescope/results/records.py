@@ -83,6 +83,7 @@ class ModelInfo(Record):
 
     `architecture_guessed` where nothing but names and shapes of its weights says what its architecture is. `bytes` of
     the files that hold it, and `macs`, multiply-accumulate operations for one image, are None where they are unknown.
+    `forward_only`: what answered where no gradient was asked for, the network itself or its prepacked graph.
     """
 
     name: str
@@ -95,6 +96,7 @@ class ModelInfo(Record):
     nonzero: Count
     bytes: Count | None = None
     macs: Count | None = None
+    forward_only: Literal["network", "prepacked"] = "network"
     normalization: NormalizationInfo | None = None
     sparsity: SparsityInfo
     warnings: tuple[str, ...] = ()
