@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from report_files import FILES
 
 from sparsescope.cli.group import sparsescope
+from sparsescope.evaluation import run
 from sparsescope.results import json_schema
 
 NORMALISATION = ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"]
@@ -86,3 +87,21 @@ def test_published_network(shared_data: Path, tmp_path: Path) -> None:
         *("--metric", "ece", "--metric", "nll", "--metric", "ood_auroc", "--metric", "sce", "--metric", "fidelity"),
     )  # fmt: skip
     check(content, PUBLISHED)
+
+
+def test_forward_only_work_on_prepacked_networks_changes_no_number(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = ["resnet20_jpegft_dense.pt", "resnet20_jpegft_omp_s0.488.pt"]
+    asked = ("accuracy", "ece", "sce", "nll", "ood_auroc", "corruption_error", "fidelity", "stability")
+    more = [argument for name in asked for argument in ("--metric", name)]
+    prepacked = evaluate(shared_data, models, tmp_path / "prepacked", *more)
+    monkeypatch.setattr(run, "prepacked_networks", lambda *_: {})
+    own = evaluate(shared_data, models, tmp_path / "own", *more)
+    assert [model["forward_only"] for model in prepacked["models"]] == ["prepacked", "prepacked"]
+    assert [model["forward_only"] for model in own["models"]] == ["network", "network"]
+    for before, after in zip(own["metrics"], prepacked["metrics"], strict=True):
+        for name, value in before["values"].items():
+            assert after["values"][name]["value"] == pytest.approx(value["value"], rel=1e-5, abs=1e-5)
+        for name, difference in before["differences"].items():
+            assert after["differences"][name]["value"] == pytest.approx(difference["value"], rel=1e-4, abs=1e-5)

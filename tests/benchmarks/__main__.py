@@ -15,7 +15,7 @@ import torch
 
 from tests.benchmarks.harness import Options, Row
 
-MODULES = ("evaluation", "curvature", "lime")
+MODULES = ("evaluation", "passes", "curvature", "lime")
 """Modules `bench_NAME`, in the order of the table."""
 
 
