@@ -1,6 +1,7 @@
 """Modules as users hand them over: wrapped, compiled, lazy, on meta, quantized, of another precision, TorchScript."""
 
 import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -121,10 +122,6 @@ def test_without_values_is_refused(small_network: nn.Module, small_benchmark: Be
         evaluate(small_network, compiled(normalised), small_benchmark, **SETTINGS)
     with pytest.raises(ArtefactError, match=r"^0\.weight is on the device meta, which holds no values"):
         evaluate(copy.deepcopy(small_network).to("meta"), small_network, small_benchmark, **SETTINGS)
-    quantized = torch.ao.quantization.quantize_dynamic(copy.deepcopy(small_network), {nn.Linear}, dtype=torch.qint8)
-    with pytest.raises(ArtefactError, match=r"^7 is a quantized Linear, .*: give the float network that it was made"):
-        evaluate(small_network, quantized, small_benchmark, **SETTINGS)
-
     frozen = torch.jit.freeze(torch.jit.script(small_network.eval()))
     with pytest.raises(ArtefactError, match=r"^The network was frozen by torch\.jit\.freeze, .*: give the network as"):
         evaluate(small_network, frozen, small_benchmark, **SETTINGS)
@@ -211,3 +208,29 @@ def test_a_batch_of_one_has_the_gradients_of_a_larger_one(norm: Callable[[Tensor
 
     for alone, among in zip(gradients(images[:1]), gradients(images), strict=True):
         torch.testing.assert_close(alone, among)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("kind", ["torch", "torchao"])
+def test_networks_of_whole_numbers_give_their_answers(
+    kind: str, small_network: nn.Module, small_benchmark: Benchmark
+) -> None:
+    network = copy.deepcopy(small_network.eval())
+    if kind == "torch":
+        network = torch.ao.quantization.quantize_dynamic(network, {nn.Linear}, dtype=torch.qint8)
+    else:
+        torchao = pytest.importorskip("torchao.quantization")
+        torchao.quantize_(network, torchao.Int8WeightOnlyConfig())
+    found = Classifier(network)
+    images = torch.rand(5, 3, 8, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(found(images), network(images))
+        assert (found(images) - small_network(images)).abs().max() < 0.05
+    assert found.sparsity.parameters == sum(parameter.numel() for parameter in small_network.parameters())
+    evaluation = evaluate(
+        small_network, network, small_benchmark, **SETTINGS | {"metrics": ["accuracy", "input_trace"]}
+    )
+    value = evaluation["input_trace"].values["sparse"]
+    assert value.reason == "its weights are whole numbers, which have no gradients"
+    assert evaluation["accuracy"].values["sparse"].value is not None
+    assert pickle.loads(pickle.dumps(found))(images).shape == (5, 4)

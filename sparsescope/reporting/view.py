@@ -226,6 +226,8 @@ def _model(model: ModelInfo) -> dict[str, Any]:
             "Non-zero": f"{count(model.nonzero)} ({percent(model.nonzero / max(model.parameters, 1))})",
             "Sparsity": f"{percent(model.sparsity.prunable)} of prunable weights, "
             f"{percent(model.sparsity.total)} of all parameters",
+            **({"Size": f"{count(model.bytes)} bytes"} if model.bytes is not None else {}),
+            **({"MACs": f"{count(model.macs)} for an image"} if model.macs is not None else {}),
             **({"Forward-only work": _PREPACKED} if model.forward_only == "prepacked" else {}),
         },
     }

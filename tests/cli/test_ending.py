@@ -104,12 +104,16 @@ def test_a_format_that_fails_costs_neither_table_nor_files(
     assert "sparse: PASS" in result.stdout and (tmp_path / "report.html").exists()
 
 
-def test_wrong_usage_goes_first_and_a_command_that_fails_is_named(measured: Any, tmp_path: Path) -> None:
+def test_wrong_usage_goes_first_and_a_command_that_fails_is_named(
+    measured: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     measured(evaluation("fail", BROKEN))
     assert run(tmp_path, "--gate", "fail", "--preset", "quik").exit_code == 2
     assert run(tmp_path, "--gate", "fail", "--metric", "weight_top_eigenvalue").exit_code == 2
-    result = CliRunner().invoke(sparsescope, ["inspect", "\0"])
-    assert result.exit_code == 3 and result.stderr.startswith("Error: inspect failed: ValueError: embedded null byte (")
+    assert CliRunner().invoke(sparsescope, ["inspect", "\0"]).exit_code == 2
+    monkeypatch.setattr("sparsescope.checkpoints.describe", lambda *_, **__: int("many"))
+    result = CliRunner().invoke(sparsescope, ["inspect", "a.pt"])
+    assert result.exit_code == 3 and result.stderr.startswith("Error: inspect failed: ValueError: invalid literal for")
 
 
 @pytest.mark.filterwarnings("ignore:.* cannot be measured")

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import warnings
 from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,23 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save as safetensors_bytes
+from torch import nn
 
 from sparsescope import Classifier, prune, save_checkpoint
 from sparsescope.architectures.digits_cnn import digits_cnn
 from tests.fuzz.mutations import INTEGERS, TEXTS
 
-__all__ = ["checkpoints", "images", "masks", "npz", "odd_checkpoint", "write_broden", "write_corrupted", "write_probe"]
+__all__ = [
+    "checkpoints",
+    "images",
+    "masks",
+    "npz",
+    "odd_checkpoint",
+    "program",
+    "write_broden",
+    "write_corrupted",
+    "write_probe",
+]
 
 LETTERS = ("circle", "square")
 RECIPE = """epochs = 2
@@ -82,6 +94,21 @@ def checkpoints(folder: Path) -> list[bytes]:
         torch.save(content, buffer, **options)
         found.append(buffer.getvalue())
     return [*found, safetensors_bytes(state), npz({name: tensor.numpy() for name, tensor in state.items()})]
+
+
+def program(ending: str, folder: Path) -> bytes:
+    """Return a small network as a program: `.pt2`, `.ts` or `.onnx`."""
+    network, path = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2)).eval(), folder / "seed"
+    shown, path = torch.rand(2, 1, 8, 8), path.with_suffix(ending)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporters' own
+        if ending == ".pt2":
+            torch.export.save(torch.export.export(network, (shown,)), path)
+        elif ending == ".ts":
+            torch.jit.trace(network, shown).save(path)
+        else:
+            torch.onnx.export(network, (shown,), path, dynamo=True, verbose=False, external_data=False)
+    return path.read_bytes()
 
 
 def masks(folder: Path) -> list[bytes]:

@@ -71,6 +71,25 @@ def checkpoint(folder: Path) -> Try:
     return _weights(folder, contents.checkpoints(folder), "checkpoint", read)
 
 
+def program(folder: Path) -> Try:
+    """What holds its network: torch.export, TorchScript, ONNX."""
+    seeds = {ending: contents.program(ending, folder) for ending in (".pt2", ".ts", ".onnx")}
+    for ending, data in seeds.items():  # what they import is not the first input's
+        (folder / f"first{ending}").write_bytes(data)
+        load_classifier(folder / f"first{ending}")
+
+    def attempt(number: int) -> bool:
+        rng = _drawn("program", number)
+        ending = rng.choice(sorted(seeds))
+        path = folder / f"input{ending}"
+        path.write_bytes(_changed(seeds[ending], rng, rng.choice(list(seeds.values()))))
+        describe(path)
+        load_classifier(path)
+        return True
+
+    return attempt
+
+
 def mask(folder: Path) -> Try:
     dense = load_classifier(_first(folder / "dense.pt", contents.checkpoints(folder)), arch="digits_cnn")
 
@@ -327,7 +346,8 @@ def sweep(folder: Path) -> Try:
 
 
 READERS: dict[str, Callable[[Path], Try]] = {
-    "checkpoint": checkpoint, "mask": mask, "npz": npz, "images": images, "probe": probe, "broden": broden,
+    "checkpoint": checkpoint, "program": program, "mask": mask, "npz": npz, "images": images, "probe": probe,
+    "broden": broden,
     "corrupted": corrupted, "config": config, "recipe": recipe, "sweep_recipe": sweep_recipe,
     "assignment": assignment, "option": option, "evaluation": evaluation, "rendering": rendering, "sweep": sweep,
 }  # fmt: skip

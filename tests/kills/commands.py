@@ -64,8 +64,8 @@ class Command(ABC):
         return True
 
     def kept(self, folder: Path) -> int:
-        """Return how many finished parts of the work there are."""
-        return sum(1 for _ in find_parts(folder / "cache"))
+        """Return how many finished parts of the work there are, without facts about models: those are of one unit."""
+        return sum(not part.units.startswith("0-1-") for part in find_parts(folder / "cache"))
 
 
 def _check_cache(folder: Path) -> None:

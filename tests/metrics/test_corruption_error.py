@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -184,8 +185,9 @@ def test_relative_mce_leaves_out_what_does_not_hurt_the_dense_model():
 
 
 def test_units_take_dense_errors_and_the_clean_errors_of_the_sampled_images():
-    corrupted, clean = TWO.measurements(None)
-    assert corrupted == CorruptedPredictions(("fog", "snow"), (1, 2), None, None)
+    sampled = replace(TWO, images=2)
+    corrupted, clean = sampled.measurements(None)
+    assert corrupted == CorruptedPredictions(("fog", "snow"), (1, 2), 2, None)
     assert clean == Predictions("test")
     rng = np.random.default_rng(0)
     observed = rng.random((2, 2, 2)) < 0.5
@@ -205,8 +207,8 @@ def test_units_take_dense_errors_and_the_clean_errors_of_the_sampled_images():
         }
 
     own, dense = model([0, 1, 0, 0]), model([0, 0, 0, 1])
-    measured = TWO.units(own, dense, None)
-    assert dict(measured.strata) == {"test": 2}
+    measured = sampled.units(own, dense, None)
+    assert dict(measured.strata) == {corrupted.population: 2}
     np.testing.assert_array_equal(measured["error"], own[corrupted]["error"])
     np.testing.assert_array_equal(measured["dense_error"], dense[corrupted]["error"])
     np.testing.assert_array_equal(measured["nll"], own[corrupted]["nll"])

@@ -262,6 +262,6 @@ def test_fields_that_a_later_version_added_are_passed_over(tmp_path: Path) -> No
     evaluation.save(path)
     content = json.loads(path.read_text())
     content["carbon"] = {"grams": 3}
-    content["models"][0]["macs"] = 41_000_000
+    content["models"][0]["seconds"] = 41
     path.write_text(json.dumps(content))
     assert Evaluation.load(path) == evaluation

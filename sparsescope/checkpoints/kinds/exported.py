@@ -1,8 +1,11 @@
 """`.pt2`: programs of torch.export."""
 
+import contextlib
 import copyreg
 import io
+import logging
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,7 +43,8 @@ class ExportedProgram(Kind):
         import torch.ao.quantization.fx._decomposed  # registers the operations of programs in int8
 
         content = vetted_program(request.path)
-        program = torch.export.load(content)
+        with _quiet():
+            program = torch.export.load(content)
         images = _image_input(program, request.path)
         network = _network(program, content.getvalue())
         module: nn.Module = network if isinstance(images[0], torch.SymInt) else FixedBatch(network, int(images[0]))
@@ -54,6 +58,18 @@ class ExportedProgram(Kind):
             lacks=lacks,  # type: ignore[arg-type]
             warnings=_warnings(images),
         )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch's reader from printing the traceback of what is told in one line."""
+    logger = logging.getLogger("torch.export")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _network(program: Any, content: bytes) -> UnflattenedModule:

@@ -74,8 +74,9 @@ class OnnxModule(RuntimeModule):
         if self._session is None or self._threads != torch.get_num_threads():
             options = onnxruntime.SessionOptions()
             self._threads = options.intra_op_num_threads = torch.get_num_threads()
-            options.log_severity_level = 3
-            self._session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+            options.log_severity_level = 4  # errors are raised
+            providers = ["CPUExecutionProvider"]
+            self._session = onnxruntime.InferenceSession(self.path, options, providers=providers, enable_fallback=0)
         return self._session
 
     @property
