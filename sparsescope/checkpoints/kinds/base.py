@@ -111,7 +111,7 @@ class Kind(abc.ABC):
         missing = [package for package in self.packages if importlib.util.find_spec(package) is None]
         if missing:
             raise OptionError(
-                f"{request.place} is read with {listed(missing, 'and')}, which is not installed: "
+                f"{request.place} is read with {listed(missing, 'and')}. Install it first: "
                 f"pip install 'sparsescope[{self.extra}]'."
             )
         try:
