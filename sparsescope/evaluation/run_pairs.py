@@ -29,6 +29,7 @@ def evaluate_pairs(
     std: Sequence[float] | None = None,
     output: str | int | None = None,
     weights: str | None = None,
+    trust_pickle: bool = False,
     ood: str | Sequence[str] = (),
     corrupted: str | None = None,
     train: str | None = None,
@@ -60,7 +61,8 @@ def evaluate_pairs(
         pairs: (dense, sparse) of each training; see `evaluate` for what a model may be.
         benchmark: as of `evaluate`; default: what the first dense checkpoint names.
         name: of the method, by which `verdict(name)` finds it; no model may have it.
-        arch, mean, std, output, weights, ood, corrupted, train, probe, resize, crop, classes: as of `evaluate`.
+        arch, mean, std, output, weights, trust_pickle: as of `evaluate`.
+        ood, corrupted, train, probe, resize, crop, classes: as of `evaluate`.
         preset, metrics, skip, options, config, confidence, replicates, seed: as of `evaluate`.
         device, batch_size, workers, cache, progress: as of `evaluate`.
 
@@ -101,7 +103,7 @@ def evaluate_pairs(
         pairs,
         benchmark,
         name=name,
-        models=ModelOptions(arch, mean, std, output, weights),
+        models=ModelOptions(arch, mean, std, output, weights, trust_pickle),
         images=DataOptions(sets, corrupted, train, probe, resize, crop, classes),
     )
     return evaluate_task(task, settings, execution)

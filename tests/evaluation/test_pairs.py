@@ -1,6 +1,7 @@
 """evaluate_pairs: a method's verdict over trainings, and what is measured once."""
 
 import copy
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,12 @@ def pairs(amount: float, count: int = 3) -> list[tuple[nn.Module, nn.Module]]:
 
 def evaluated(given: list[tuple[nn.Module, nn.Module]], benchmark: ss.Benchmark, **more: object) -> ss.Evaluation:
     return ss.evaluate_pairs(given, benchmark, metrics=METRICS, device="cpu", cache=False, **more)  # type: ignore[arg-type]
+
+
+def test_pairs_take_what_evaluate_takes() -> None:
+    """All but what cannot be had with pairs: stopping early."""
+    own, alone = (set(inspect.signature(function).parameters) for function in (ss.evaluate_pairs, ss.evaluate))
+    assert alone - own == {"dense", "sparse", "until_decided"} and own - alone == {"pairs", "name"}
 
 
 def test_every_pair_has_the_verdict_that_it_has_alone(benchmark: ss.Benchmark) -> None:
